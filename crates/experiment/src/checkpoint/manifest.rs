@@ -1,0 +1,88 @@
+//! The list of a checkpoint's files with their lengths and digests, and the check of a folder against it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Checkpoint, CheckpointError};
+use crate::hexadecimal;
+
+pub(super) const FILE_NAME: &str = "manifest.json";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    step: u64,
+    files: BTreeMap<String, Entry>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    bytes: u64,
+    sha256: String,
+}
+
+impl Entry {
+    fn of(content: &[u8]) -> Self {
+        Self { bytes: content.len() as u64, sha256: hexadecimal::encode(&Sha256::digest(content)) }
+    }
+}
+
+impl Manifest {
+    /// The manifest of files with distinct plain names.
+    pub(super) fn of(step: u64, files: &[(&str, &[u8])]) -> Result<Self, CheckpointError> {
+        let mut entries = BTreeMap::new();
+        for (name, content) in files {
+            check_name(name)?;
+            if entries.insert((*name).to_owned(), Entry::of(content)).is_some() {
+                return Err(CheckpointError::Name((*name).to_owned()));
+            }
+        }
+        Ok(Self { step, files: entries })
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).expect("a map of texts and numbers is always valid JSON")
+    }
+}
+
+/// Refuses names that would leave the folder, be hidden, or hide the manifest.
+pub(super) fn check_name(name: &str) -> Result<(), CheckpointError> {
+    let plain =
+        !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':']);
+    if plain && name != FILE_NAME { Ok(()) } else { Err(CheckpointError::Name(name.to_owned())) }
+}
+
+/// The checkpoint in `folder`, or what is wrong with it.
+pub(super) fn verified(folder: &Path, step: u64) -> Result<Checkpoint, String> {
+    let read = |name: &str| {
+        fs::read(folder.join(name))
+            .map_err(|failure| format!("`{name}` cannot be read ({failure})"))
+    };
+    let manifest: Manifest = serde_json::from_slice(&read(FILE_NAME)?)
+        .map_err(|failure| format!("`{FILE_NAME}` is broken ({failure})"))?;
+    if manifest.step != step {
+        return Err(format!("its manifest is that of step {}", manifest.step));
+    }
+    let mut files = BTreeMap::new();
+    for (name, expected) in manifest.files {
+        check_name(&name).map_err(|failure| failure.to_string())?;
+        let content = read(&name)?;
+        let found = Entry::of(&content);
+        if found.bytes != expected.bytes {
+            return Err(format!(
+                "`{name}` has {} bytes instead of {}",
+                found.bytes, expected.bytes
+            ));
+        }
+        if found != expected {
+            return Err(format!("`{name}` does not have the SHA-256 that its manifest says"));
+        }
+        files.insert(name, content);
+    }
+    Ok(Checkpoint { step, files })
+}

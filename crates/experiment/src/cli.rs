@@ -1,0 +1,294 @@
+//! What the command lines of the binaries have in common: arguments, one readable line for an error, exit codes.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, ConfigError};
+use crate::interrupt;
+
+/// Why a program ends without having done its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// What the user gave cannot be used: exit code 2.
+    BadInput(anyhow::Error),
+    /// The work failed: exit code 1.
+    Failed(anyhow::Error),
+    /// The user or the system asked the program to stop: exit code 130.
+    Interrupted,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(cause: anyhow::Error) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+/// Says whose fault an error is.
+pub trait OrFailure<T> {
+    /// The user's: what was given cannot be used.
+    ///
+    /// # Errors
+    /// [`Failure::BadInput`] where `self` is an error.
+    fn bad_input(self) -> Result<T, Failure>;
+
+    /// Not the user's: the work failed.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] where `self` is an error.
+    fn failed(self) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrFailure<T> for Result<T, E> {
+    fn bad_input(self) -> Result<T, Failure> {
+        self.map_err(|cause| Failure::BadInput(cause.into()))
+    }
+
+    fn failed(self) -> Result<T, Failure> {
+        self.map_err(|cause| Failure::Failed(cause.into()))
+    }
+}
+
+/// Runs a program: a failure becomes one line on standard error and an exit code.
+///
+/// ```no_run
+/// use experiment::cli::{self, OrFailure};
+///
+/// fn main() -> std::process::ExitCode {
+///     cli::run(|| {
+///         let text = std::fs::read_to_string("facts.txt").bad_input()?;
+///         cli::print_line(text.lines().count())
+///     })
+/// }
+/// ```
+pub fn run(main: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
+    let (message, code) = match main() {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(failure) => verdict(&failure),
+    };
+    if let Some(message) = message {
+        // Where standard error is closed too there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{message}");
+    }
+    ExitCode::from(code)
+}
+
+/// The line to print, if any, and the exit code.
+fn verdict(failure: &Failure) -> (Option<String>, u8) {
+    match failure {
+        Failure::Failed(cause) if cause.is::<OutputClosed>() => (None, 0),
+        Failure::Failed(cause) => (Some(format!("error: {}", in_one_line(cause))), 1),
+        Failure::BadInput(cause) => (Some(format!("error: {}", in_one_line(cause))), 2),
+        Failure::Interrupted => (Some("interrupted".to_owned()), interrupt::EXIT_CODE),
+    }
+}
+
+/// The error and its causes, without those that the message before already quotes.
+fn in_one_line(cause: &anyhow::Error) -> String {
+    let mut messages: Vec<String> = Vec::new();
+    for cause in cause.chain() {
+        let message = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !messages.iter().any(|earlier| earlier.contains(&message)) {
+            messages.push(message);
+        }
+    }
+    messages.join(": ")
+}
+
+/// The reader of standard output, such as `head`, has had enough.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output was closed")]
+struct OutputClosed;
+
+/// Prints a line on standard output. Unlike `println!` it does not panic when a reader such as `head` goes away: the
+/// failure it returns then ends the program quietly and successfully under [`run`].
+///
+/// # Errors
+/// [`Failure::Failed`] if standard output cannot be written to.
+pub fn print_line(line: impl fmt::Display) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    print_line_to(&mut output, line)
+}
+
+fn print_line_to(output: &mut impl Write, line: impl fmt::Display) -> Result<(), Failure> {
+    match writeln!(output, "{line}").and_then(|()| output.flush()) {
+        Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(OutputClosed.into()))
+        }
+        written => written
+            .map_err(anyhow::Error::from)
+            .map_err(|cause| cause.context("cannot write the output").into()),
+    }
+}
+
+/// What the tensors live on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The first NVIDIA GPU.
+    Cuda,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        })
+    }
+}
+
+/// The arguments that every subcommand which runs an experiment takes; flatten it into the subcommand's own.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CommonArguments {
+    /// TOML file with what differs from the default configuration
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Set one field of the configuration, such as --set model.width=64; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+
+    /// Folder of the run: configuration, metrics, checkpoints, report
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Go on with the run in --out from its last checkpoint
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+
+    /// Seed of every random choice
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+
+    /// Print the result as JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Device to compute on
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
+}
+
+impl CommonArguments {
+    /// The configuration that results from `defaults`, `--config` and every `--set`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], as [`config::load`].
+    pub fn configuration<C: Serialize + DeserializeOwned>(
+        &self,
+        defaults: &C,
+    ) -> Result<C, ConfigError> {
+        config::load(defaults, self.config.as_deref(), &self.set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        common: CommonArguments,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<CommonArguments, clap::Error> {
+        Program::try_parse_from(std::iter::once(&"program").chain(arguments))
+            .map(|program| program.common)
+    }
+
+    #[test]
+    fn each_failure_has_its_code_and_line() {
+        let line = |text: &str| Some(text.to_owned());
+        assert_eq!(verdict(&Failure::BadInput(anyhow!("no file"))), (line("error: no file"), 2));
+        assert_eq!(verdict(&anyhow!("no space").into()), (line("error: no space"), 1));
+        assert_eq!(verdict(&Failure::Interrupted), (line("interrupted"), 130));
+    }
+
+    #[test]
+    fn causes_stand_in_one_line_and_only_once() {
+        let cause = anyhow!("disk  full\n  at byte 3")
+            .context("write failed: disk full at byte 3")
+            .context("saving");
+        assert_eq!(in_one_line(&cause), "saving: write failed: disk full at byte 3");
+    }
+
+    #[test]
+    fn errors_are_blamed_by_the_caller() {
+        let failing = || Err::<(), _>(io::Error::other("broken"));
+        assert!(matches!(failing().bad_input(), Err(Failure::BadInput(_))));
+        assert!(matches!(failing().failed(), Err(Failure::Failed(_))));
+        let through: Result<(), Failure> = (|| Ok(failing().context("while reading")?))();
+        assert!(matches!(through, Err(Failure::Failed(_))));
+    }
+
+    struct Refusing(io::ErrorKind);
+
+    impl Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is_one() {
+        let closed = print_line_to(&mut Refusing(io::ErrorKind::BrokenPipe), 3).unwrap_err();
+        assert_eq!(verdict(&closed), (None, 0));
+        let full = print_line_to(&mut Refusing(io::ErrorKind::StorageFull), 3).unwrap_err();
+        assert_eq!(verdict(&full).1, 1);
+        let elsewhere =
+            Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).failed().unwrap_err();
+        assert_eq!(verdict(&elsewhere).1, 1, "a socket that breaks is a failure");
+    }
+
+    #[test]
+    fn the_common_arguments_are_understood() {
+        let given = parse(&[
+            "--set", "a=1", "--set", "b=2", "--out", "run", "--resume", "--seed", "3", "--device",
+            "cuda",
+        ]);
+        let given = given.unwrap();
+        assert_eq!(given.set, ["a=1", "b=2"]);
+        assert_eq!(
+            (given.resume, given.seed, given.json, given.device),
+            (true, Some(3), false, Device::Cuda)
+        );
+        assert_eq!(parse(&[]).unwrap().device, Device::Cpu);
+        assert!(parse(&["--resume"]).is_err(), "there is nothing to resume without --out");
+        assert!(parse(&["--device", "abacus"]).is_err());
+    }
+
+    #[test]
+    fn the_configuration_follows_the_arguments() {
+        let defaults = std::collections::BTreeMap::from([("steps".to_owned(), 1)]);
+        let configuration = |arguments: &[&str]| parse(arguments).unwrap().configuration(&defaults);
+        assert_eq!(configuration(&["--set", "steps=5"]).unwrap()["steps"], 5);
+        assert!(matches!(
+            configuration(&["--set", "steps"]),
+            Err(ConfigError::MalformedOverride(_))
+        ));
+    }
+
+    #[test]
+    fn devices_are_written_as_they_are_given() {
+        for device in Device::value_variants() {
+            let name = device.to_string();
+            assert_eq!(Device::from_str(&name, false).unwrap(), *device);
+            assert_eq!(serde_json::to_string(device).unwrap(), format!("\"{name}\""));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Configurations in three layers: the program's defaults, a TOML file over them, and single fields set on the
+//! command line over both.
+//!
+//! A configuration is any type that serde can write and read as a TOML table, best with
+//! `#[serde(deny_unknown_fields)]`. Where a section is one of several kinds, tag the enum with
+//! `#[serde(tag = "kind")]`: a layer that names another kind starts that section afresh, so that no field of the old
+//! kind is left in it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+/// A configuration that cannot be used, and where it came from.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The defaults cannot be written as TOML, which is a fault of the program.
+    #[error(
+        "the default configuration cannot be written as TOML: make it a struct of sections, lists, text and numbers"
+    )]
+    Defaults(#[source] toml::ser::Error),
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: check the path and its permissions", path.display())]
+    Read {
+        /// The file that was named.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{}, line {line}: {reason}: mend the TOML there", path.display())]
+    Syntax {
+        /// The file that was named.
+        path: PathBuf,
+        /// Where the parser stopped, from 1.
+        line: usize,
+        /// What the parser expected.
+        reason: String,
+    },
+    /// An override is not of the form `path.to.field=value`.
+    #[error("`--set {0}` is not of the form path.to.field=value")]
+    MalformedOverride(String),
+    /// A layer names a field that the configuration does not have.
+    #[error("{origin}: there is no field `{field}`; did you mean `{nearest}`?")]
+    UnknownField {
+        /// The layer that names it.
+        origin: Origin,
+        /// The dotted path that was named.
+        field: String,
+        /// The dotted path of an existing field that reads most like it.
+        nearest: String,
+    },
+    /// A layer gives a field a value that it cannot take.
+    #[error("{origin}: field `{field}`: {reason}; mend the value there")]
+    InvalidField {
+        /// The layer that sets it.
+        origin: Origin,
+        /// The dotted path of the field, or of the section it is in.
+        field: String,
+        /// What is expected there.
+        reason: String,
+    },
+}
+
+/// The layer that a setting came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The program's defaults.
+    Defaults,
+    /// A configuration file.
+    File(PathBuf),
+    /// A `--set` argument, as it was written.
+    Override(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Defaults => write!(formatter, "the defaults"),
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Override(text) => write!(formatter, "--set {text}"),
+        }
+    }
+}
+
+/// The configuration that results from `defaults`, then the TOML `file`, then the `overrides`.
+///
+/// The file holds only what differs from the defaults. Each override is `path.to.field=value`; the value is read as
+/// TOML (`3`, `0.1`, `true`, `[1, 2]`, `"text"`), and taken as plain text where it is not TOML; so a text that looks like
+/// a number needs its quotes. An optional field is set like any other.
+///
+/// # Errors
+/// [`ConfigError`], which names the file or the override, the field and the remedy. A field is unknown where `C`
+/// ignores it as well as where `C` refuses it.
+pub fn load<C: Serialize + DeserializeOwned>(
+    defaults: &C,
+    file: Option<&Path>,
+    overrides: &[String],
+) -> Result<C, ConfigError> {
+    let defaults = Table::try_from(defaults).map_err(ConfigError::Defaults)?;
+    let mut layers = Vec::new();
+    if let Some(path) = file {
+        layers.push((Origin::File(path.to_owned()), read(path)?));
+    }
+    for text in overrides {
+        layers.push((Origin::Override(text.clone()), parse_override(text)?));
+    }
+
+    let mut resolved = defaults.clone();
+    for (_, layer) in &layers {
+        merge(&mut resolved, layer);
+    }
+    decode(resolved).map_err(|misfit| misfit.blamed_on(&layers, &defaults))
+}
+
+fn read(path: &Path) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    text.parse().map_err(|failure: toml::de::Error| ConfigError::Syntax {
+        path: path.to_owned(),
+        line: failure.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+        reason: failure.message().to_owned(),
+    })
+}
+
+/// Reads `a.b=value` as the table `{a = {b = value}}`.
+fn parse_override(text: &str) -> Result<Table, ConfigError> {
+    let malformed = || ConfigError::MalformedOverride(text.to_owned());
+    let (path, value) = text.split_once('=').ok_or_else(malformed)?;
+    let value = value.trim();
+    let mut nested = value.parse().unwrap_or_else(|_| Value::String(value.to_owned()));
+    for key in path.trim().rsplit('.') {
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return Err(malformed());
+        }
+        nested = Value::Table(Table::from_iter([(key.to_owned(), nested)]));
+    }
+    nested.try_into().map_err(|_| malformed())
+}
+
+/// Lays `upper` over `lower`: sections field by field, everything else as a whole.
+fn merge(lower: &mut Table, upper: &Table) {
+    if let (Some(old), Some(new)) = (lower.get("kind"), upper.get("kind"))
+        && old != new
+    {
+        lower.clear();
+    }
+    for (key, value) in upper {
+        match (lower.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            _ => {
+                lower.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Where a table does not fit the configuration type, and why.
+enum Misfit {
+    Unknown { field: String },
+    Invalid { field: String, reason: String },
+}
+
+fn decode<C: DeserializeOwned>(table: Table) -> Result<C, Misfit> {
+    let mut ignored = None;
+    let mut note = |path: serde_ignored::Path<'_>| ignored = Some(path.to_string());
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(Value::Table(table), &mut track);
+    let decoded = C::deserialize(serde_ignored::Deserializer::new(tracked, &mut note));
+    match (decoded, ignored) {
+        (Ok(config), None) => Ok(config),
+        // The path marks what lies in an `Option` by a question mark, which nobody writes in a file.
+        (Ok(_), Some(field)) => Err(Misfit::Unknown { field: field.replace(".?", "") }),
+        (Err(failure), _) => Err(Misfit::new(&track.path().to_string(), failure.message())),
+    }
+}
+
+impl Misfit {
+    /// Reads serde's message: it alone tells an unknown field from a wrong value.
+    fn new(path: &str, message: &str) -> Self {
+        // The root is written as a single dot.
+        let path = path.trim_matches('.');
+        let Some(name) =
+            message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
+        else {
+            let field = if path.is_empty() { "(top level)" } else { path };
+            return Self::Invalid { field: field.to_owned(), reason: message.to_owned() };
+        };
+        // Inside a tagged section the path ends at the section.
+        let ends_with_name = path.rsplit('.').next() == Some(name);
+        let field = match path {
+            "" => name.to_owned(),
+            _ if ends_with_name => path.to_owned(),
+            _ => format!("{path}.{name}"),
+        };
+        Self::Unknown { field }
+    }
+
+    /// Names the layer that says most about the field, and the last of them where several do.
+    fn blamed_on(self, layers: &[(Origin, Table)], defaults: &Table) -> ConfigError {
+        let (Self::Unknown { field } | Self::Invalid { field, .. }) = &self;
+        let culprit = layers.iter().max_by_key(|(_, layer)| depth_of(field, layer));
+        let origin = culprit.map_or(Origin::Defaults, |(origin, _)| origin.clone());
+        match self {
+            Self::Unknown { field } => {
+                let nearest = nearest_path(&field, defaults);
+                ConfigError::UnknownField { origin, field, nearest }
+            }
+            Self::Invalid { field, reason } => ConfigError::InvalidField { origin, field, reason },
+        }
+    }
+}
+
+/// How many leading keys of the dotted path `field` the `layer` has.
+fn depth_of(field: &str, layer: &Table) -> usize {
+    let mut section = Some(layer);
+    let found = field.split(['.', '[']).take_while(|key| {
+        let value = section.and_then(|table| table.get(*key));
+        section = value.and_then(Value::as_table);
+        value.is_some()
+    });
+    found.count()
+}
+
+fn nearest_path(field: &str, defaults: &Table) -> String {
+    let mut known = Vec::new();
+    collect_paths(defaults, "", &mut known);
+    let likeness = |path: &String| strsim::jaro_winkler(path, field);
+    known
+        .into_iter()
+        .max_by(|left, right| likeness(left).total_cmp(&likeness(right)))
+        .unwrap_or_default()
+}
+
+fn collect_paths(table: &Table, prefix: &str, paths: &mut Vec<String>) {
+    for (key, value) in table {
+        let path = format!("{prefix}{key}");
+        if let Value::Table(section) = value {
+            collect_paths(section, &format!("{path}."), paths);
+        }
+        paths.push(path);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use super::*;
+use serde::Deserialize;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    name: String,
+    steps: u64,
+    stop_after: Option<u64>,
+    layers: Vec<u64>,
+    model: Model,
+    optimiser: Optimiser,
+    loose: Loose,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Model {
+    width: u64,
+    rate: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+enum Optimiser {
+    Sgd { momentum: f64 },
+    Adam { beta: f64 },
+}
+
+/// Its author forgot `deny_unknown_fields`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Loose {
+    depth: u64,
+}
+
+fn defaults() -> Config {
+    Config {
+        name: "plain".into(),
+        steps: 100,
+        stop_after: None,
+        layers: vec![1, 2],
+        model: Model { width: 64, rate: 0.1 },
+        optimiser: Optimiser::Sgd { momentum: 0.9 },
+        loose: Loose { depth: 3 },
+    }
+}
+
+fn with(file: Option<&str>, overrides: &[&str]) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("given.toml");
+    if let Some(text) = file {
+        std::fs::write(&path, text).unwrap();
+    }
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    load(&defaults(), file.map(|_| path.as_path()), &overrides)
+}
+
+fn message(file: Option<&str>, overrides: &[&str]) -> String {
+    with(file, overrides).unwrap_err().to_string()
+}
+
+#[test]
+fn nothing_given_leaves_the_defaults() {
+    assert_eq!(with(None, &[]).unwrap(), defaults());
+    assert_eq!(with(Some(""), &[]).unwrap(), defaults());
+}
+
+#[test]
+fn the_file_changes_only_what_it_names_and_overrides_go_over_it() {
+    let config =
+        with(Some("steps = 7\n[model]\nwidth = 8"), &["model.rate=1", "steps = 9"]).unwrap();
+    assert_eq!(config.model, Model { width: 8, rate: 1.0 });
+    assert_eq!((config.steps, config.name), (9, "plain".to_owned()));
+}
+
+#[test]
+fn values_are_toml_or_else_text() {
+    let config = with(None, &["name=a plain = text", "layers=[4, 5, 6]", "stop_after=3"]).unwrap();
+    assert_eq!(
+        (config.name.as_str(), config.layers, config.stop_after),
+        ("a plain = text", vec![4, 5, 6], Some(3))
+    );
+    assert_eq!(with(None, &[r#"name="12""#]).unwrap().name, "12");
+    assert_eq!(with(None, &["name="]).unwrap().name, "");
+}
+
+#[test]
+fn another_kind_starts_its_section_afresh() {
+    let expected = Optimiser::Adam { beta: 0.5 };
+    let file = "[optimiser]\nkind = \"adam\"\nbeta = 0.5";
+    assert_eq!(with(Some(file), &[]).unwrap().optimiser, expected);
+    assert_eq!(
+        with(None, &["optimiser.kind=adam", "optimiser.beta=0.5"]).unwrap().optimiser,
+        expected
+    );
+    assert_eq!(
+        with(None, &["optimiser.momentum=0.5"]).unwrap().optimiser,
+        Optimiser::Sgd { momentum: 0.5 }
+    );
+}
+
+#[test]
+fn unknown_fields_name_the_layer_and_the_nearest_path() {
+    let text = message(None, &["steps=3", "model.widht=3"]);
+    assert_eq!(
+        text,
+        "--set model.widht=3: there is no field `model.widht`; did you mean `model.width`?"
+    );
+    let text = message(Some("[model]\nratee = 1"), &["steps=3"]);
+    assert!(
+        text.contains("given.toml: there is no field `model.ratee`; did you mean `model.rate`?"),
+        "{text}"
+    );
+    let text = message(None, &["stepz=3"]);
+    assert!(text.contains("`stepz`; did you mean `steps`?"), "{text}");
+}
+
+#[test]
+fn unknown_fields_are_found_in_tagged_sections_and_in_careless_types() {
+    let text = message(None, &["optimiser.momentun=0.5"]);
+    assert!(text.contains("`optimiser.momentun`; did you mean `optimiser.momentum`?"), "{text}");
+    let text = message(None, &["loose.dept=4"]);
+    assert!(text.contains("`loose.dept`; did you mean `loose.depth`?"), "{text}");
+    let text = message(None, &["name.first=x"]);
+    assert!(text.starts_with("--set name.first=x: field `name`: invalid type: map"), "{text}");
+}
+
+#[test]
+fn wrong_values_name_the_field_and_what_it_takes() {
+    let text = message(Some("[model]\nwidth = 8"), &["model.width=wide", "steps=3"]);
+    assert!(
+        text.starts_with("--set model.width=wide: field `model.width`: invalid type: string"),
+        "{text}"
+    );
+    assert!(text.contains("expected u64"), "{text}");
+    let text = message(Some("steps = -1"), &["model.width=3"]);
+    assert!(text.contains("given.toml: field `steps`: invalid value"), "{text}");
+    let text = message(None, &["layers=[1, \"two\"]"]);
+    assert!(text.contains("field `layers[1]`"), "{text}");
+    let text = message(None, &["optimiser.kind=adam"]);
+    assert!(
+        text.contains("--set optimiser.kind=adam: field `optimiser`: missing field `beta`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn malformed_overrides_are_shown_the_form() {
+    for text in ["steps", "=3", "model..width=3", "model width=3"] {
+        assert!(matches!(with(None, &[text]), Err(ConfigError::MalformedOverride(_))), "{text}");
+        assert!(message(None, &[text]).contains("path.to.field=value"));
+    }
+}
+
+#[test]
+fn unreadable_files_and_bad_toml_are_named() {
+    let absent = load(&defaults(), Some(Path::new("absent.toml")), &[]).unwrap_err();
+    assert!(absent.to_string().contains("cannot read the configuration absent.toml"));
+    let text = message(Some("steps = 3\nname = \n"), &[]);
+    assert!(text.contains("given.toml, line 2: "), "{text}");
+}
+
+#[test]
+fn defaults_that_toml_cannot_hold_are_an_error() {
+    let failure = load(&u64::MAX, None, &[]).unwrap_err();
+    assert!(matches!(failure, ConfigError::Defaults(_)));
+}

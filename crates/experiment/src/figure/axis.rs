@@ -1,0 +1,266 @@
+//! Axes: what they are called, what they cover, where their ticks stand.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+/// How many ticks an axis has at most.
+const TICKS: usize = 8;
+/// The share of its length that an axis goes on past the values.
+const MARGIN: f64 = 0.04;
+
+/// One axis of a chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    pub(super) label: String,
+    pub(super) logarithmic: bool,
+    included: Vec<f64>,
+}
+
+impl Axis {
+    /// An axis on which equal distances are equal differences. Name the unit in the `label`.
+    pub fn linear(label: impl Into<String>) -> Self {
+        Self { label: label.into(), logarithmic: false, included: Vec::new() }
+    }
+
+    /// An axis on which equal distances are equal ratios, for positive values only.
+    pub fn logarithmic(label: impl Into<String>) -> Self {
+        Self { logarithmic: true, ..Self::linear(label) }
+    }
+
+    /// Stretches the axis to include `value`, such as 0 and 1 for an accuracy.
+    #[must_use]
+    pub fn including(mut self, value: f64) -> Self {
+        self.included.push(value);
+        self
+    }
+
+    /// Whether the axis can show `value`.
+    pub(super) fn shows(&self, value: f64) -> bool {
+        value.is_finite() && (!self.logarithmic || value > 0.0)
+    }
+
+    /// What the axis covers for `values`, with its ends on them; `None` if there is nothing to show.
+    pub(super) fn tight(&self, values: impl IntoIterator<Item = f64>) -> Option<Span> {
+        let values = values
+            .into_iter()
+            .chain(self.included.iter().copied())
+            .filter(|value| self.shows(*value));
+        let ends = values.fold(None, |ends: Option<(f64, f64)>, value| {
+            Some(ends.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
+        });
+        let (low, high) = ends?;
+        Some(Span { low, high, logarithmic: self.logarithmic }.with_width())
+    }
+
+    /// What the axis covers for `values`, a little more than they do, except where it ends at an included value.
+    pub(super) fn roomy(&self, values: impl IntoIterator<Item = f64>) -> Option<Span> {
+        let tight = self.tight(values)?;
+        let ends_there = |end: f64| self.included.contains(&end);
+        let low = if ends_there(tight.low) { tight.low } else { tight.at(-MARGIN) };
+        let high = if ends_there(tight.high) { tight.high } else { tight.at(1.0 + MARGIN) };
+        Some(Span { low, high, ..tight })
+    }
+}
+
+/// What an axis covers. It is the coordinate that plotters draws with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Span {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    logarithmic: bool,
+}
+
+impl Span {
+    /// A linear span for coordinates that are no data.
+    pub(super) fn linear(low: f64, high: f64) -> Self {
+        Self { low, high, logarithmic: false }
+    }
+
+    /// Gives a span that covers a single value some width around it.
+    fn with_width(self) -> Self {
+        if self.low < self.high {
+            return self;
+        }
+        let value = self.low;
+        if self.logarithmic {
+            return Self { low: value / 2.0, high: value * 2.0, ..self };
+        }
+        let margin = if value == 0.0 { 1.0 } else { value.abs() * 0.1 };
+        Self { low: value - margin, high: value + margin, ..self }
+    }
+
+    /// The smallest of 1, 2, 5, 10 ... times a power of ten that gives few enough ticks.
+    fn linear_step(&self) -> f64 {
+        let rough = (self.high - self.low) / TICKS as f64;
+        let power = 10_f64.powf(rough.log10().floor());
+        let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough);
+        factor.unwrap_or(10.0) * power
+    }
+
+    /// The values that get a number and a grid line.
+    pub(super) fn ticks(&self) -> Vec<f64> {
+        if self.logarithmic {
+            return self.logarithmic_ticks();
+        }
+        let step = self.linear_step();
+        // Rounding must not lose the tick at an end.
+        let (first, last) =
+            ((self.low / step - 1e-6).ceil() as i64, (self.high / step + 1e-6).floor() as i64);
+        (first..=last).map(|index| index as f64 * step).collect()
+    }
+
+    /// Powers of ten, each with its double and fivefold where the span has few powers.
+    fn logarithmic_ticks(&self) -> Vec<f64> {
+        let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        let covered = (self.high / self.low).log10();
+        let factors: &[f64] = if covered < 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let stride = (covered / TICKS as f64).ceil().max(1.0) as i32;
+        let ticks = decades.filter(|decade| decade % stride == 0);
+        let ticks =
+            ticks.flat_map(|decade| factors.iter().map(move |factor| factor * 10_f64.powi(decade)));
+        ticks.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+    }
+
+    /// The number at a tick.
+    pub(super) fn tick_label(&self, tick: f64) -> String {
+        let size = tick.abs();
+        if size != 0.0 && !(1e-4..1e7).contains(&size) {
+            return scientific(tick);
+        }
+        let spacing = if self.logarithmic { size } else { self.linear_step() };
+        let decimals = (-spacing.log10() - 1e-9).ceil().max(0.0) as usize;
+        let text = format!("{tick:.decimals$}");
+        if size >= 1e4 { in_thousands(&text) } else { text }
+    }
+
+    /// The value at a `position`, of which 0 is the low end and 1 the high end.
+    fn at(&self, position: f64) -> f64 {
+        if self.logarithmic {
+            return self.low * (self.high / self.low).powf(position);
+        }
+        self.low + position * (self.high - self.low)
+    }
+
+    fn position(&self, value: f64) -> f64 {
+        let place = |value: f64| if self.logarithmic { value.ln() } else { value };
+        (place(value) - place(self.low)) / (place(self.high) - place(self.low))
+    }
+}
+
+/// Such as `2×10⁻⁵`.
+fn scientific(value: f64) -> String {
+    let text = format!("{value:.1e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let raised: String = exponent.chars().map(superscript).collect();
+    match digits.trim_end_matches(".0") {
+        "1" => format!("10{raised}"),
+        digits => format!("{digits}×10{raised}"),
+    }
+}
+
+fn superscript(character: char) -> char {
+    match character.to_digit(10) {
+        Some(digit) => ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][digit as usize],
+        None => '⁻',
+    }
+}
+
+/// Parts the digits of a whole number by narrow spaces, three by three.
+fn in_thousands(digits: &str) -> String {
+    let length = digits.len();
+    let part = |(index, digit): (usize, char)| {
+        let gap =
+            index > 0 && (length - index).is_multiple_of(3) && !digits[..index].ends_with('-');
+        gap.then_some('\u{202f}').into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(part).collect()
+}
+
+impl Ranged for Span {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        from + (self.position(*value) * f64::from(to - from)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.max_num_points() == 0 { Vec::new() } else { self.ticks() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Span {
+    fn format_ext(&self, value: &f64) -> String {
+        self.tick_label(*value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn labels(span: Span) -> Vec<String> {
+        span.ticks().into_iter().map(|tick| span.tick_label(tick)).collect()
+    }
+
+    #[test]
+    fn linear_ticks_are_round_numbers() {
+        let accuracy = Axis::linear("accuracy").including(0.0).roomy([0.13, 0.97]).unwrap();
+        assert_eq!(labels(accuracy), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        let steps = Axis::linear("steps").tight([0.0, 60_000.0]).unwrap();
+        assert_eq!(labels(steps)[..2], ["0", "10\u{202f}000"]);
+        assert_eq!(labels(Span::linear(-3.0, 3.0)), ["-3", "-2", "-1", "0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn logarithmic_ticks_are_powers_of_ten() {
+        let wide = Axis::logarithmic("loss").roomy([1e-6, 2.0]).unwrap();
+        assert_eq!(labels(wide), ["10⁻⁶", "10⁻⁵", "0.0001", "0.001", "0.01", "0.1", "1"]);
+        let narrow = Axis::logarithmic("loss").tight([0.3, 4.0]).unwrap();
+        assert_eq!(labels(narrow), ["0.5", "1", "2"]);
+    }
+
+    #[test]
+    fn large_and_small_numbers_are_written_shortly() {
+        assert_eq!(scientific(2.5e-7), "2.5×10⁻⁷");
+        assert_eq!(scientific(-1e10), "-1×10¹⁰");
+        assert_eq!(in_thousands("-123456"), "-123\u{202f}456");
+    }
+
+    #[test]
+    fn a_single_value_gets_room_and_none_gets_no_axis() {
+        assert_eq!(Axis::linear("x").tight([0.0]).unwrap(), Span::linear(-1.0, 1.0));
+        let span = Axis::logarithmic("x").tight([4.0, -1.0, f64::NAN]).unwrap();
+        assert_eq!((span.low, span.high), (2.0, 8.0));
+        assert!(Axis::logarithmic("x").tight([0.0]).is_none());
+        assert_eq!(Axis::linear("x").including(1.0).tight([0.0]).unwrap(), Span::linear(0.0, 1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn every_axis_has_a_few_ticks_inside(low in -1e6..1e6_f64, width in 1e-3..1e6_f64) {
+            let span = Axis::linear("x").roomy([low, low + width]).unwrap();
+            let ticks = span.ticks();
+            prop_assert!((3..=TICKS + 3).contains(&ticks.len()), "{:?}", ticks);
+                prop_assert!(span.low < low && low + width < span.high);
+            let slack = 1e-6 * (span.high - span.low);
+            prop_assert!(ticks.iter().all(|tick| (span.low - slack..=span.high + slack).contains(tick)));
+        }
+
+        #[test]
+        fn values_keep_their_order_on_paper(low in 1e-3..1.0_f64, ratio in 1.1..1e6_f64, share in 0.0..1.0_f64) {
+            for axis in [Axis::linear("x"), Axis::logarithmic("x")] {
+                let span = axis.tight([low, low * ratio]).unwrap();
+                let inside = span.map(&(low + share * low * (ratio - 1.0)), (10, 500));
+                prop_assert!((10..=500).contains(&inside));
+                prop_assert_eq!((span.map(&span.low, (10, 500)), span.map(&span.high, (10, 500))), (10, 500));
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What the research binaries share around their experiments: everything but the learning.
+//!
+//! | a binary needs | it takes |
+//! |---|---|
+//! | arguments, error lines, exit codes | [`cli`], [`interrupt`] |
+//! | a configuration from defaults, a file and `--set` | [`config`] |
+//! | a folder for a run that can be killed and resumed | [`run_directory`], [`checkpoint`], [`atomic`] |
+//! | numbers while it runs | [`metrics`], [`progress`], [`memory`] |
+//! | randomness that does not depend on threads | [`seed`] |
+//! | results with intervals, figures and a page to read | [`statistics`], [`figure`], [`report`] |
+//!
+//! Nothing here knows of tensors.
+
+#![deny(missing_docs)]
+
+pub mod atomic;
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod figure;
+mod hexadecimal;
+pub mod interrupt;
+mod markup;
+pub mod memory;
+pub mod metrics;
+pub mod progress;
+pub mod report;
+pub mod run_directory;
+pub mod seed;
+pub mod statistics;
+mod tensorboard;

@@ -1,0 +1,242 @@
+//! The folder that holds all of one run: its resolved configuration, metrics, checkpoints and report.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::atomic::write_atomically;
+use crate::metrics::{Metrics, MetricsError};
+
+const CONFIG: &str = "config.toml";
+const LOCK: &str = ".lock";
+
+/// The folder of one run.
+///
+/// A run that was created or resumed is locked until the value is dropped (or its process dies), so that no two
+/// processes write to it; one that was opened can only be read.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    lock: Option<File>,
+}
+
+/// A run's folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The folder already holds a run.
+    #[error("{} already holds a run: pass --resume to go on with it, or name another folder with --out", .0.display())]
+    AlreadyARun(PathBuf),
+    /// The folder holds no run.
+    #[error("{} holds no run (no config.toml): check the path, or start one without --resume", .0.display())]
+    NotARun(PathBuf),
+    /// Another process writes the same run.
+    #[error("another process is writing the run in {}: wait for it to end, or name another folder with --out", .0.display())]
+    InUse(PathBuf),
+    /// The run was opened for reading only.
+    #[error("the run in {} was opened for reading: resume it to write to it", .0.display())]
+    ReadOnly(PathBuf),
+    /// The configuration cannot be written as TOML, which is a fault of the program.
+    #[error(
+        "the configuration cannot be written as TOML: make it a struct of sections, lists, text and numbers"
+    )]
+    Unwritable(#[from] toml::ser::Error),
+    /// The saved configuration does not fit this program.
+    #[error("{}: {reason}: use the version of the program that started the run, or mend the file", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The file system refused.
+    #[error("cannot use {}: check the path, its permissions and the space left", path.display())]
+    FileSystem {
+        /// The file or folder in question.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl RunDirectory {
+    /// Starts a run in the folder `path`, which is made if it is not there, and saves the resolved `config` in it.
+    ///
+    /// # Errors
+    /// [`RunError::AlreadyARun`] if the folder holds a run, [`RunError::InUse`] if one is just being started there,
+    /// [`RunError::Unwritable`] and [`RunError::FileSystem`].
+    pub fn create<C: Serialize>(path: impl Into<PathBuf>, config: &C) -> Result<Self, RunError> {
+        let path = path.into();
+        let text = toml::to_string_pretty(config)?;
+        fs::create_dir_all(&path).map_err(refused(&path))?;
+        let lock = lock(&path)?;
+        let file = path.join(CONFIG);
+        if file.exists() {
+            return Err(RunError::AlreadyARun(path));
+        }
+        write_atomically(&file, text.as_bytes()).map_err(refused(&file))?;
+        Ok(Self { path, lock: Some(lock) })
+    }
+
+    /// Goes on with the run in the folder `path`.
+    ///
+    /// # Errors
+    /// [`RunError::NotARun`] if the folder holds none, [`RunError::InUse`] if another process is writing it, and
+    /// [`RunError::FileSystem`].
+    pub fn resume(path: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let run = Self::open(path)?;
+        let lock = lock(&run.path)?;
+        Ok(Self { lock: Some(lock), ..run })
+    }
+
+    /// Opens the run in the folder `path` for reading, even while another process writes it.
+    ///
+    /// # Errors
+    /// [`RunError::NotARun`] if the folder holds none.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let path = path.into();
+        if !path.join(CONFIG).is_file() {
+            return Err(RunError::NotARun(path));
+        }
+        Ok(Self { path, lock: None })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The configuration that the run was started with.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] if the file does not fit `C`, and [`RunError::FileSystem`].
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
+        let path = self.path.join(CONFIG);
+        let text = fs::read_to_string(&path).map_err(refused(&path))?;
+        toml::from_str(&text)
+            .map_err(|failure| RunError::Config { path, reason: failure.message().to_owned() })
+    }
+
+    /// The run's metrics, to be logged to. `resume_from_step` is the step of the checkpoint that the run goes on
+    /// from: rows of later steps are dropped, for the run will log them again. With `None` it starts from nothing.
+    ///
+    /// # Errors
+    /// [`MetricsError`]; in particular for a run that was opened for reading.
+    pub fn metrics(&self, resume_from_step: Option<u64>) -> Result<Metrics, MetricsError> {
+        self.require_writer()?;
+        Metrics::open(&self.path, resume_from_step)
+    }
+
+    /// Refuses a run that this process may not write to.
+    pub(crate) fn require_writer(&self) -> Result<(), RunError> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(RunError::ReadOnly(self.path.clone())),
+        }
+    }
+}
+
+/// Takes the run's lock; the system gives it back when the file is closed, also by a kill.
+fn lock(folder: &Path) -> Result<File, RunError> {
+    let path = folder.join(LOCK);
+    let file = File::options().create(true).append(true).open(&path).map_err(refused(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(RunError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(RunError::FileSystem { path, source }),
+    }
+}
+
+fn refused(path: &Path) -> impl FnOnce(io::Error) -> RunError {
+    let path = path.to_owned();
+    move |source| RunError::FileSystem { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        steps: u64,
+    }
+
+    #[test]
+    fn a_run_keeps_its_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/run");
+        let run = RunDirectory::create(&path, &Config { steps: 3 }).unwrap();
+        assert_eq!(run.path(), path);
+        drop(run);
+        let resumed = RunDirectory::resume(&path).unwrap();
+        assert_eq!(resumed.config::<Config>().unwrap(), Config { steps: 3 });
+    }
+
+    #[test]
+    fn a_run_is_not_overwritten_and_other_files_do_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        drop(RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap());
+        let failure = RunDirectory::create(folder.path(), &Config { steps: 4 }).unwrap_err();
+        assert!(matches!(failure, RunError::AlreadyARun(_)));
+        assert!(failure.to_string().contains("--resume"));
+        assert!(folder.path().join("notes.txt").exists());
+    }
+
+    #[test]
+    fn one_process_writes_while_others_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap();
+        assert!(matches!(RunDirectory::resume(folder.path()), Err(RunError::InUse(_))));
+        assert!(matches!(
+            RunDirectory::create(folder.path(), &Config { steps: 3 }),
+            Err(RunError::InUse(_))
+        ));
+        let reader = RunDirectory::open(folder.path()).unwrap();
+        assert_eq!(reader.config::<Config>().unwrap().steps, 3);
+        assert!(matches!(reader.metrics(None), Err(MetricsError::Run(RunError::ReadOnly(_)))));
+        drop(writer);
+        RunDirectory::resume(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_without_a_run_is_not_resumed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(RunDirectory::resume(folder.path()), Err(RunError::NotARun(_))));
+        assert!(matches!(
+            RunDirectory::open(folder.path().join("absent")),
+            Err(RunError::NotARun(_))
+        ));
+    }
+
+    #[test]
+    fn a_start_that_was_killed_before_its_configuration_is_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".unfinished-abc"), "steps").unwrap();
+        RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap();
+    }
+
+    #[test]
+    fn unusable_paths_and_configurations_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(
+            RunDirectory::create(&file, &Config { steps: 3 }),
+            Err(RunError::FileSystem { .. })
+        ));
+        let run = folder.path().join("run");
+        assert!(matches!(RunDirectory::create(&run, &3), Err(RunError::Unwritable(_))));
+        assert!(!run.exists());
+
+        let run = RunDirectory::create(&run, &Config { steps: 3 }).unwrap();
+        fs::write(run.path().join(CONFIG), "stepz = 3").unwrap();
+        let failure = run.config::<Config>().unwrap_err();
+        assert!(failure.to_string().contains("unknown field `stepz`"), "{failure}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Real signals to real processes: this test runs itself again as a child and kills it.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use experiment::checkpoint::Checkpoints;
+use experiment::cli::{self, Failure, OrFailure};
+use experiment::interrupt::Interrupt;
+use experiment::run_directory::RunDirectory;
+
+const ROLE: &str = "EXPERIMENT_TEST_CHILD";
+const FOLDER: &str = "EXPERIMENT_TEST_FOLDER";
+
+/// Runs the test `role` of this file in another process, and waits until it says that it is at work.
+fn child(role: &str, folder: &Path) -> Child {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", role, "--nocapture"])
+        .env(ROLE, role)
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    // The test harness writes its own words in front, on the same line.
+    assert!(
+        output.lines().map_while(Result::ok).any(|line| line.ends_with("at work")),
+        "the child never began"
+    );
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn is_child(role: &str) -> bool {
+    std::env::var(ROLE).is_ok_and(|value| value == role)
+}
+
+fn folder() -> std::ffi::OsString {
+    std::env::var_os(FOLDER).unwrap()
+}
+
+fn wait(mut child: Child) -> ExitStatus {
+    for _ in 0..1000 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    panic!("the child did not end within ten seconds");
+}
+
+fn save_for_ever() {
+    let run = RunDirectory::resume(folder()).unwrap();
+    let checkpoints = Checkpoints::new(&run, 2).unwrap();
+    let first = checkpoints.latest().unwrap().unwrap_or(0);
+    println!("at work");
+    for step in first + 1.. {
+        checkpoints
+            .save(step, &[("model", &vec![step as u8; 200_000]), ("step", &step.to_le_bytes())])
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_checkpoint() {
+    if is_child("a_kill_at_any_moment_leaves_a_whole_checkpoint") {
+        return save_for_ever();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    drop(RunDirectory::create(folder.path(), &BTreeMap::<String, u64>::new()).unwrap());
+    let mut last = 0;
+    for round in 0..8_u64 {
+        let mut child = child("a_kill_at_any_moment_leaves_a_whole_checkpoint", folder.path());
+        std::thread::sleep(Duration::from_millis(40 + 7 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Reading must do without the cleaning that a writer begins with.
+        let run = RunDirectory::open(folder.path()).unwrap();
+        let checkpoints = Checkpoints::new(&run, 2).unwrap();
+        for step in checkpoints.steps().unwrap() {
+            assert_eq!(checkpoints.load(step).unwrap().file("step").unwrap(), step.to_le_bytes());
+        }
+        let latest = checkpoints.latest().unwrap().unwrap_or(0);
+        assert!(latest >= last, "a checkpoint was lost: {latest} after {last}");
+        last = latest;
+    }
+    assert!(last > 0, "the children saved nothing");
+}
+
+fn work_until_interrupted() -> ! {
+    let code = cli::run(|| {
+        let interrupt = Interrupt::install().failed()?;
+        assert!(
+            !Interrupt::install().failed()?.requested(),
+            "installing again gives the same flag"
+        );
+        println!("at work");
+        while !interrupt.requested() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::write(Path::new(&folder()).join("saved"), "state").failed()?;
+        Err(Failure::Interrupted)
+    });
+    // `ExitCode` cannot be asked for its number; the harness would swallow it.
+    std::process::exit(if code == std::process::ExitCode::from(130) { 130 } else { 99 });
+}
+
+#[test]
+fn ctrl_c_and_termination_let_the_work_be_saved() {
+    const ROLE: &str = "ctrl_c_and_termination_let_the_work_be_saved";
+    if is_child(ROLE) {
+        work_until_interrupted();
+    }
+    for name in ["-INT", "-TERM"] {
+        let folder = tempfile::tempdir().unwrap();
+        let child = child(ROLE, folder.path());
+        signal(&child, name);
+        assert_eq!(wait(child).code(), Some(130));
+        assert!(folder.path().join("saved").exists());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_hanging_step() {
+    const ROLE: &str = "a_second_signal_ends_a_hanging_step";
+    if is_child(ROLE) {
+        let interrupt = Interrupt::install().unwrap();
+        println!("at work");
+        loop {
+            std::thread::sleep(Duration::from_millis(5));
+            if interrupt.requested() {
+                std::fs::write(Path::new(&folder()).join("asked"), "once").unwrap();
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let child = child(ROLE, folder.path());
+    signal(&child, "-INT");
+    while !folder.path().join("asked").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal(&child, "-INT");
+    assert_eq!(wait(child).code(), Some(130));
+}

@@ -1,0 +1,159 @@
+//! What can go wrong, and what to do about it.
+
+/// An error of the core. Messages name the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An inner loss is NaN or infinite.
+    #[error("the inner loss is {loss} at inner step {step}; {}", after_steps(*step, *largest_gradient, path))]
+    NonFiniteInnerLoss {
+        /// Inner step, from 0.
+        step: usize,
+        /// The loss.
+        loss: f64,
+        /// Largest absolute entry of the gradient of the step before; 0 at the first step.
+        largest_gradient: f64,
+        /// The adapted parameter with that entry; empty at the first step.
+        path: String,
+    },
+    /// An outer loss is NaN or infinite.
+    #[error("the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate")]
+    NonFiniteOuterLoss {
+        /// The loss.
+        loss: f64,
+        /// Inner steps taken.
+        steps: usize,
+    },
+    /// A meta-gradient is NaN or infinite although the losses are finite.
+    #[error(
+        "the meta-gradient of `{path}` is not finite although every loss is: an operation has no derivative where it is evaluated \
+         (the root of zero, a norm of zero), or the inner loop is too steep. Keep such points away, or lower the inner rate"
+    )]
+    NonFiniteMetaGradient {
+        /// Path of the outer parameter, or `inner rates`.
+        path: String,
+    },
+    /// The selection of adapted parameters is empty.
+    #[error("no parameter of the inner module is adapted; its parameters are: {available}. Return one of them from `Problem::adapted`")]
+    NothingAdapted {
+        /// All paths of the inner module.
+        available: String,
+    },
+    /// A learned outer parameter gets no gradient at all.
+    #[error(
+        "the learned outer parameter `{path}` reaches neither the outer loss nor, through `init` or the inner loss, the adapted parameters. \
+         Use it there, or leave it out of `Problem::learned`"
+    )]
+    NoGradient {
+        /// Path of the outer parameter.
+        path: String,
+    },
+    /// A learned outer parameter gets a gradient of exactly zero from every task.
+    #[error(
+        "the gradient of the learned outer parameter `{path}` is exactly zero in every task of the first meta-batch. \
+         Something between it and the outer loss is flat (a dead ReLU, a product with zero, a detached tensor); mend it, or allow it with `MetaLearnerConfig::allow_zero_gradients`"
+    )]
+    ZeroGradient {
+        /// Path of the outer parameter.
+        path: String,
+    },
+    /// First order asked where only second order can reach the variable.
+    #[error(
+        "only the inner loss reads the learned outer parameter `{path}`, so its gradient needs second order from the steps that read it. \
+         Use `Unrolled`, `Truncated` with at least one step, or `Implicit`"
+    )]
+    FirstOrderCannotReach {
+        /// Path of the outer parameter.
+        path: String,
+    },
+    /// The implicit gradient vanishes identically.
+    #[error(
+        "the inner loss does not depend on any learned outer parameter, so its minimiser does not either and the implicit gradient is zero. \
+         Add a term that ties the inner to the outer variable (for example a proximal term), or use `Unrolled`"
+    )]
+    ImplicitGradientIsZero,
+    /// The linear solver of the implicit gradient met negative curvature or diverged.
+    #[error("the {solver} solver stopped at iteration {iteration}: {reason}. Run more inner steps so that the inner problem is closer to its minimum, or raise the damping")]
+    LinearSolver {
+        /// Name of the solver.
+        solver: &'static str,
+        /// Iteration, from 0.
+        iteration: usize,
+        /// What happened.
+        reason: String,
+    },
+    /// A layer whose backward pass has no derivative.
+    #[error(
+        "`{operation}` cannot be differentiated twice by the engine `{engine}`: {remedy}"
+    )]
+    NotTwiceDifferentiable {
+        /// Burn's name of the operation, with the layer that uses it.
+        operation: String,
+        /// The curvature engine.
+        engine: &'static str,
+        /// What to use instead.
+        remedy: &'static str,
+    },
+    /// Stored values do not fit the module.
+    #[error("`{path}` is stored as {found:?}, but the module expects {expected:?}; load it into a module of the configuration it was saved from")]
+    ShapeMismatch {
+        /// Path of the parameter.
+        path: String,
+        /// Shape in the module.
+        expected: Vec<usize>,
+        /// Shape in the file.
+        found: Vec<usize>,
+    },
+    /// A stored parameter is missing, or one too many.
+    #[error("parameter `{path}` is {state}; load the file into a module of the configuration it was saved from")]
+    ParameterNames {
+        /// Path of the parameter.
+        path: String,
+        /// `missing in the file` or `not part of the module`.
+        state: &'static str,
+    },
+    /// The rates were made for another number of tensors or steps.
+    #[error("the inner rates are for {found}, but the inner loop needs {needed}; make them with `InnerLoop::rates`")]
+    RatesMismatch {
+        /// What the rates were made for.
+        found: String,
+        /// What is needed.
+        needed: String,
+    },
+    /// A task of a meta-batch failed.
+    #[error("task {task} of the meta-batch: {source}")]
+    InTask {
+        /// Position in the meta-batch, from 0.
+        task: usize,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// A meta-batch without tasks.
+    #[error("the meta-batch holds no task; give at least one")]
+    EmptyMetaBatch,
+    /// Reading or writing learned state failed.
+    #[error(
+        "cannot {action} learned state: {reason}. Read what the function of the same name wrote, unchanged, \
+         into a learner or module of the same configuration and precision"
+    )]
+    State {
+        /// `read` or `write`.
+        action: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What to look at when an inner loss is not finite: the steps, or what was there before the first.
+fn after_steps(step: usize, largest_gradient: f64, path: &str) -> String {
+    if step == 0 {
+        return "no step was taken yet, so correct the data, the initial parameters or the loss itself".into();
+    }
+    format!(
+        "the largest gradient before it is {largest_gradient:.3e} in `{path}`. \
+         Lower the inner rate, or bound the gradient with `Clipped`"
+    )
+}
+
+/// The result of a computation of the core.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

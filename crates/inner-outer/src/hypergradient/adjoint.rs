@@ -1,0 +1,190 @@
+//! The adjoint walk: the exact derivative of an unrolled inner loop with the graph of one step alive at a time.
+//!
+//! With `lambda = d meta / d theta_{k+1}` and `mu = d meta / d phi`, walking back over `k = K-1 .. 0`:
+//!
+//! 1. the vector-Jacobian product of the update `U_k` with `lambda` gives the parts for `theta_k`, for the
+//!    optimiser's state and for the rates, and the cotangent `c` of the inner gradient;
+//! 2. one curvature product gives `(H_tt c, H_pt c)` of the inner loss `L_k` at `(theta_k, phi)`;
+//! 3. `lambda = (theta part) + H_tt c + dF_k/dtheta`, `mu += H_pt c + dF_k/dphi`.
+//!
+//! At the end `mu` takes the vector-Jacobian product of `init` with `lambda`.
+
+use burn::tensor::backend::Backend;
+
+use super::MetaGradient;
+use crate::curvature::{Curvature, Point};
+use crate::inner::{InnerLoop, InnerOptimizer, IterateCotangents, Keep, Rates};
+use crate::problem::{Instance, Problem, Roles};
+use crate::tensors::{Cotangents, Tensors, gradients, to_f64};
+use crate::{Autodiff, Error, On, Result};
+
+/// The scalars and derivatives of an outer loss at one iterate.
+pub(super) struct OuterLoss<B: Backend> {
+    pub value: f64,
+    pub theta: Cotangents<B>,
+    pub phi: Cotangents<B>,
+}
+
+/// What every hypergradient starts from.
+pub(super) struct Walk<'p, P: Problem, B: Backend> {
+    pub instance: Instance<'p, P, B>,
+    pub lifted: Instance<'p, P, Autodiff<B>>,
+    pub roles: Roles,
+    pub phi: Tensors<B>,
+    /// All inner parameters before the first step.
+    pub start: Tensors<B>,
+    /// Inner parameters whose derivative matters: adapted ones, and those that `init` makes from learned ones.
+    pub relevant: Vec<bool>,
+}
+
+impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
+    pub fn new(problem: &'p P, outer: &On<P::Outer, B>, task: &On<P::Task, B>) -> Result<Self> {
+        let instance = Instance::new(problem, outer, task);
+        let roles = Roles::of(&instance)?;
+        let (phi, start) = (instance.phi(), instance.start());
+        let lifted = instance.lift::<Autodiff<B>>();
+        let from_learned = lifted.init(&phi.track_where(&roles.learned)).tracked();
+        let relevant = roles.adapted.iter().zip(from_learned).map(|(&a, l)| a || l).collect();
+        Ok(Self { instance, lifted, roles, phi, start, relevant })
+    }
+
+    /// All inner parameters, with the adapted ones as given.
+    pub fn theta(&self, adapted: &Tensors<B>) -> Tensors<B> {
+        self.start.replace(&self.roles.adapted, adapted)
+    }
+
+    pub fn point<'a>(&'a self, theta: &'a Tensors<B>, step: usize) -> Point<'a, B> {
+        Point {
+            theta,
+            phi: &self.phi,
+            step,
+            wanted_theta: &self.relevant,
+            wanted_phi: &self.roles.learned,
+        }
+    }
+
+    /// `F_K` at the end of the inner loop.
+    pub fn outer_loss(&self, theta: &Tensors<B>, steps: usize) -> Result<OuterLoss<B>> {
+        let (theta, phi) = (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
+        let loss = self.lifted.outer_loss(&theta, &phi);
+        let value = to_f64(&loss.clone().inner())[0];
+        if !value.is_finite() {
+            return Err(Error::NonFiniteOuterLoss { loss: value, steps });
+        }
+        let [theta, phi] = gradients(loss, [&theta, &phi]);
+        Ok(OuterLoss { value, theta, phi })
+    }
+
+    /// `F_k` before step `step`, where the problem has one.
+    pub fn trajectory_loss(&self, theta: &Tensors<B>, step: usize) -> Result<Option<OuterLoss<B>>> {
+        let (theta, phi) = (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
+        let Some(loss) = self.lifted.trajectory_loss(&theta, &phi, step) else { return Ok(None) };
+        let value = to_f64(&loss.clone().inner())[0];
+        if !value.is_finite() {
+            return Err(Error::NonFiniteOuterLoss { loss: value, steps: step });
+        }
+        let [theta, phi] = gradients(loss, [&theta, &phi]);
+        Ok(Some(OuterLoss { value, theta, phi }))
+    }
+
+    /// The vector-Jacobian product of `init` with `lambda`.
+    pub fn pull_init(&self, lambda: &Cotangents<B>) -> Cotangents<B> {
+        let phi = self.phi.track_where(&self.roles.learned);
+        let lifted = lambda.clone().map(burn::tensor::Tensor::from_inner);
+        match self.lifted.init(&phi).pair(&lifted) {
+            Some(scalar) => {
+                let [pulled] = gradients(scalar, [&phi]);
+                pulled
+            }
+            None => Cotangents::zeros(phi.len()),
+        }
+    }
+
+    /// Whether the inner loss reads each learned outer parameter directly, at the start of the inner loop.
+    pub fn read_by_inner_loss(&self) -> Vec<bool> {
+        let phi = self.phi.track_where(&self.roles.learned);
+        let loss = self.lifted.inner_loss(&self.start.lift(), &phi, 0);
+        let [read] = gradients(loss, [&phi]);
+        read.0.iter().map(Option::is_some).collect()
+    }
+}
+
+/// The walk with curvature in the last `exact_steps` inner steps; in the steps before, the inner gradient is
+/// taken as a constant.
+pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Backend>(
+    curvature: &C,
+    exact_steps: usize,
+    problem: &P,
+    inner_loop: &InnerLoop<O>,
+    outer: &On<P::Outer, B>,
+    rates: &Rates<B>,
+    task: &On<P::Task, B>,
+) -> Result<MetaGradient<B>> {
+    let walk = Walk::new(problem, outer, task)?;
+    let InnerLoop { optimizer, steps } = inner_loop;
+    let adapted = &walk.roles.adapted;
+    let frozen: Vec<bool> = adapted.iter().map(|adapted| !adapted).collect();
+
+    let start = inner_loop.start(&walk.start.select(adapted));
+    let trajectory =
+        inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Everything)?;
+    let end = walk.theta(&trajectory.end.theta);
+
+    let OuterLoss { value: mut outer_loss, theta: mut lambda, phi: mut mu } =
+        walk.outer_loss(&end, *steps)?;
+    let mut of_state = Cotangents::zeros(trajectory.end.state.len());
+    let mut of_rates = Vec::with_capacity(*steps);
+    for k in (0..*steps).rev() {
+        let at = trajectory.iterate(optimizer, rates, k);
+        let gradient = &trajectory.gradients[k];
+        let cotangent = IterateCotangents { theta: lambda.select(adapted), state: of_state };
+        let pulled =
+            optimizer.pullback(k, &rates.at(k, gradient.len()), &at, gradient, &cotangent);
+        lambda = pulled.at.theta.spread(adapted).add(lambda.keep(&frozen));
+        of_state = pulled.at.state;
+        of_rates.push(pulled.rates);
+
+        let theta = walk.theta(&at.theta);
+        if k >= steps.saturating_sub(exact_steps) && !pulled.gradient.is_zero() {
+            let direction = pulled.gradient.spread(adapted);
+            let product = curvature.product(&walk.instance, walk.point(&theta, k), &direction)?;
+            lambda = lambda.add(product.theta);
+            mu = mu.add(product.phi);
+        }
+        if let Some(here) = walk.trajectory_loss(&theta, k)? {
+            outer_loss += here.value;
+            lambda = lambda.add(here.theta);
+            mu = mu.add(here.phi);
+        }
+    }
+    mu = mu.add(walk.pull_init(&lambda));
+
+    if exact_steps == 0 {
+        refuse_unreachable(&walk, &mu)?;
+    }
+    of_rates.reverse();
+    Ok(MetaGradient {
+        outer_loss,
+        inner_losses: trajectory.losses,
+        outer: mu,
+        rates: rates.gather(of_rates),
+        adapted: end,
+        roles: walk.roles,
+    })
+}
+
+/// A learned parameter without a first-order gradient that the inner loss reads needs second order.
+fn refuse_unreachable<P: Problem, B: Backend>(walk: &Walk<P, B>, mu: &Cotangents<B>) -> Result<()> {
+    let learned = walk.roles.learned.iter().zip(&mu.0);
+    if !learned.clone().any(|(&learned, gradient)| learned && gradient.is_none()) {
+        return Ok(());
+    }
+    let read = walk.read_by_inner_loss();
+    let unreachable = learned.zip(read).position(|((&l, gradient), read)| l && gradient.is_none() && read);
+    match unreachable {
+        Some(index) => {
+            Err(Error::FirstOrderCannotReach { path: walk.roles.outer_paths[index].clone() })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,50 @@
+//! The envelope theorem.
+
+use burn::tensor::backend::Backend;
+
+use super::adjoint::{OuterLoss, Walk};
+use super::{Hypergradient, MetaGradient};
+use crate::inner::{InnerLoop, InnerOptimizer, Keep, Rates};
+use crate::problem::Problem;
+use crate::tensors::Cotangents;
+use crate::{On, Result};
+
+/// The derivative of the outer loss at the adapted parameters, with the gradient stopped through them.
+///
+/// Exact where the inner loop optimises the outer loss itself (Danskin 1966): adversarial training, where the
+/// perturbation maximises the loss that the weights minimise; elsewhere an approximation. Losses along the way
+/// ([`Problem::trajectory_loss`]) are differentiated in the same manner.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Envelope;
+
+impl Hypergradient for Envelope {
+    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+        &self,
+        problem: &P,
+        inner_loop: &InnerLoop<O>,
+        outer: &On<P::Outer, B>,
+        rates: &Rates<B>,
+        task: &On<P::Task, B>,
+    ) -> Result<MetaGradient<B>> {
+        let walk = Walk::new(problem, outer, task)?;
+        let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
+        let trajectory =
+            inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Everything)?;
+        let end = walk.theta(&trajectory.end.theta);
+        let OuterLoss { value: mut outer_loss, phi: mut mu, .. } = walk.outer_loss(&end, inner_loop.steps)?;
+        for k in (0..inner_loop.steps).rev() {
+            let theta = walk.theta(&trajectory.iterate(&inner_loop.optimizer, rates, k).theta);
+            let Some(here) = walk.trajectory_loss(&theta, k)? else { continue };
+            outer_loss += here.value;
+            mu = mu.add(here.phi);
+        }
+        Ok(MetaGradient {
+            outer_loss,
+            inner_losses: trajectory.losses,
+            outer: mu,
+            rates: Cotangents::zeros(rates.tensors.len()),
+            adapted: end,
+            roles: walk.roles,
+        })
+    }
+}

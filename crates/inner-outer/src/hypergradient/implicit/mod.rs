@@ -1,0 +1,116 @@
+//! Implicit differentiation at the minimum of the inner loss.
+//!
+//! Where `grad_theta L(theta*, phi) = 0` defines `theta*(phi)`, the implicit function theorem gives
+//!
+//! $$\frac{d F}{d \phi} = \frac{\partial F}{\partial \phi}
+//!   - \frac{\partial^2 L}{\partial \phi\, \partial \theta}\, v, \qquad
+//!   \frac{\partial^2 L}{\partial \theta^2}\, v = \frac{\partial F}{\partial \theta}.$$
+//!
+//! The inner steps are not differentiated, so memory and time of the derivative do not depend on their number, and
+//! the initial value of the adapted parameters gets no gradient. Losses along the way
+//! ([`Problem::trajectory_loss`]) do not exist at a minimum and take no part.
+
+mod conjugate_gradient;
+mod neumann;
+mod nystroem;
+
+pub use conjugate_gradient::ConjugateGradient;
+pub use neumann::Neumann;
+pub use nystroem::Nystroem;
+
+use burn::tensor::backend::Backend;
+
+use super::adjoint::{OuterLoss, Walk};
+use super::{Hypergradient, MetaGradient};
+use crate::curvature::{Curvature, ForwardOverReverse};
+use crate::inner::{InnerLoop, InnerOptimizer, Keep, Rates};
+use crate::problem::Problem;
+use crate::tensors::{Cotangents, Tensors};
+use crate::{Error, On, Result};
+
+/// A symmetric linear operator on vectors shaped like the adapted tensors.
+pub type Operator<'a, B> = dyn FnMut(&Tensors<B>) -> Result<Tensors<B>> + 'a;
+
+/// A way to solve `(A + damping) x = b` that only applies `A`.
+pub trait LinearSolver: Clone + Send + Sync + 'static {
+    /// The (approximate) solution.
+    ///
+    /// # Errors
+    /// If the operator cannot be applied, or the iteration breaks down or diverges.
+    fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>>;
+}
+
+/// The implicit hypergradient (Lorraine et al. 2020; Rajeswaran et al. 2019).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Implicit<S = ConjugateGradient, C = ForwardOverReverse> {
+    /// How the linear system is solved.
+    pub solver: S,
+    /// How second derivatives are computed.
+    pub curvature: C,
+}
+
+impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
+    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+        &self,
+        problem: &P,
+        inner_loop: &InnerLoop<O>,
+        outer: &On<P::Outer, B>,
+        rates: &Rates<B>,
+        task: &On<P::Task, B>,
+    ) -> Result<MetaGradient<B>> {
+        let walk = Walk::new(problem, outer, task)?;
+        let adapted = &walk.roles.adapted;
+        let start = inner_loop.start(&walk.start.select(adapted));
+        let trajectory =
+            inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Nothing)?;
+        let end = walk.theta(&trajectory.end.theta);
+        let OuterLoss { value, theta: of_theta, phi: of_phi } =
+            walk.outer_loss(&end, inner_loop.steps)?;
+
+        let last = inner_loop.steps.saturating_sub(1);
+        let point = walk.point(&end, last);
+        let product = |direction: &Tensors<B>| {
+            let direction = Cotangents::from(direction.clone()).spread(adapted);
+            self.curvature.product(&walk.instance, point, &direction)
+        };
+        let mut hessian = |direction: &Tensors<B>| -> Result<Tensors<B>> {
+            Ok(product(direction)?.theta.select(adapted).or_zeros(direction))
+        };
+        let right = of_theta.select(adapted).or_zeros(&trajectory.end.theta);
+        let solution = self.solver.solve(&mut hessian, &right)?;
+
+        let through = product(&solution)?;
+        let frozen: Vec<bool> = adapted.iter().map(|adapted| !adapted).collect();
+        let through_init = through.theta.keep(&frozen);
+        // At a minimum of the outer loss nothing has to go through, whatever the inner loss depends on.
+        let at_minimum = dot(&right, &right) == 0.0;
+        if through.phi.is_zero() && through_init.is_zero() && !at_minimum {
+            return Err(Error::ImplicitGradientIsZero);
+        }
+        let lambda = of_theta.keep(&frozen).add(through_init.scale(-1.0));
+        let outer = of_phi.add(through.phi.scale(-1.0)).add(walk.pull_init(&lambda));
+        Ok(MetaGradient {
+            outer_loss: value,
+            inner_losses: trajectory.losses,
+            outer,
+            rates: Cotangents::zeros(rates.tensors.len()),
+            adapted: end,
+            roles: walk.roles,
+        })
+    }
+}
+
+/// `<a, b>` in `f64`.
+fn dot<B: Backend>(a: &Tensors<B>, b: &Tensors<B>) -> f64 {
+    Cotangents::from(a.clone()).dot(&Cotangents::from(b.clone()))
+}
+
+/// `a + scale * b`.
+fn add_scaled<B: Backend>(a: &Tensors<B>, scale: f64, b: &Tensors<B>) -> Tensors<B> {
+    a.add_scaled(scale, &Cotangents::from(b.clone()))
+}
+
+/// `scale * a`.
+fn scaled<B: Backend>(a: &Tensors<B>, scale: f64) -> Tensors<B> {
+    Tensors(a.0.iter().map(|tensor| tensor.clone() * scale).collect())
+}

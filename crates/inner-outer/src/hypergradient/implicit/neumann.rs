@@ -1,0 +1,40 @@
+//! The Neumann series.
+
+use burn::tensor::backend::Backend;
+
+use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use crate::tensors::Tensors;
+use crate::{Error, Result};
+
+/// The truncated series `step * sum_{j < terms} (I - step A)^j b` (Lorraine et al. 2020); one curvature product a
+/// term. Converges to `A^{-1} b` when `0 < step < 2 / largest eigenvalue`.
+#[derive(Clone, Copy, Debug)]
+pub struct Neumann {
+    /// Terms of the series, at least 1.
+    pub terms: usize,
+    /// Scale of the operator, above 0.
+    pub step: f64,
+}
+
+impl LinearSolver for Neumann {
+    fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>> {
+        let size = dot(right, right);
+        let mut term = right.clone();
+        let mut sum = right.clone();
+        for iteration in 1..self.terms {
+            term = add_scaled(&term, -self.step, &apply(&term)?);
+            let square = dot(&term, &term);
+            // Terms of a convergent series never outgrow the right-hand side.
+            if square.is_nan() || square > size * (1.0 + 1e-6) {
+                let ratio = (square / size).sqrt();
+                let reason = format!(
+                    "a term is {ratio:.3} times the right-hand side: the series diverges at step {}",
+                    self.step
+                );
+                return Err(Error::LinearSolver { solver: "Neumann", iteration, reason });
+            }
+            sum = add_scaled(&sum, 1.0, &term);
+        }
+        Ok(scaled(&sum, self.step))
+    }
+}

@@ -1,0 +1,49 @@
+//! Reptile.
+
+use burn::tensor::backend::Backend;
+
+use super::adjoint::Walk;
+use super::{Hypergradient, MetaGradient};
+use crate::inner::{InnerLoop, InnerOptimizer, Keep, Rates};
+use crate::problem::Problem;
+use crate::tensors::{Cotangents, to_f64};
+use crate::{Error, On, Result};
+
+/// The direction from the adapted parameters back to the initial ones, `theta_0 - theta_K` (Nichol et al. 2018),
+/// pulled through `init`.
+///
+/// The outer loss is evaluated for the record only, after the last step: Reptile has no query set. Rates get no
+/// gradient.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reptile;
+
+impl Hypergradient for Reptile {
+    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+        &self,
+        problem: &P,
+        inner_loop: &InnerLoop<O>,
+        outer: &On<P::Outer, B>,
+        rates: &Rates<B>,
+        task: &On<P::Task, B>,
+    ) -> Result<MetaGradient<B>> {
+        let walk = Walk::new(problem, outer, task)?;
+        let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
+        let before = start.theta.clone();
+        let trajectory =
+            inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Nothing)?;
+        let end = walk.theta(&trajectory.end.theta);
+        let lambda = before.minus(&trajectory.end.theta).spread(&walk.roles.adapted);
+        let outer_loss = to_f64(&walk.instance.outer_loss(&end, &walk.phi))[0];
+        if !outer_loss.is_finite() {
+            return Err(Error::NonFiniteOuterLoss { loss: outer_loss, steps: inner_loop.steps });
+        }
+        Ok(MetaGradient {
+            outer_loss,
+            inner_losses: trajectory.losses,
+            outer: walk.pull_init(&lambda),
+            rates: Cotangents::zeros(rates.tensors.len()),
+            adapted: end,
+            roles: walk.roles,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod choice;
+pub mod curvature;
+mod error;
+mod family;
+pub mod hypergradient;
+pub mod inner;
+pub mod layers;
+pub mod lora;
+mod meta_batch;
+mod meta_learner;
+pub mod parallel;
+mod problem;
+mod schedule;
+mod selection;
+mod stored;
+pub mod tensors;
+
+pub use choice::{CurvatureChoice, HypergradientChoice, RuleChoice};
+pub use curvature::{CentralDifference, Curvature, ForwardOverReverse, Nested};
+pub use error::{Error, Result};
+pub use family::{Family, On};
+pub use hypergradient::{
+    ConjugateGradient, Envelope, FirstOrder, Hypergradient, Implicit, MetaGradient, Neumann, Nystroem,
+    Reptile, Truncated, Unrolled,
+};
+pub use inner::{
+    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum, NormalizedAscent,
+    Projected, RateScope, Rates, Sgd, SignedAscent,
+};
+pub use lora::Lora;
+pub use meta_batch::{MetaBatch, meta_batch};
+pub use meta_learner::{MetaLearner, MetaLearnerConfig, MetaStep};
+pub use parallel::Threads;
+pub use problem::{Instance, Problem, Roles};
+pub use schedule::{Decay, Schedule};
+pub use selection::Selection;
+pub use stored::{load_selected, save_selected};
+
+/// Burn's reverse-mode backend over `B`.
+pub type Autodiff<B> = burn::backend::Autodiff<B>;

@@ -1,0 +1,89 @@
+//! The meta-gradient of several tasks: their mean, the same bits for any number of threads.
+
+use burn::tensor::backend::Backend;
+
+use crate::hypergradient::{Hypergradient, MetaGradient};
+use crate::inner::{InnerLoop, InnerOptimizer, Rates};
+use crate::parallel::{Threads, in_order};
+use crate::problem::{Problem, Roles};
+use crate::tensors::{Cotangents, Tensors};
+use crate::{Error, On, Result};
+
+/// The mean meta-gradient of a batch of tasks.
+pub struct MetaBatch<B: Backend> {
+    /// Mean outer loss.
+    pub outer_loss: f64,
+    /// Outer loss of each task.
+    pub outer_losses: Vec<f64>,
+    /// Inner loss before each step, mean over tasks.
+    pub inner_losses: Vec<f64>,
+    /// Mean derivative with respect to the outer module's parameters.
+    pub outer: Cotangents<B>,
+    /// Mean derivative with respect to the inner rates.
+    pub rates: Cotangents<B>,
+    /// Which parameters take part.
+    pub roles: Roles,
+}
+
+/// The mean of the tasks' meta-gradients.
+///
+/// # Errors
+/// [`Error::EmptyMetaBatch`] without tasks; [`Error::InTask`] with the first task that failed;
+/// [`Error::NoGradient`] if a learned parameter is reached from no task.
+pub fn meta_batch<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backend>(
+    hypergradient: &H,
+    problem: &P,
+    inner_loop: &InnerLoop<O>,
+    outer: &On<P::Outer, B>,
+    rates: &Rates<B>,
+    tasks: &[On<P::Task, B>],
+    threads: Threads,
+) -> Result<MetaBatch<B>> {
+    // A parameter that nobody has read yet would draw other random values in every clone.
+    let _drawn = (Tensors::of(outer), Tensors::of(rates));
+    let mut sum: Option<MetaBatch<B>> = None;
+    let one = |index: usize, task: &On<P::Task, B>| {
+        let gradient = hypergradient.meta_gradient(problem, inner_loop, outer, rates, task);
+        gradient.map_err(|source| Error::InTask { task: index, source: Box::new(source) })
+    };
+    in_order(tasks, threads, one, |_, gradient| {
+        sum = Some(match sum.take() {
+            None => MetaBatch::from(gradient),
+            Some(sum) => sum.add(gradient),
+        });
+    })?;
+    let mean = sum.ok_or(Error::EmptyMetaBatch)?.divide(tasks.len());
+    let learned = mean.roles.learned.iter().zip(&mean.outer.0);
+    match learned.zip(&mean.roles.outer_paths).find(|((learned, entry), _)| **learned && entry.is_none()) {
+        Some((_, path)) => Err(Error::NoGradient { path: path.clone() }),
+        None => Ok(mean),
+    }
+}
+
+impl<B: Backend> MetaBatch<B> {
+    fn add(mut self, task: MetaGradient<B>) -> Self {
+        self.outer_losses.push(task.outer_loss);
+        self.inner_losses.iter_mut().zip(task.inner_losses).for_each(|(sum, loss)| *sum += loss);
+        Self { outer: self.outer.add(task.outer), rates: self.rates.add(task.rates), ..self }
+    }
+
+    fn divide(mut self, tasks: usize) -> Self {
+        let share = 1.0 / tasks as f64;
+        self.inner_losses.iter_mut().for_each(|loss| *loss *= share);
+        let outer_loss = self.outer_losses.iter().sum::<f64>() * share;
+        Self { outer_loss, outer: self.outer.scale(share), rates: self.rates.scale(share), ..self }
+    }
+}
+
+impl<B: Backend> From<MetaGradient<B>> for MetaBatch<B> {
+    fn from(task: MetaGradient<B>) -> Self {
+        Self {
+            outer_loss: task.outer_loss,
+            outer_losses: vec![task.outer_loss],
+            inner_losses: task.inner_losses,
+            outer: task.outer,
+            rates: task.rates,
+            roles: task.roles,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The bi-level problem: what is adapted, what is learned, and the two losses.
+//!
+//! $$\theta_0 = \mathrm{init}(\phi, \text{task}), \qquad \theta_{k+1} = U_k(\theta_k, \nabla_\theta L_k(\theta_k, \phi)),
+//! \qquad \text{meta loss} = \sum_{k<K} F_k(\theta_k, \phi) + F_K(\theta_K, \phi)$$
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+
+use crate::tensors::{Tensors, parameter_paths};
+use crate::{Error, Family, On, Result, Selection};
+
+/// A bi-level problem, written once for every backend on ordinary Burn modules.
+pub trait Problem: Send + Sync {
+    /// What the outer loop learns, `phi`.
+    type Outer: Family;
+    /// The module whose parameters the inner loop adapts, `theta`.
+    type Inner: Family;
+    /// The data of one task: a module of plain tensors.
+    type Task: Family;
+
+    /// The parameters of the inner module that the inner loop adapts.
+    fn adapted(&self) -> Selection {
+        Selection::All
+    }
+
+    /// The parameters of the outer module that the outer loop learns.
+    fn learned(&self) -> Selection {
+        Selection::All
+    }
+
+    /// The inner module before the first step, `theta_0 = init(phi, task)`.
+    fn init<B: Backend>(
+        &self,
+        outer: &On<Self::Outer, B>,
+        task: &On<Self::Task, B>,
+    ) -> On<Self::Inner, B>;
+
+    /// What inner step `step` descends, `L_k(theta, phi)`, `[1]`.
+    fn inner_loss<B: Backend>(
+        &self,
+        inner: &On<Self::Inner, B>,
+        outer: &On<Self::Outer, B>,
+        task: &On<Self::Task, B>,
+        step: usize,
+    ) -> Tensor<B, 1>;
+
+    /// The loss after the last inner step, `F_K(theta_K, phi)`, `[1]`.
+    fn outer_loss<B: Backend>(
+        &self,
+        inner: &On<Self::Inner, B>,
+        outer: &On<Self::Outer, B>,
+        task: &On<Self::Task, B>,
+    ) -> Tensor<B, 1>;
+
+    /// The loss before inner step `step`, `F_k(theta_k, phi)` for `k < K`, `[1]`; none by default.
+    fn trajectory_loss<B: Backend>(
+        &self,
+        _inner: &On<Self::Inner, B>,
+        _outer: &On<Self::Outer, B>,
+        _task: &On<Self::Task, B>,
+        _step: usize,
+    ) -> Option<Tensor<B, 1>> {
+        None
+    }
+}
+
+/// A problem with the modules of one task on one backend; losses are functions of the parameters as vectors.
+pub struct Instance<'p, P: Problem, B: Backend> {
+    problem: &'p P,
+    inner: On<P::Inner, B>,
+    outer: On<P::Outer, B>,
+    task: On<P::Task, B>,
+}
+
+impl<'p, P: Problem, B: Backend> Instance<'p, P, B> {
+    /// Binds `problem` to the outer module and one task, and computes the inner module before the first step.
+    pub fn new(problem: &'p P, outer: &On<P::Outer, B>, task: &On<P::Task, B>) -> Self {
+        let inner = problem.init(outer, task);
+        Self { problem, inner, outer: outer.clone(), task: task.clone() }
+    }
+
+    /// The same instance on the backend above; its modules become constants.
+    pub fn lift<A: AutodiffBackend<InnerBackend = B>>(&self) -> Instance<'p, P, A> {
+        Instance {
+            problem: self.problem,
+            inner: P::Inner::lift::<A>(self.inner.clone()),
+            outer: P::Outer::lift::<A>(self.outer.clone()),
+            task: P::Task::lift::<A>(self.task.clone()),
+        }
+    }
+
+    /// The inner module with parameters `theta`.
+    pub fn inner(&self, theta: &Tensors<B>) -> On<P::Inner, B> {
+        theta.write(self.inner.clone())
+    }
+
+    fn outer(&self, phi: &Tensors<B>) -> On<P::Outer, B> {
+        phi.write(self.outer.clone())
+    }
+
+    /// `L_k(theta, phi)`, `[1]`.
+    pub fn inner_loss(&self, theta: &Tensors<B>, phi: &Tensors<B>, step: usize) -> Tensor<B, 1> {
+        self.problem.inner_loss(&self.inner(theta), &self.outer(phi), &self.task, step)
+    }
+
+    /// `F_K(theta, phi)`, `[1]`.
+    pub fn outer_loss(&self, theta: &Tensors<B>, phi: &Tensors<B>) -> Tensor<B, 1> {
+        self.problem.outer_loss(&self.inner(theta), &self.outer(phi), &self.task)
+    }
+
+    /// `F_k(theta, phi)`, `[1]`, where the problem has one.
+    pub fn trajectory_loss(
+        &self,
+        theta: &Tensors<B>,
+        phi: &Tensors<B>,
+        step: usize,
+    ) -> Option<Tensor<B, 1>> {
+        self.problem.trajectory_loss(&self.inner(theta), &self.outer(phi), &self.task, step)
+    }
+
+    /// `theta_0 = init(phi, task)`.
+    pub fn init(&self, phi: &Tensors<B>) -> Tensors<B> {
+        Tensors::of(&self.problem.init(&self.outer(phi), &self.task))
+    }
+
+    /// `theta_0` at the instance's own outer module.
+    pub fn start(&self) -> Tensors<B> {
+        Tensors::of(&self.inner)
+    }
+
+    /// The outer module's parameters.
+    pub fn phi(&self) -> Tensors<B> {
+        Tensors::of(&self.outer)
+    }
+}
+
+/// Which parameters of a problem are adapted and learned, and their names.
+#[derive(Clone, Debug)]
+pub struct Roles {
+    /// For each parameter of the inner module: does the inner loop adapt it?
+    pub adapted: Vec<bool>,
+    /// For each parameter of the outer module: does the outer loop learn it?
+    pub learned: Vec<bool>,
+    /// Paths of the inner module's parameters.
+    pub inner_paths: Vec<String>,
+    /// Paths of the outer module's parameters.
+    pub outer_paths: Vec<String>,
+}
+
+impl Roles {
+    /// Reads the roles off an instance.
+    ///
+    /// # Errors
+    /// [`Error::NothingAdapted`] if no parameter of the inner module is selected.
+    pub fn of<P: Problem, B: Backend>(instance: &Instance<P, B>) -> Result<Self> {
+        let inner_paths = parameter_paths(&instance.inner);
+        let outer_paths = parameter_paths(&instance.outer);
+        let adapted = instance.problem.adapted().mask(&inner_paths);
+        if !adapted.contains(&true) {
+            return Err(Error::NothingAdapted { available: inner_paths.join(", ") });
+        }
+        let learned = instance.problem.learned().mask(&outer_paths);
+        Ok(Self { adapted, learned, inner_paths, outer_paths })
+    }
+
+    /// Paths of the adapted parameters, in order.
+    pub fn adapted_paths(&self) -> Vec<String> {
+        let chosen = self.inner_paths.iter().zip(&self.adapted);
+        chosen.filter(|(_, adapted)| **adapted).map(|(path, _)| path.clone()).collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! Outer learning rates over time, as functions of the step so that resuming needs no state.
+
+use serde::{Deserialize, Serialize};
+
+/// How the outer rate changes over the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// No change.
+    #[default]
+    Constant,
+    /// Down to zero along a line.
+    Linear,
+    /// Down to zero along half a cosine.
+    Cosine,
+}
+
+/// Linear warm-up, then decay.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// The largest rate, above 0.
+    pub rate: f64,
+    /// Steps of linear warm-up from zero.
+    pub warm_up: usize,
+    /// Steps in all, at which the decay reaches zero.
+    pub steps: usize,
+    /// The shape of the decay.
+    pub decay: Decay,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::constant(1e-3)
+    }
+}
+
+impl Schedule {
+    /// The same rate at every step.
+    pub fn constant(rate: f64) -> Self {
+        Self { rate, warm_up: 0, steps: 0, decay: Decay::Constant }
+    }
+
+    /// The rate of step `step`, from 0.
+    pub fn at(&self, step: usize) -> f64 {
+        if step < self.warm_up {
+            return self.rate * (step + 1) as f64 / self.warm_up as f64;
+        }
+        let length = self.steps.saturating_sub(self.warm_up).max(1) as f64;
+        let progress = ((step - self.warm_up) as f64 / length).min(1.0);
+        match self.decay {
+            Decay::Constant => self.rate,
+            Decay::Linear => self.rate * (1.0 - progress),
+            Decay::Cosine => self.rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warms_up_then_decays_to_zero() {
+        let schedule = Schedule { rate: 2.0, warm_up: 4, steps: 14, decay: Decay::Linear };
+        assert_eq!(schedule.at(0), 0.5);
+        assert_eq!(schedule.at(3), 2.0);
+        assert_eq!(schedule.at(4), 2.0);
+        assert_eq!(schedule.at(9), 1.0);
+        assert_eq!(schedule.at(14), 0.0);
+        assert_eq!(schedule.at(100), 0.0);
+        let cosine = Schedule { decay: Decay::Cosine, ..schedule };
+        assert!((cosine.at(9) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn constant_stays() {
+        assert_eq!(Schedule::constant(0.1).at(12345), 0.1);
+    }
+}

@@ -1,0 +1,305 @@
+//! Parameters as a vector: the float parameters of a module, each flattened, in visiting order.
+//!
+//! [`Tensors`] holds values, [`Cotangents`] holds derivatives with respect to them, where an absent entry is
+//! exactly zero and costs nothing.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorPrimitive};
+
+use crate::Autodiff;
+
+/// An ordered list of flattened tensors, each `[elements]`.
+#[derive(Clone, Debug)]
+pub struct Tensors<B: Backend>(pub Vec<Tensor<B, 1>>);
+
+/// One derivative for each tensor of a list, `[elements]`; `None` is exactly zero.
+#[derive(Clone, Debug)]
+pub struct Cotangents<B: Backend>(pub Vec<Option<Tensor<B, 1>>>);
+
+impl<B: Backend> Tensors<B> {
+    /// The float parameters of `module`.
+    pub fn of<M: Module<B>>(module: &M) -> Self {
+        let mut visitor = Flatten(Vec::new());
+        module.visit(&mut visitor);
+        Self(visitor.0)
+    }
+
+    /// The module with these values in place of its own. Parameter ids are kept.
+    ///
+    /// # Panics
+    /// If the list is shorter than the module's parameters.
+    pub fn write<M: Module<B>>(&self, module: M) -> M {
+        module.map(&mut Write(self.0.iter()))
+    }
+
+    /// Number of tensors.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no tensors.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Elements in all tensors together.
+    pub fn elements(&self) -> usize {
+        self.0.iter().map(|tensor| tensor.dims()[0]).sum()
+    }
+
+    /// Constants on the backend above.
+    pub fn lift<A: AutodiffBackend<InnerBackend = B>>(&self) -> Tensors<A> {
+        Tensors(self.0.iter().cloned().map(Tensor::from_inner).collect())
+    }
+
+    /// Leaves of a new graph, one for each tensor.
+    pub fn track(&self) -> Tensors<Autodiff<B>> {
+        self.track_where(&vec![true; self.len()])
+    }
+
+    /// Leaves of a new graph where `learned` says so, constants elsewhere.
+    pub fn track_where(&self, learned: &[bool]) -> Tensors<Autodiff<B>> {
+        let lift = |(tensor, &learned): (&Tensor<B, 1>, &bool)| {
+            Tensor::from_inner(tensor.clone()).set_require_grad(learned)
+        };
+        Tensors(self.0.iter().zip(learned).map(lift).collect())
+    }
+
+    /// The entries chosen by `mask`, in order.
+    pub fn select(&self, mask: &[bool]) -> Self {
+        Self(masked(&self.0, mask).cloned().collect())
+    }
+
+    /// The list with the entries chosen by `mask` replaced, in order, by `values`.
+    pub fn replace(&self, mask: &[bool], values: &Self) -> Self {
+        let mut values = values.0.iter();
+        let pick = |(old, &chosen): (&Tensor<B, 1>, &bool)| match chosen {
+            true => values.next().expect("one value for each chosen tensor").clone(),
+            false => old.clone(),
+        };
+        Self(self.0.iter().zip(mask).map(pick).collect())
+    }
+
+    /// `self + scale * direction`.
+    pub fn add_scaled(&self, scale: f64, direction: &Cotangents<B>) -> Self {
+        let step = |(value, direction): (&Tensor<B, 1>, &Option<Tensor<B, 1>>)| match direction {
+            Some(direction) => value.clone() + direction.clone() * scale,
+            None => value.clone(),
+        };
+        Self(self.0.iter().zip(&direction.0).map(step).collect())
+    }
+
+    /// `self - other`, as a derivative list.
+    pub fn minus(&self, other: &Self) -> Cotangents<B> {
+        let subtract = |(a, b): (&Tensor<B, 1>, &Tensor<B, 1>)| Some(a.clone() - b.clone());
+        Cotangents(self.0.iter().zip(&other.0).map(subtract).collect())
+    }
+
+    /// `sum_i <self_i, cotangents_i>`, `[1]`; `None` if every cotangent is absent.
+    pub fn pair(&self, cotangents: &Cotangents<B>) -> Option<Tensor<B, 1>> {
+        let products = self.0.iter().zip(&cotangents.0).filter_map(|(value, cotangent)| {
+            let cotangent = cotangent.as_ref()?;
+            Some((value.clone() * cotangent.clone()).sum())
+        });
+        products.reduce(|a, b| a + b)
+    }
+
+    /// All elements, in order, as `f64`.
+    pub fn to_f64(&self) -> Vec<f64> {
+        self.0.iter().flat_map(to_f64).collect()
+    }
+
+    /// All entries as present cotangents.
+    pub fn into_cotangents(self) -> Cotangents<B> {
+        Cotangents(self.0.into_iter().map(Some).collect())
+    }
+}
+
+impl<B: Backend> Tensors<Autodiff<B>> {
+    /// Values without their graph.
+    pub fn detach(&self) -> Tensors<B> {
+        Tensors(self.0.iter().map(|tensor| tensor.clone().inner()).collect())
+    }
+
+    /// Which tensors hang on a graph.
+    pub fn tracked(&self) -> Vec<bool> {
+        self.0.iter().map(is_tracked).collect()
+    }
+}
+
+impl<B: Backend> Cotangents<B> {
+    /// All zero.
+    pub fn zeros(len: usize) -> Self {
+        Self(vec![None; len])
+    }
+
+    /// Entry by entry sum.
+    pub fn add(self, other: Self) -> Self {
+        let add = |(a, b): (Option<_>, Option<_>)| match (a, b) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        Self(self.0.into_iter().zip(other.0).map(add).collect())
+    }
+
+    /// `scale * self`.
+    pub fn scale(self, scale: f64) -> Self {
+        self.map(|tensor| tensor * scale)
+    }
+
+    /// `function` of every present entry.
+    pub fn map<C: Backend>(self, function: impl Fn(Tensor<B, 1>) -> Tensor<C, 1>) -> Cotangents<C> {
+        Cotangents(self.0.into_iter().map(|entry| entry.map(&function)).collect())
+    }
+
+    /// The entries chosen by `mask`, in order.
+    pub fn select(&self, mask: &[bool]) -> Self {
+        Self(masked(&self.0, mask).cloned().collect())
+    }
+
+    /// The inverse of [`Self::select`]: zero where `mask` is false.
+    pub fn spread(self, mask: &[bool]) -> Self {
+        let mut entries = self.0.into_iter();
+        Self(mask.iter().map(|&chosen| if chosen { entries.next().flatten() } else { None }).collect())
+    }
+
+    /// Zero where `mask` is false.
+    pub fn keep(self, mask: &[bool]) -> Self {
+        Self(self.0.into_iter().zip(mask).map(|(entry, &kept)| entry.filter(|_| kept)).collect())
+    }
+
+    /// `<self, other>`, zero where either is absent.
+    pub fn dot(&self, other: &Self) -> f64 {
+        let products = self.0.iter().zip(&other.0).filter_map(|(a, b)| {
+            let product = a.clone()? * b.clone()?;
+            Some(to_f64(&product.sum())[0])
+        });
+        products.sum()
+    }
+
+    /// Euclidean norm of all entries together.
+    pub fn norm(&self) -> f64 {
+        self.dot(self).sqrt()
+    }
+
+    /// Whether every entry is absent.
+    pub fn is_zero(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// The entries as values, zeros shaped like `like` where absent.
+    pub fn or_zeros(&self, like: &Tensors<B>) -> Tensors<B> {
+        let fill = |(entry, like): (&Option<Tensor<B, 1>>, &Tensor<B, 1>)| {
+            entry.clone().unwrap_or_else(|| like.zeros_like())
+        };
+        Tensors(self.0.iter().zip(&like.0).map(fill).collect())
+    }
+
+    /// Burn's gradients container for `module`, so that any Burn optimiser can take the step.
+    pub fn gradients<A, M>(&self, module: &M) -> GradientsParams
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        let mut register = Register::<B> { entries: self.0.iter(), gradients: GradientsParams::new() };
+        module.visit::<Register<B>>(&mut register);
+        register.gradients
+    }
+}
+
+/// The paths of a module's float parameters (`"blocks.0.attention.weight"`), in visiting order.
+pub fn parameter_paths<B: Backend, M: Module<B>>(module: &M) -> Vec<String> {
+    parameter_shapes(module).into_iter().map(|(path, _)| path).collect()
+}
+
+/// The paths and shapes of a module's float parameters, in visiting order.
+pub fn parameter_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<(String, Vec<usize>)> {
+    let mut visitor = Shapes { path: Vec::new(), found: Vec::new() };
+    module.visit(&mut visitor);
+    visitor.found
+}
+
+/// The elements of a tensor as `f64`, whatever its precision.
+pub fn to_f64<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> Vec<f64> {
+    tensor.to_data().convert::<f64>().into_vec().expect("data was just converted to f64")
+}
+
+/// Whether a tensor hangs on an autodiff graph.
+pub fn is_tracked<B: Backend, const D: usize>(tensor: &Tensor<Autodiff<B>, D>) -> bool {
+    match tensor.clone().into_primitive() {
+        TensorPrimitive::Float(tensor) => tensor.is_tracked(),
+        TensorPrimitive::QFloat(_) => false,
+    }
+}
+
+/// `d loss / d leaves` for each list of leaves. Entries the loss does not depend on are absent.
+pub fn gradients<B: Backend, const N: usize>(
+    loss: Tensor<Autodiff<B>, 1>,
+    leaves: [&Tensors<Autodiff<B>>; N],
+) -> [Cotangents<B>; N] {
+    if !is_tracked(&loss) {
+        return leaves.map(|list| Cotangents::zeros(list.len()));
+    }
+    let mut gradients = loss.backward();
+    leaves.map(|list| {
+        Cotangents(list.0.iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect())
+    })
+}
+
+fn masked<'a, T>(entries: &'a [T], mask: &'a [bool]) -> impl Iterator<Item = &'a T> {
+    entries.iter().zip(mask).filter_map(|(entry, &chosen)| chosen.then_some(entry))
+}
+
+struct Flatten<B: Backend>(Vec<Tensor<B, 1>>);
+
+impl<B: Backend> ModuleVisitor<B> for Flatten<B> {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        let value = parameter.val();
+        let elements = value.shape().num_elements();
+        self.0.push(value.reshape([elements]));
+    }
+}
+
+struct Shapes {
+    path: Vec<String>,
+    found: Vec<(String, Vec<usize>)>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Shapes {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.into());
+    }
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        self.found.push((self.path.join("."), parameter.lazy_shape().to_vec()));
+    }
+}
+
+struct Write<'a, B: Backend>(std::slice::Iter<'a, Tensor<B, 1>>);
+
+impl<B: Backend> ModuleMapper<B> for Write<'_, B> {
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let value = self.0.next().expect("as many tensors as the module has parameters").clone();
+        // `lazy_shape` does not draw the random values of a parameter that nobody has read yet.
+        Param::initialized(parameter.id, value.reshape(parameter.lazy_shape()))
+    }
+}
+
+struct Register<'a, B: Backend> {
+    entries: std::slice::Iter<'a, Option<Tensor<B, 1>>>,
+    gradients: GradientsParams,
+}
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for Register<'_, A::InnerBackend> {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<A, D>>) {
+        let entry = self.entries.next().expect("as many cotangents as the module has parameters");
+        if let Some(gradient) = entry {
+            let gradient = gradient.clone().reshape(parameter.shape());
+            self.gradients.register::<A::InnerBackend, D>(parameter.id, gradient);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the integration tests share: problems, numbers, finite differences and a watchdog.
+
+// Every test file compiles its own copy and uses a part of it.
+#![allow(dead_code)]
+
+pub mod engines;
+pub mod finite_difference;
+pub mod low_rank;
+pub mod numbers;
+pub mod points;
+pub mod scalar;
+pub mod transformer;
+pub mod watchdog;

@@ -1,0 +1,114 @@
+//! `reckoning train`: an experiment in a run directory that can be killed and resumed.
+
+use std::path::Path;
+
+use burn::backend::Flex;
+use burn::tensor::backend::Backend;
+use experiment::atomic::write_atomically;
+use experiment::checkpoint::Checkpoints;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
+use experiment::interrupt::Interrupt;
+use experiment::metrics::Metrics;
+use experiment::progress::Progress;
+use experiment::run_directory::RunDirectory;
+use inner_outer::MetaStep;
+
+use crate::config::ExperimentConfig;
+use crate::evaluate::Accuracy;
+use crate::train::Trainer;
+
+const LEARNER_FILE: &str = "learner.bin";
+const RESULTS_FILE: &str = "results.json";
+const CHECKPOINTS_KEPT: usize = 2;
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+}
+
+/// Trains, and leaves the run directory with checkpoints, metrics and `results.json`.
+///
+/// # Errors
+/// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { common } = arguments;
+    let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
+    let run = match common.resume {
+        true => RunDirectory::resume(&out).bad_input()?,
+        false => {
+            let mut config: ExperimentConfig = common.configuration(&ExperimentConfig::default()).bad_input()?;
+            config.seed = common.seed.unwrap_or(config.seed);
+            config.check().map_err(anyhow::Error::msg).bad_input()?;
+            RunDirectory::create(&out, &config).bad_input()?
+        }
+    };
+    let config: ExperimentConfig = run.config().bad_input()?;
+    let trainer = Trainer::<Flex>::new(&config, None, &Default::default()).bad_input()?;
+    let accuracies = train(trainer, &run)?;
+    if common.json {
+        return print_line(serde_json::to_string(&accuracies).failed()?);
+    }
+    accuracies.iter().try_for_each(|accuracy| print_line(summary(accuracy)))
+}
+
+/// One line for one test set.
+pub fn summary(accuracy: &Accuracy) -> String {
+    format!("{}: {} of {} questions", accuracy.name, accuracy.overall.percent(), accuracy.overall.n)
+}
+
+/// The loop: steps, metrics, validation, checkpoints; then the test sets.
+pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory) -> Result<Vec<Accuracy>, Failure> {
+    let interrupt = Interrupt::install().failed()?;
+    let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
+    let latest = checkpoints.latest().failed()?;
+    if let Some(step) = latest {
+        let checkpoint = checkpoints.load(step).failed()?;
+        trainer = trainer.with_state(checkpoint.file(LEARNER_FILE).failed()?).failed()?;
+    }
+    let mut metrics = run.metrics(latest).failed()?;
+    let outer = trainer.config().outer.clone();
+    let progress = Progress::resumed(outer.steps as u64, "training", trainer.learner.steps_taken() as u64);
+    while trainer.learner.steps_taken() < outer.steps {
+        let report = trainer.step().failed()?;
+        let done = report.step + 1;
+        log_step(&mut metrics, &report)?;
+        if done.is_multiple_of(trainer.config().evaluation.every) && done < outer.steps {
+            if let Some(accuracy) = trainer.validate().failed()? {
+                progress.message(format!("loss {:.3}, validation {}", report.outer_loss, accuracy.overall.percent()));
+                metrics.log(done as u64, &[("validation accuracy", accuracy.overall.mean)]).failed()?;
+            }
+        }
+        progress.advance(1);
+        let stop = interrupt.requested();
+        if stop || done.is_multiple_of(outer.checkpoint_every) || done == outer.steps {
+            let state = trainer.learner.state().failed()?;
+            checkpoints.save(done as u64, &[(LEARNER_FILE, &state)]).failed()?;
+        }
+        if stop {
+            return Err(Failure::Interrupted);
+        }
+    }
+    progress.finish();
+    let accuracies = trainer.test().failed()?;
+    write_results(run.path(), &accuracies)?;
+    Ok(accuracies)
+}
+
+fn log_step(metrics: &mut Metrics, report: &MetaStep) -> Result<(), Failure> {
+    let mut values = vec![
+        ("outer loss".to_owned(), report.outer_loss),
+        ("gradient norm".to_owned(), report.gradient_norm),
+        ("rate".to_owned(), report.rate),
+    ];
+    let inner = report.inner_losses.iter().enumerate();
+    values.extend(inner.map(|(step, loss)| (format!("inner loss {step}"), *loss)));
+    let borrowed: Vec<(&str, f64)> = values.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    metrics.log(report.step as u64 + 1, &borrowed).failed()
+}
+
+fn write_results(folder: &Path, accuracies: &[Accuracy]) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(accuracies).failed()?;
+    write_atomically(&folder.join(RESULTS_FILE), text.as_bytes()).failed()
+}

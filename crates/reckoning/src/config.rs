@@ -1,0 +1,306 @@
+//! What an experiment is made of. Every field has a default; a TOML file and `--set` change what differs.
+
+use std::path::PathBuf;
+
+use inner_outer::{Decay, HypergradientChoice, RateScope, RuleChoice, Schedule};
+use serde::{Deserialize, Serialize};
+
+use crate::InnerScope;
+use crate::data::kinship::KinshipConfig;
+use crate::data::rules::RuleConfig;
+use crate::data::{Distractors, LoadOptions};
+use crate::model::ModelConfig;
+
+/// An experiment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExperimentConfig {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// What the system reads, and how it is scored.
+    pub method: Method,
+    /// Knowledge sets.
+    pub data: DataConfig,
+    /// The language model.
+    pub model: ModelConfig,
+    /// Folder of a pretrained system to start from; its model and tokeniser replace those described here.
+    pub start_from: Option<PathBuf>,
+    /// What the targets of questions are.
+    pub objective: Objective,
+    /// The inner loop.
+    pub inner: InnerConfig,
+    /// The outer loop.
+    pub outer: OuterConfig,
+    /// Evaluation while training.
+    pub evaluation: EvaluationConfig,
+}
+
+/// What the system reads before it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Facts by the inner loop, then the question: RECKONING.
+    #[default]
+    Reckoning,
+    /// Facts and question in one context, no inner loop: the baseline FT-ICR.
+    InContext,
+    /// Only the question: what can be guessed without facts.
+    NoFacts,
+    /// Facts by the inner loop, but no question: what the facts alone give away.
+    NoQuestion,
+    /// The facts of another knowledge set by the inner loop, then the question.
+    RandomFacts,
+    /// No questions: causal language modelling of facts, questions and answers in one context. Pre-training.
+    Language,
+}
+
+impl Method {
+    /// Whether facts go through the inner loop.
+    pub fn has_inner_loop(self) -> bool {
+        matches!(self, Self::Reckoning | Self::NoQuestion | Self::RandomFacts)
+    }
+}
+
+/// Where knowledge sets come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Source {
+    /// The built-in kinship generator.
+    Kinship(KinshipConfig),
+    /// The built-in rule-reasoning generator.
+    Rules(RuleConfig),
+    /// A published data set or a file of our own.
+    File {
+        /// File, archive or folder.
+        path: PathBuf,
+        /// How it is put into words.
+        #[serde(default)]
+        options: LoadOptions,
+    },
+}
+
+/// Knowledge sets for training and evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Where they come from.
+    pub source: Source,
+    /// Share of a file's only split that is held out for testing, and of its training split for validation; at
+    /// least 0 and below 1.
+    pub held_out: f64,
+    /// One knowledge set a question, with this many irrelevant facts; `None` keeps the sets whole, with all their
+    /// questions.
+    pub distractors: Option<Distractors>,
+    /// Train on questions of these hops only; empty for all.
+    pub train_hops: Vec<usize>,
+    /// Give people new names in every training example.
+    pub rename: bool,
+    /// Most questions of a knowledge set that are asked in one training example; 0 for all.
+    pub questions: usize,
+    /// Draw answers equally often in training.
+    pub balance_answers: bool,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            source: Source::Kinship(KinshipConfig::default()),
+            held_out: 0.1,
+            distractors: None,
+            train_hops: Vec::new(),
+            rename: true,
+            questions: 0,
+            balance_answers: false,
+        }
+    }
+}
+
+/// What follows the question in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Recall {
+    /// The answer alone: single-task.
+    #[default]
+    None,
+    /// `answer because fact, fact`, one mean over all tokens: the official code.
+    Joint,
+    /// The mean over the answer's tokens plus `weight` times the mean over the recalled facts' tokens: the paper.
+    Sum {
+        /// Weight of recall.
+        weight: f64,
+    },
+}
+
+/// What the targets of questions are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Objective {
+    /// Whether the relevant facts are recalled after the answer: multi-task.
+    pub recall: Recall,
+    /// Weight of the facts' own loss after the last inner step; the paper has none.
+    pub retention: f64,
+    /// Begin each fact with a numbered prefix `fact 3 :` that carries no loss, as the official code does.
+    pub numbered_facts: bool,
+}
+
+/// The inner loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InnerConfig {
+    /// Inner steps.
+    pub steps: usize,
+    /// Update rule.
+    pub rule: RuleChoice,
+    /// Rate before training.
+    pub rate: f64,
+    /// What shares one rate.
+    pub rate_scope: RateScope,
+    /// Keep the rates as they are.
+    pub fixed_rates: bool,
+    /// Which parameters the facts are written into.
+    pub scope: InnerScope,
+    /// How the outer loss is differentiated through the steps.
+    pub hypergradient: HypergradientChoice,
+}
+
+impl Default for InnerConfig {
+    fn default() -> Self {
+        Self {
+            steps: 3,
+            rule: RuleChoice::Sgd,
+            rate: 0.05,
+            rate_scope: RateScope::PerTensorPerStep,
+            fixed_rates: false,
+            scope: InnerScope::All,
+            hypergradient: HypergradientChoice::default(),
+        }
+    }
+}
+
+/// The outer loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OuterConfig {
+    /// Steps.
+    pub steps: usize,
+    /// Knowledge sets a step.
+    pub batch: usize,
+    /// Largest rate of AdamW.
+    pub rate: f64,
+    /// Rate of the inner rates, as a multiple of `rate`.
+    pub rates_rate: f64,
+    /// Steps of linear warm-up.
+    pub warm_up: usize,
+    /// Decay of the rate after warm-up, to zero at the last step.
+    pub decay: Decay,
+    /// Decoupled weight decay of the model; the inner rates have none.
+    pub weight_decay: f64,
+    /// Largest norm of the meta-gradient.
+    pub clip: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+}
+
+impl Default for OuterConfig {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            batch: 32,
+            rate: 1e-3,
+            rates_rate: 1.0,
+            warm_up: 20,
+            decay: Decay::Linear,
+            weight_decay: 0.01,
+            clip: 1.0,
+            checkpoint_every: 100,
+        }
+    }
+}
+
+impl OuterConfig {
+    /// The rate over the steps, times `factor`.
+    pub fn schedule(&self, factor: f64) -> Schedule {
+        Schedule {
+            rate: self.rate * factor,
+            warm_up: self.warm_up,
+            steps: self.steps,
+            decay: self.decay,
+        }
+    }
+}
+
+/// Evaluation while training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Steps between evaluations; the last step always has one.
+    pub every: usize,
+    /// Knowledge sets of an evaluation while training.
+    pub sets: usize,
+    /// Knowledge sets of each split in the last evaluation; 0 for all of a file's, 1,000 of a generator's.
+    pub final_sets: usize,
+    /// Hops that a generator is evaluated at; empty for those of training.
+    pub hops: Vec<usize>,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { every: 100, sets: 200, final_sets: 0, hops: Vec::new() }
+    }
+}
+
+impl ExperimentConfig {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// A sentence that names the field and its remedy.
+    pub fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("outer.batch", self.outer.batch),
+            ("outer.checkpoint_every", self.outer.checkpoint_every),
+            ("evaluation.every", self.evaluation.every),
+            ("evaluation.sets", self.evaluation.sets),
+        ];
+        if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(format!("{name} is 0; it must be at least 1"));
+        }
+        if self.method.has_inner_loop() && self.inner.steps == 0 {
+            return Err("inner.steps is 0, so no fact is read; set it to at least 1, or choose method = \"no-facts\"".into());
+        }
+        if self.inner.scope == InnerScope::Lora && self.model.lora.is_none() {
+            return Err("inner.scope = \"lora\" needs adapters; set model.lora.rank and model.lora.alpha".into());
+        }
+        if !(0.0..1.0).contains(&self.data.held_out) {
+            return Err(format!("data.held_out = {} is no share; give 0 up to below 1", self.data.held_out));
+        }
+        if !(self.outer.rate > 0.0 && self.outer.clip > 0.0) {
+            return Err("outer.rate and outer.clip must be above 0".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_round_trip() {
+        let config = ExperimentConfig::default();
+        config.check().unwrap();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<ExperimentConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let mut config = ExperimentConfig::default();
+        config.inner.scope = InnerScope::Lora;
+        assert!(config.check().unwrap_err().contains("model.lora"));
+        let mut config = ExperimentConfig::default();
+        config.inner.steps = 0;
+        assert!(config.check().unwrap_err().contains("inner.steps"));
+        config.method = Method::NoFacts;
+        config.check().unwrap();
+    }
+}

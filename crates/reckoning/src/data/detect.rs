@@ -1,0 +1,294 @@
+//! Loading whatever a path holds, recognised by its content.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::error::excerpt;
+use super::source::{Source, read_sources};
+use super::{
+    DataError, Dataset, Kind, KnowledgeSet, Split, Surface, clutrr, clutrr_sg, json_records,
+    letters, native, proofwriter,
+};
+
+/// How published data is put into words. Sets in our own format stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoadOptions {
+    /// Our wording of facts and questions; `None` keeps the words of the file.
+    pub surface: Option<Surface>,
+    /// What the people of kinship data are called. (ProofWriter keeps its names.)
+    pub names: Names,
+    /// Seed for the choice of letters.
+    pub seed: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { surface: Some(Surface::Compact), names: Names::Letters, seed: 0 }
+    }
+}
+
+/// What the people of kinship data are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Names {
+    /// Random letters, different in each set; sets whose people are letters already stay as they are.
+    #[default]
+    Letters,
+    /// The names of the file.
+    Original,
+}
+
+impl LoadOptions {
+    /// `set` with the wanted names.
+    pub(super) fn with_names(
+        &self,
+        file: &str,
+        line: usize,
+        set: KnowledgeSet,
+    ) -> Result<KnowledgeSet, DataError> {
+        let pool = letters();
+        if self.names == Names::Original || set.entities.iter().all(|name| pool.contains(name)) {
+            return Ok(set);
+        }
+        let seed =
+            Sha256::new_with_prefix(self.seed.to_le_bytes()).chain_update(&set.id).finalize();
+        set.rename_entities(&mut ChaCha8Rng::from_seed(seed.into()), &pool).map_err(|_| {
+            let expected = "no more people than there are letters to name them by (or keep the original `names`)";
+            DataError::malformed(file, line, expected, format!("{} people", set.entities.len()))
+        })
+    }
+}
+
+/// Loads a file, a zip archive or a folder, with all that it holds.
+///
+/// The kind of data is recognised by the content of each file, its [`Split`] by its name. In an archive or folder,
+/// files of no known kind are passed over and listed in [`Dataset::skipped`].
+///
+/// # Errors
+/// [`DataError::Access`] and [`DataError::Archive`] when something cannot be read, [`DataError::UnknownKind`] when nothing
+/// is recognised, [`DataError::MixedKinds`] when there are several kinds, and [`DataError::Malformed`], with file and
+/// line, for a record that does not have its kind's form.
+pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, DataError> {
+    let path = path.as_ref();
+    let found = read_sources(path)?;
+    let mut splits: BTreeMap<Split, Vec<KnowledgeSet>> = BTreeMap::new();
+    let mut skipped = Vec::new();
+    let mut first: Option<(Kind, &str)> = None;
+    for source in &found.sources {
+        let kind = match recognise(source) {
+            Ok(kind) => kind,
+            Err(found) => {
+                skipped.push(format!("{}: {found}", source.name));
+                continue;
+            }
+        };
+        let (expected, other) = *first.get_or_insert((kind, &source.name));
+        if kind != expected {
+            return Err(DataError::MixedKinds {
+                first: format!("{other} ({expected})"),
+                second: format!("{} ({kind})", source.name),
+            });
+        }
+        splits
+            .entry(Split::of_file(&source.stem))
+            .or_default()
+            .extend(read(kind, source, options)?);
+    }
+    match first {
+        Some((kind, _)) if splits.values().any(|sets| !sets.is_empty()) => {
+            Ok(Dataset { kind, splits, skipped })
+        }
+        Some((kind, name)) => {
+            Err(DataError::malformed(name, 1, format!("records of {kind} data"), "none"))
+        }
+        None => {
+            let found = match &skipped[..] {
+                [] => "nothing in it".to_owned(),
+                [only] if !found.is_collection => {
+                    only.split_once(": ").map_or(only.clone(), |(_, found)| found.to_owned())
+                }
+                skipped => excerpt(&skipped.join("; ")),
+            };
+            Err(DataError::UnknownKind { file: path.display().to_string(), found })
+        }
+    }
+}
+
+/// The kind of a source, or what it looks like instead.
+fn recognise(source: &Source) -> Result<Kind, String> {
+    let text = source.text.as_ref().map_err(Clone::clone)?;
+    if text.trim().is_empty() {
+        return Err("an empty file".to_owned());
+    }
+    if clutrr::is_table(text) {
+        return Ok(Kind::Clutrr);
+    }
+    let looks = || {
+        format!(
+            "it starts with `{}`",
+            excerpt(text.trim_start().lines().next().unwrap_or_default())
+        )
+    };
+    let Some(first) = json_records::first_value(text) else { return Err(looks()) };
+    let is_text =
+        |field: &str| first.get(field).and_then(|facts| facts.get(0)).is_none_or(Value::is_string);
+    let has = |field: &str| first.get(field).is_some();
+    if has("qa_pairs") || (has("triples") && has("rules")) {
+        Ok(Kind::ProofWriter)
+    } else if has("facts") && has("questions") {
+        Ok(if is_text("facts") { Kind::Native } else { Kind::ClutrrSg })
+    } else {
+        Err(looks())
+    }
+}
+
+fn read(
+    kind: Kind,
+    source: &Source,
+    options: &LoadOptions,
+) -> Result<Vec<KnowledgeSet>, DataError> {
+    let text = source.text.as_deref().unwrap_or_default();
+    match kind {
+        Kind::Clutrr => clutrr::read(&source.name, text, options),
+        Kind::ClutrrSg => clutrr_sg::read(&source.name, text, options),
+        Kind::ProofWriter => proofwriter::read(&source.name, text, options),
+        Kind::Native => native::read(&source.name, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::rules::{RuleConfig, RuleGenerator};
+    use crate::data::source::tests::archive;
+
+    const SG: &str =
+        r#"{"facts": [["A B", "son"]], "questions": [["How is A related to B ?", "A B", "son"]]}"#;
+    const CLUTRR: &str = "query,target,story_edges,edge_types,genders\n\"('Al', 'Bo')\",son,\"[(0, 1)]\",['son'],\"Al:male,Bo:male\"\n";
+    const PROOFWRITER: &str = r#"{"facts": ["Bob is red."], "qa_pairs": [["Bob is red.", true]]}"#;
+    const NATIVE: &str = r#"{"id": "1", "facts": ["A son B ."], "questions": [{"text": "A ? B .", "answer": "son"}]}"#;
+
+    fn load_text(text: &str) -> Result<Dataset, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("anything");
+        fs::write(&path, text).unwrap();
+        load(&path, &LoadOptions::default())
+    }
+
+    #[test]
+    fn kinds_are_recognised_by_content() {
+        for (text, kind) in [
+            (SG, Kind::ClutrrSg),
+            (CLUTRR, Kind::Clutrr),
+            (PROOFWRITER, Kind::ProofWriter),
+            (NATIVE, Kind::Native),
+            ("[{\"id\": \"1\", \"facts\": [], \"questions\": []}]", Kind::Native),
+        ] {
+            let marked = format!("\u{feff}\r\n{text}");
+            for text in [text, &marked] {
+                let dataset = load_text(text).unwrap();
+                assert_eq!(dataset.kind, kind);
+                assert_eq!(
+                    dataset.splits.keys().next(),
+                    Some(&Split::Other("anything".to_owned()))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_shown() {
+        for (text, found) in [
+            ("", "an empty file"),
+            ("hello", "`hello`"),
+            ("{\"a\": 1}", "`{"),
+            ("[]", "`[]`"),
+            ("a,b\n1,2", "`a,b`"),
+        ] {
+            let error = load_text(text).unwrap_err();
+            assert!(matches!(error, DataError::UnknownKind { .. }), "{error}");
+            assert!(error.to_string().contains(found), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            load(folder.path(), &LoadOptions::default())
+                .unwrap_err()
+                .to_string()
+                .contains("nothing in it")
+        );
+        let header = CLUTRR.lines().next().unwrap();
+        assert!(
+            matches!(load_text(header), Err(DataError::Malformed { .. })),
+            "a table without rows"
+        );
+    }
+
+    #[test]
+    fn a_zip_has_its_splits_and_leaves_out_what_is_no_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.zip");
+        let entries = [
+            ("1.2_test.csv", CLUTRR),
+            ("1.10_test.csv", CLUTRR),
+            ("1.2,1.3_train.csv", CLUTRR),
+            ("config.json", "{}"),
+        ];
+        fs::write(&path, archive(&entries)).unwrap();
+        let dataset = load(&path, &LoadOptions::default()).unwrap();
+        let splits: Vec<String> = dataset.splits.keys().map(Split::to_string).collect();
+        assert_eq!(splits, ["train", "test-2", "test-10"]);
+        assert_eq!((dataset.skipped.len(), dataset.statistics().sets), (1, 3));
+    }
+
+    #[test]
+    fn several_kinds_and_errors_in_a_folder_name_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.jsonl"), SG).unwrap();
+        fs::write(folder.path().join("b.jsonl"), PROOFWRITER).unwrap();
+        let error = load(folder.path(), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("a.jsonl (CLUTRR-SG)") && error.contains("b.jsonl (ProofWriter)"),
+            "{error}"
+        );
+        fs::write(folder.path().join("b.jsonl"), format!("{SG}\n{{\"facts\": 3}}")).unwrap();
+        let error = load(folder.path(), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("b.jsonl, line 2: expected "), "{error}");
+    }
+
+    #[test]
+    fn generated_sets_are_loaded_as_they_were_written() {
+        let sets = RuleGenerator::new(RuleConfig::default()).unwrap().knowledge_sets(20).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("train.jsonl");
+        native::write(fs::File::create(&path).unwrap(), &sets).unwrap();
+        let dataset = load(&path, &LoadOptions::default()).unwrap();
+        assert_eq!((dataset.kind, &dataset.splits[&Split::Train]), (Kind::Native, &sets));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_files_are_loaded_or_refused(
+            kind in 0_usize..4, at in 0_usize..400, length in 0_usize..30, inserted in "[\\[\\]{}\"',:0-9a\n]{0,4}",
+        ) {
+            let text = [SG, CLUTRR, PROOFWRITER, NATIVE][kind];
+            let start = at % text.len();
+            let end = (start + length).min(text.len());
+            let damaged = format!("{}{inserted}{}", &text[..start], &text[end..]);
+            match load_text(&damaged) {
+                Ok(dataset) => prop_assert!(dataset.knowledge_sets().count() > 0),
+                Err(error) => prop_assert!(error.to_string().contains("anything"), "{error}"),
+            }
+        }
+    }
+}

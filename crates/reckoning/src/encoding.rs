@@ -1,0 +1,230 @@
+//! Knowledge sets as token sequences, for each method.
+//!
+//! A fact is a row of its own. A question row is the question followed by its target, and only the target carries
+//! loss: the answer and the end of the text, or `answer because fact , fact` where facts are recalled.
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+
+use crate::config::{Method, Objective, Recall};
+use crate::data::{KnowledgeSet, Question};
+use crate::task::{Rows, Sequence, Task};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+
+/// Words that targets and prefixes use beside those of the data.
+pub const TARGET_WORDS: [&str; 4] = ["because", ",", "fact", ":"];
+
+/// Encodes knowledge sets for one method and objective.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    /// Text to tokens.
+    pub tokenizer: Tokenizer,
+    /// What the system reads.
+    pub method: Method,
+    /// What the targets are.
+    pub objective: Objective,
+}
+
+/// A question with its target, split where the target begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompted {
+    /// What is read.
+    pub prompt: Vec<u32>,
+    /// What is to be answered, with the end of the text.
+    pub answer: Vec<u32>,
+    /// Recalled facts, with the end of the text; empty without recall, and then the answer ends the text.
+    pub recall: Vec<u32>,
+}
+
+impl Encoder {
+    /// One task from one knowledge set: its facts for the inner loop (where the method has one) and its questions.
+    ///
+    /// # Errors
+    /// If a word is not in the vocabulary.
+    pub fn task<B: Backend>(&self, set: &KnowledgeSet, device: &Device<B>) -> Result<Task<B>, TokenizerError> {
+        self.joined(std::slice::from_ref(set), device)
+    }
+
+    /// One task from several knowledge sets, for methods without inner loop: all their questions as rows.
+    ///
+    /// # Errors
+    /// If a word is not in the vocabulary.
+    pub fn joined<B: Backend>(&self, sets: &[KnowledgeSet], device: &Device<B>) -> Result<Task<B>, TokenizerError> {
+        let mut rows = Vec::new();
+        for set in sets {
+            for question in &set.questions {
+                rows.push(match self.method {
+                    Method::Language => self.document(set, question)?,
+                    _ => self.weighted(&self.prompted(set, question)?),
+                });
+            }
+        }
+        let share = 1.0 / rows.len() as f32;
+        rows.iter_mut().for_each(|row| row.weights.iter_mut().for_each(|weight| *weight *= share));
+        let padding = self.tokenizer.padding();
+        let facts = match self.method.has_inner_loop() {
+            true => Some(Rows::new(&self.facts(&sets[0])?, padding, device)),
+            false => None,
+        };
+        Ok(Task { facts, questions: Rows::new(&rows, padding, device) })
+    }
+
+    /// Each fact as a row; the loss is the mean over facts of the mean over a fact's tokens (official code).
+    ///
+    /// # Errors
+    /// If a word is not in the vocabulary.
+    pub fn facts(&self, set: &KnowledgeSet) -> Result<Vec<Sequence>, TokenizerError> {
+        let share = 1.0 / set.facts.len() as f32;
+        let encode = |(index, fact): (usize, &crate::data::Fact)| {
+            let mut tokens = match self.objective.numbered_facts {
+                true => self.tokenizer.encode(&format!("fact {index} :"))?,
+                false => Vec::new(),
+            };
+            let prefix = tokens.len().max(1);
+            tokens.extend(self.tokenizer.encode(&fact.text)?);
+            let predicted = tokens.len() - prefix;
+            let mut weights = vec![share / predicted as f32; tokens.len()];
+            weights[..prefix].fill(0.0);
+            Ok(Sequence { tokens, weights })
+        };
+        set.facts.iter().enumerate().map(encode).collect()
+    }
+
+    /// What is read and what is to be answered, for one question.
+    ///
+    /// # Errors
+    /// If a word is not in the vocabulary.
+    pub fn prompted(&self, set: &KnowledgeSet, question: &Question) -> Result<Prompted, TokenizerError> {
+        let end = self.tokenizer.end_of_text();
+        let mut prompt = Vec::new();
+        if self.method == Method::InContext {
+            for fact in &set.facts {
+                prompt.extend(self.tokenizer.encode(&fact.text)?);
+            }
+        }
+        if self.method != Method::NoQuestion {
+            prompt.extend(self.tokenizer.encode(&question.text)?);
+        }
+        if prompt.is_empty() {
+            prompt.push(end);
+        }
+        let mut answer = self.tokenizer.encode(&question.answer)?;
+        let mut recall = Vec::new();
+        if self.objective.recall == Recall::None {
+            answer.push(end);
+        } else {
+            recall.extend(self.tokenizer.encode("because")?);
+            recall.extend(self.recalled(set, question)?);
+            recall.push(end);
+        }
+        Ok(Prompted { prompt, answer, recall })
+    }
+
+    fn recalled(&self, set: &KnowledgeSet, question: &Question) -> Result<Vec<u32>, TokenizerError> {
+        let mut tokens = Vec::new();
+        for (place, &fact) in question.relevant.iter().enumerate() {
+            if place > 0 {
+                tokens.extend(self.tokenizer.encode(",")?);
+            }
+            let text = set.facts[fact].text.trim_end_matches(['.', ' ']);
+            tokens.extend(self.tokenizer.encode(text)?);
+        }
+        Ok(tokens)
+    }
+
+    /// The target's weights sum to one (`Joint`, `None`) or to one for the answer and `weight` for recall (`Sum`).
+    fn weighted(&self, prompted: &Prompted) -> Sequence {
+        let Prompted { prompt, answer, recall } = prompted;
+        let (of_answer, of_recall) = match self.objective.recall {
+            Recall::None => (1.0 / answer.len() as f32, 0.0),
+            Recall::Joint => {
+                let share = 1.0 / (answer.len() + recall.len()) as f32;
+                (share, share)
+            }
+            Recall::Sum { weight } => (1.0 / answer.len() as f32, weight as f32 / recall.len() as f32),
+        };
+        let weights = [(prompt, 0.0), (answer, of_answer), (recall, of_recall)];
+        let weights = weights.iter().flat_map(|(part, weight)| vec![*weight; part.len()]);
+        Sequence { weights: weights.collect(), tokens: [prompt.as_slice(), answer, recall].concat() }
+    }
+
+    /// Facts, question and answer as one text whose every token is predicted.
+    fn document(&self, set: &KnowledgeSet, question: &Question) -> Result<Sequence, TokenizerError> {
+        let reader = Self { method: Method::InContext, ..self.clone() };
+        let Prompted { prompt, answer, recall } = reader.prompted(set, question)?;
+        let tokens = [prompt, answer, recall].concat();
+        let mut weights = vec![1.0 / (tokens.len() - 1) as f32; tokens.len()];
+        weights[0] = 0.0;
+        Ok(Sequence { tokens, weights })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Fact;
+    use crate::tokenizer::WordTokenizer;
+
+    fn set() -> KnowledgeSet {
+        let fact = |text: &str| Fact { text: text.into() };
+        let question = Question { text: "A ? C .".into(), answer: "grandson".into(), relevant: vec![0, 1], hops: 2 };
+        KnowledgeSet {
+            id: "0".into(),
+            facts: vec![fact("A son B ."), fact("B son C ."), fact("D son E .")],
+            questions: vec![question],
+            entities: ["A", "B", "C", "D", "E"].map(String::from).to_vec(),
+        }
+    }
+
+    fn encoder(method: Method, recall: Recall) -> Encoder {
+        let vocabulary = ["A", "B", "C", "D", "E", "son", "grandson", ".", "?"];
+        let words = vocabulary.iter().chain(&TARGET_WORDS);
+        let tokenizer = Tokenizer::Word(WordTokenizer::from_words(words).unwrap());
+        Encoder { tokenizer, method, objective: Objective { recall, ..Objective::default() } }
+    }
+
+    fn text(encoder: &Encoder, tokens: &[u32]) -> String {
+        encoder.tokenizer.decode(tokens).unwrap()
+    }
+
+    #[test]
+    fn only_the_in_context_prompt_holds_facts() {
+        let set = set();
+        let prompt = |method| {
+            let encoder = encoder(method, Recall::None);
+            text(&encoder, &encoder.prompted(&set, &set.questions[0]).unwrap().prompt)
+        };
+        assert_eq!(prompt(Method::Reckoning), "A ? C .");
+        assert_eq!(prompt(Method::InContext), "A son B . B son C . D son E . A ? C .");
+        assert_eq!(prompt(Method::NoQuestion), "");
+    }
+
+    #[test]
+    fn recall_holds_the_relevant_facts_only() {
+        let (set, encoder) = (set(), encoder(Method::Reckoning, Recall::Joint));
+        let prompted = encoder.prompted(&set, &set.questions[0]).unwrap();
+        assert_eq!(text(&encoder, &prompted.recall), "because A son B , B son C");
+    }
+
+    #[test]
+    fn weights_sum_as_documented() {
+        let set = set();
+        for (recall, sum) in [(Recall::None, 1.0), (Recall::Joint, 1.0), (Recall::Sum { weight: 0.5 }, 1.5)] {
+            let encoder = encoder(Method::Reckoning, recall);
+            let row = encoder.weighted(&encoder.prompted(&set, &set.questions[0]).unwrap());
+            assert!((row.weights.iter().sum::<f32>() - sum).abs() < 1e-6);
+        }
+        let facts = encoder(Method::Reckoning, Recall::None).facts(&set).unwrap();
+        let sum: f32 = facts.iter().flat_map(|fact| &fact.weights).sum();
+        assert!((sum - 1.0).abs() < 1e-6);
+        assert!(facts.iter().all(|fact| fact.weights[0] == 0.0));
+    }
+
+    #[test]
+    fn unknown_words_are_errors() {
+        let mut set = set();
+        set.questions[0].answer = "cousin".into();
+        let encoder = encoder(Method::Reckoning, Recall::None);
+        assert!(encoder.task::<burn::backend::Flex>(&set, &Default::default()).is_err());
+    }
+}

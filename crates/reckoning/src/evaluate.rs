@@ -1,0 +1,109 @@
+//! Answer accuracy with intervals, by test set and by hops.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
+use experiment::statistics::{Interval, proportion_interval};
+use serde::{Deserialize, Serialize};
+
+use crate::data::KnowledgeSet;
+use crate::encoding::{Encoder, Prompted};
+use crate::model::Gpt2;
+use crate::task::{Rows, Sequence};
+use crate::tokenizer::TokenizerError;
+
+/// Whether one question was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Length of the question's reasoning.
+    pub hops: usize,
+    /// Facts in its knowledge set that the question does not need.
+    pub distractors: usize,
+    /// Greedy decoding gives exactly the answer.
+    pub correct: bool,
+}
+
+/// The questions of one knowledge set with the rows they are asked as.
+pub struct Exam<B: Backend> {
+    rows: Rows<B>,
+    /// For each question: its flat predictions in `rows`, and what it is.
+    questions: Vec<(std::ops::Range<usize>, Outcome)>,
+}
+
+impl<B: Backend> Exam<B> {
+    /// The exam of several knowledge sets that are read by one model (one set where facts go through the inner loop).
+    ///
+    /// # Errors
+    /// If a word is not in the vocabulary.
+    pub fn new(encoder: &Encoder, sets: &[KnowledgeSet], device: &Device<B>) -> Result<Self, TokenizerError> {
+        let (mut rows, mut questions, mut first) = (Vec::new(), Vec::new(), 0);
+        for set in sets {
+            for question in &set.questions {
+                let Prompted { prompt, mut answer, recall } = encoder.prompted(set, question)?;
+                // The answer must end where it ends: what follows it belongs to the exact match.
+                answer.extend(recall.first());
+                let predictions = first..first + answer.len();
+                first = predictions.end;
+                let weights = [vec![0.0; prompt.len()], vec![1.0; answer.len()]].concat();
+                rows.push(Sequence { tokens: [prompt, answer].concat(), weights });
+                let distractors = set.facts.len() - question.relevant.len();
+                questions.push((predictions, Outcome { hops: question.hops, distractors, correct: false }));
+            }
+        }
+        Ok(Self { rows: Rows::new(&rows, encoder.tokenizer.padding(), device), questions })
+    }
+
+    /// The outcomes under `model`. Greedy decoding gives the answer exactly when every token of it is the most likely
+    /// one after the tokens before, so one pass over question and answer decides.
+    pub fn take(&self, model: &Gpt2<B>) -> Vec<Outcome> {
+        let hidden = model.hidden(self.rows.tokens.clone()).select(0, self.rows.positions.clone());
+        let best: Tensor<B, 2, burn::tensor::Int> = model.logits(hidden).argmax(1);
+        let hits: Vec<bool> = best
+            .equal(self.rows.targets.clone())
+            .into_data()
+            .iter::<bool>()
+            .collect();
+        let outcome = |(predictions, outcome): &(std::ops::Range<usize>, Outcome)| Outcome {
+            correct: hits[predictions.clone()].iter().all(|hit| *hit),
+            ..outcome.clone()
+        };
+        self.questions.iter().map(outcome).collect()
+    }
+}
+
+/// Accuracy on one test set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Name of the test set.
+    pub name: String,
+    /// Over all questions, 95 % Wilson interval.
+    pub overall: Interval,
+    /// By hops.
+    pub by_hops: BTreeMap<usize, Interval>,
+    /// By number of distractors.
+    pub by_distractors: BTreeMap<usize, Interval>,
+}
+
+impl Accuracy {
+    /// Sums up outcomes; `None` without any.
+    pub fn of(name: &str, outcomes: &[Outcome]) -> Option<Self> {
+        let by = |key: fn(&Outcome) -> usize| {
+            let mut groups: BTreeMap<usize, Vec<&Outcome>> = BTreeMap::new();
+            outcomes.iter().for_each(|outcome| groups.entry(key(outcome)).or_default().push(outcome));
+            groups.into_iter().filter_map(|(key, group)| Some((key, interval(&group)?))).collect()
+        };
+        let all: Vec<&Outcome> = outcomes.iter().collect();
+        Some(Self {
+            name: name.into(),
+            overall: interval(&all)?,
+            by_hops: by(|outcome| outcome.hops),
+            by_distractors: by(|outcome| outcome.distractors),
+        })
+    }
+}
+
+fn interval(outcomes: &[&Outcome]) -> Option<Interval> {
+    let correct = outcomes.iter().filter(|outcome| outcome.correct).count();
+    proportion_interval(correct, outcomes.len()).ok()
+}

@@ -1,0 +1,62 @@
+//! Causal multi-head self-attention.
+
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Bool, Device, Tensor};
+use inner_outer::layers;
+
+use super::gpt2::Projection;
+
+/// Queries, keys and values by one projection, attention, and the output projection.
+#[derive(Module, Debug)]
+pub struct Attention<B: Backend> {
+    /// `[width, 3 width]`: queries, keys, values.
+    pub input: Projection<B>,
+    /// `[width, width]`.
+    pub output: Projection<B>,
+    /// Number of heads.
+    pub heads: usize,
+}
+
+/// Keys and values of the tokens seen so far, `[batch, heads, tokens, width / heads]`.
+#[derive(Clone, Debug)]
+pub struct KeyValues<B: Backend> {
+    keys: Tensor<B, 4>,
+    values: Tensor<B, 4>,
+}
+
+impl<B: Backend> Attention<B> {
+    /// `[batch tokens, width]` to the same shape. With a cache, `x` holds the tokens after the cached ones.
+    pub fn forward(
+        &self,
+        x: Tensor<B, 2>,
+        batch: usize,
+        hidden: Tensor<B, 4, Bool>,
+        cache: Option<&mut Option<KeyValues<B>>>,
+    ) -> Tensor<B, 2> {
+        let [rows, width] = x.dims();
+        let (tokens, head_width) = (rows / batch, width / self.heads);
+        let projected = self.input.forward(x);
+        let part = |index: usize| {
+            let columns = index * width..(index + 1) * width;
+            let part = projected.clone().slice([0..rows, columns]);
+            part.reshape([batch, tokens, self.heads, head_width]).swap_dims(1, 2)
+        };
+        let (queries, mut keys, mut values) = (part(0), part(1), part(2));
+        if let Some(cache) = cache {
+            if let Some(past) = cache.take() {
+                keys = Tensor::cat(vec![past.keys, keys], 2);
+                values = Tensor::cat(vec![past.values, values], 2);
+            }
+            *cache = Some(KeyValues { keys: keys.clone(), values: values.clone() });
+        }
+        let mixed = layers::attention(queries, keys, values, hidden);
+        self.output.forward(mixed.swap_dims(1, 2).reshape([rows, width]))
+    }
+}
+
+/// True where the query at row `i` (the tokens after the first `past`) must not see the key at column `j`: `j > past + i`.
+/// `[1, 1, tokens, past + tokens]`.
+pub fn future<B: Backend>(past: usize, tokens: usize, device: &Device<B>) -> Tensor<B, 4, Bool> {
+    Tensor::<B, 2, Bool>::tril_mask([tokens, past + tokens], past as i64, device).unsqueeze()
+}

@@ -1,0 +1,240 @@
+//! The transformer (Radford et al. 2019): pre-norm blocks, learned positions, tanh-GELU.
+
+use burn::module::{Module, Param};
+use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use inner_outer::{Lora, family, layers};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Normal};
+
+use super::attention::{Attention, KeyValues, future};
+use super::config::{Initialization, LoraConfig, ModelConfig};
+
+/// A linear layer with an optional low-rank adapter.
+#[derive(Module, Debug)]
+pub struct Projection<B: Backend> {
+    /// `[in, out]` and a bias.
+    pub linear: Linear<B>,
+    /// The adapter.
+    pub lora: Option<Lora<B>>,
+}
+
+/// Two projections with a tanh-GELU between them.
+#[derive(Module, Debug)]
+pub struct FeedForward<B: Backend> {
+    /// `[width, 4 width]`.
+    pub input: Projection<B>,
+    /// `[4 width, width]`.
+    pub output: Projection<B>,
+}
+
+/// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+#[derive(Module, Debug)]
+pub struct Block<B: Backend> {
+    /// Before attention.
+    pub attention_norm: LayerNorm<B>,
+    /// Self-attention.
+    pub attention: Attention<B>,
+    /// Before the feed-forward layer.
+    pub feed_forward_norm: LayerNorm<B>,
+    /// Feed-forward layer.
+    pub feed_forward: FeedForward<B>,
+}
+
+/// A GPT-2 language model.
+#[derive(Module, Debug)]
+pub struct Gpt2<B: Backend> {
+    /// `[vocabulary, width]`.
+    pub token_embedding: Embedding<B>,
+    /// `[context, width]`.
+    pub position_embedding: Embedding<B>,
+    /// Transformer blocks.
+    pub blocks: Vec<Block<B>>,
+    /// Before the head.
+    pub final_norm: LayerNorm<B>,
+    /// `[width, vocabulary]`; the transposed token embedding where absent.
+    pub head: Option<Linear<B>>,
+}
+
+family!(
+    /// GPT-2 on every backend.
+    pub Gpt2Family => Gpt2
+);
+
+/// What a model remembers of a prefix, one entry a block.
+pub struct Cache<B: Backend> {
+    blocks: Vec<Option<KeyValues<B>>>,
+    tokens: usize,
+}
+
+impl<B: Backend> Projection<B> {
+    /// `[rows, in]` to `[rows, out]`.
+    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match &self.lora {
+            Some(lora) => layers::linear(&self.linear, x.clone()) + lora.apply(x),
+            None => layers::linear(&self.linear, x),
+        }
+    }
+}
+
+impl<B: Backend> FeedForward<B> {
+    /// `[rows, width]` to the same shape.
+    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.output.forward(layers::gelu_tanh(self.input.forward(x)))
+    }
+}
+
+impl<B: Backend> Gpt2<B> {
+    /// A model with weights drawn from `random`.
+    ///
+    /// # Panics
+    /// If [`ModelConfig::check`] refuses the configuration.
+    pub fn new(config: &ModelConfig, random: &mut ChaCha8Rng, device: &Device<B>) -> Self {
+        config.check().expect("the configuration was checked");
+        let mut draw = Draw { config, random, device };
+        let ModelConfig { width, layers, .. } = *config;
+        Self {
+            token_embedding: draw.embedding(config.vocabulary),
+            position_embedding: draw.embedding(config.context),
+            blocks: (0..layers).map(|_| draw.block()).collect(),
+            final_norm: draw.norm(),
+            head: (!config.tied_head).then(|| draw.head(width, config.vocabulary)),
+        }
+    }
+
+    /// The last hidden state of each token: `[batch, tokens]` to `[batch tokens, width]`.
+    pub fn hidden(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+        self.run(tokens, None)
+    }
+
+    /// [`Self::hidden`] of the tokens that follow the cached ones; they are added to the cache.
+    pub fn hidden_after(&self, tokens: Tensor<B, 2, Int>, cache: &mut Cache<B>) -> Tensor<B, 2> {
+        self.run(tokens, Some(cache))
+    }
+
+    /// An empty cache.
+    pub fn cache(&self) -> Cache<B> {
+        Cache { blocks: self.blocks.iter().map(|_| None).collect(), tokens: 0 }
+    }
+
+    /// Scores of the next token: `[rows, width]` to `[rows, vocabulary]`.
+    pub fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
+        match &self.head {
+            Some(head) => layers::linear(head, hidden),
+            None => hidden.matmul(self.token_embedding.weight.val().transpose()),
+        }
+    }
+
+    /// The longest sequence in tokens.
+    pub fn context(&self) -> usize {
+        self.position_embedding.weight.dims()[0]
+    }
+
+    fn run(&self, tokens: Tensor<B, 2, Int>, mut cache: Option<&mut Cache<B>>) -> Tensor<B, 2> {
+        let [batch, length] = tokens.dims();
+        let device = tokens.device();
+        let past = cache.as_ref().map_or(0, |cache| cache.tokens);
+        let words = layers::embedding(&self.token_embedding, tokens.reshape([batch * length]));
+        let positions = self.position_embedding.weight.val().slice([past..past + length]);
+        let positions = positions.unsqueeze::<3>().repeat_dim(0, batch).flatten(0, 1);
+        let mask = future(past, length, &device);
+        let mut x = words + positions;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let remembered = cache.as_mut().map(|cache| &mut cache.blocks[index]);
+            let normal = block.attention_norm.forward(x.clone());
+            x = x + block.attention.forward(normal, batch, mask.clone(), remembered);
+            let normal = block.feed_forward_norm.forward(x.clone());
+            x = x + block.feed_forward.forward(normal);
+        }
+        if let Some(cache) = cache {
+            cache.tokens += length;
+        }
+        self.final_norm.forward(x)
+    }
+}
+
+impl<B: Backend> Clone for Cache<B> {
+    fn clone(&self) -> Self {
+        Self { blocks: self.blocks.clone(), tokens: self.tokens }
+    }
+}
+
+/// Draws the weights of a model, in a fixed order, from one generator.
+struct Draw<'a, B: Backend> {
+    config: &'a ModelConfig,
+    random: &'a mut ChaCha8Rng,
+    device: &'a Device<B>,
+}
+
+/// What a weight is for, which decides its scale.
+#[derive(Clone, Copy)]
+enum Role {
+    Embedding,
+    Layer,
+    Residual,
+}
+
+impl<B: Backend> Draw<'_, B> {
+    fn weight(&mut self, shape: [usize; 2], role: Role) -> Param<Tensor<B, 2>> {
+        let fan_in = (shape[0] as f64).sqrt();
+        let deviation = match (self.config.initialization, role) {
+            (Initialization::Gpt2, Role::Residual) => 0.02 / (2.0 * self.config.layers as f64).sqrt(),
+            (Initialization::Gpt2, _) => 0.02,
+            (Initialization::FanIn, Role::Embedding) => 0.05,
+            (Initialization::FanIn, Role::Layer) => 0.7 / fan_in,
+            (Initialization::FanIn, Role::Residual) => 0.3 / fan_in,
+        };
+        let normal = Normal::new(0.0, deviation).expect("a positive deviation");
+        let values = (0..shape[0] * shape[1]).map(|_| normal.sample(self.random) as f32).collect();
+        Param::from_tensor(Tensor::from_data(TensorData::new::<f32, _>(values, shape), self.device))
+    }
+
+    fn embedding(&mut self, rows: usize) -> Embedding<B> {
+        let width = self.config.width;
+        let mut embedding = EmbeddingConfig::new(rows, width).init(self.device);
+        embedding.weight = self.weight([rows, width], Role::Embedding);
+        embedding
+    }
+
+    fn head(&mut self, width: usize, vocabulary: usize) -> Linear<B> {
+        let mut linear = LinearConfig::new(width, vocabulary).with_bias(false).init(self.device);
+        linear.weight = self.weight([width, vocabulary], Role::Embedding);
+        linear
+    }
+
+    fn projection(&mut self, inputs: usize, outputs: usize, role: Role) -> Projection<B> {
+        let mut linear = LinearConfig::new(inputs, outputs).init(self.device);
+        linear.weight = self.weight([inputs, outputs], role);
+        linear.bias = Some(Param::from_tensor(Tensor::zeros([outputs], self.device)));
+        let lora = self.config.lora.map(|config| self.lora(config, inputs, outputs));
+        Projection { linear, lora }
+    }
+
+    fn lora(&mut self, config: LoraConfig, inputs: usize, outputs: usize) -> Lora<B> {
+        let mut lora = Lora::new([inputs, outputs], config.rank, config.alpha, self.device);
+        lora.a = self.weight([inputs, config.rank], Role::Layer);
+        lora
+    }
+
+    fn norm(&self) -> LayerNorm<B> {
+        LayerNormConfig::new(self.config.width).with_epsilon(self.config.norm_epsilon).init(self.device)
+    }
+
+    fn block(&mut self) -> Block<B> {
+        let width = self.config.width;
+        Block {
+            attention_norm: self.norm(),
+            attention: Attention {
+                input: self.projection(width, 3 * width, Role::Layer),
+                output: self.projection(width, width, Role::Residual),
+                heads: self.config.heads,
+            },
+            feed_forward_norm: self.norm(),
+            feed_forward: FeedForward {
+                input: self.projection(width, 4 * width, Role::Layer),
+                output: self.projection(4 * width, width, Role::Residual),
+            },
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! GPT-2 from layers that can be differentiated twice.
+
+mod attention;
+mod config;
+mod gpt2;
+
+pub use attention::{Attention, KeyValues};
+pub use config::{Initialization, LoraConfig, ModelConfig};
+pub use gpt2::{Block, Cache, FeedForward, Gpt2, Gpt2Family, Projection};
