@@ -3,11 +3,12 @@
 mod common;
 
 use common::finite_difference::Case;
+use common::methods::unrolled;
 use common::low_rank::{LowRank, changed};
 use common::points::{Fit, Sizes, learned, points};
 use inner_outer::{
-    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum, NormalizedAscent,
-    Projected, RateScope, Selection, Sgd, SignedAscent, Unrolled,
+    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum,
+    NormalizedAscent, Projected, RateScope, Selection, Sgd, SignedAscent,
 };
 use proptest::prelude::*;
 
@@ -24,7 +25,7 @@ fn check_optimizer<O: InnerOptimizer>(label: &str, optimizer: O, rate: f64) {
     for seed in 0..2 {
         let rate = (RateScope::PerTensorPerStep, rate);
         let case = case(optimizer.clone(), rate, Fit::default(), seed);
-        case.check(&format!("{label}, seed {seed}"), &Unrolled::<inner_outer::Nested>::default());
+        case.check(&format!("{label}, seed {seed}"), &unrolled());
     }
 }
 
@@ -63,27 +64,24 @@ fn every_rate_scope() {
     for scope in
         [RateScope::Global, RateScope::PerTensor, RateScope::PerTensorPerStep, RateScope::PerElement]
     {
-        let unrolled = Unrolled::<inner_outer::Nested>::default();
-        case(Sgd, (scope, 0.3), Fit::default(), 3).check(&format!("{scope:?}"), &unrolled);
+        case(Sgd, (scope, 0.3), Fit::default(), 3).check(&format!("{scope:?}"), &unrolled());
         let last = Fit { adapted: Selection::below(["output"]), ..Fit::default() };
-        case(Adam::default(), (scope, 0.1), last, 4).check(&format!("{scope:?}, one tensor"), &unrolled);
+        case(Adam::default(), (scope, 0.1), last, 4).check(&format!("{scope:?}, one tensor"), &unrolled());
     }
 }
 
 #[test]
 fn losses_along_the_way() {
     let problem = Fit { along_the_way: true, ..Fit::default() };
-    let unrolled = Unrolled::<inner_outer::Nested>::default();
-    case(Sgd, (RateScope::PerTensor, 0.3), problem.clone(), 5).check("gradient descent", &unrolled);
-    case(Momentum::default(), (RateScope::PerTensor, 0.2), problem, 6).check("momentum", &unrolled);
+    case(Sgd, (RateScope::PerTensor, 0.3), problem.clone(), 5).check("gradient descent", &unrolled());
+    case(Momentum::default(), (RateScope::PerTensor, 0.2), problem, 6).check("momentum", &unrolled());
 }
 
 #[test]
 fn a_frozen_part_that_is_learned() {
-    let unrolled = Unrolled::<inner_outer::Nested>::default();
     for adapted in [Selection::below(["output"]), Selection::below(["bias"])] {
         let problem = Fit { adapted, along_the_way: true };
-        case(Sgd, (RateScope::PerTensor, 0.3), problem, 7).check("a part is adapted", &unrolled);
+        case(Sgd, (RateScope::PerTensor, 0.3), problem, 7).check("a part is adapted", &unrolled());
     }
 }
 
@@ -93,7 +91,7 @@ fn a_low_rank_change_only() {
     let inner_loop = InnerLoop { optimizer: Sgd, steps: STEPS };
     let rate = (RateScope::PerTensorPerStep, 0.3);
     let case = Case::new(LowRank, inner_loop, rate, changed(sizes, 8), points(sizes, 8));
-    case.check("LoRA", &Unrolled::<inner_outer::Nested>::default());
+    case.check("LoRA", &unrolled());
 }
 
 proptest! {
@@ -106,6 +104,6 @@ proptest! {
         let problem = Fit { along_the_way: true, ..Fit::default() };
         let task = common::points::points(sizes, seed);
         let case = Case::new(problem, inner_loop, (RateScope::PerTensorPerStep, 0.2), learned(sizes, seed), task);
-        case.check(&format!("{sizes:?}, {steps} steps, seed {seed}"), &Unrolled::<inner_outer::Nested>::default());
+        case.check(&format!("{sizes:?}, {steps} steps, seed {seed}"), &unrolled());
     }
 }

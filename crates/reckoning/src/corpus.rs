@@ -185,7 +185,14 @@ impl Corpus {
             None => split_by_id(training, config.held_out.min(0.05), split_seed ^ 1),
         };
         keep_hops(&mut training, &config.train_hops);
-        let tests = tests.into_iter().filter(|(split, _)| *split != Split::Validation);
+        // Beside a proper test split, files of other names are variants of the same data.
+        let has_test = tests.keys().any(|split| matches!(split, Split::Test | Split::TestAtHops(_)));
+        let is_test = |split: &Split| match split {
+            Split::Validation => false,
+            Split::Other(_) => !has_test,
+            _ => true,
+        };
+        let tests = tests.into_iter().filter(|(split, _)| is_test(split));
         let tests = tests.map(|(split, sets)| (split.to_string(), limited(sets, evaluation.final_sets))).collect();
         let validation = limited(validation, evaluation.sets);
         let mut by_answer: BTreeMap<String, Vec<usize>> = BTreeMap::new();

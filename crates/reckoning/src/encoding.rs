@@ -97,7 +97,7 @@ impl Encoder {
     pub fn prompted(&self, set: &KnowledgeSet, question: &Question) -> Result<Prompted, TokenizerError> {
         let end = self.tokenizer.end_of_text();
         let mut prompt = Vec::new();
-        if self.method == Method::InContext {
+        if matches!(self.method, Method::InContext | Method::Language) {
             for fact in &set.facts {
                 prompt.extend(self.tokenizer.encode(&fact.text)?);
             }
@@ -150,8 +150,7 @@ impl Encoder {
 
     /// Facts, question and answer as one text whose every token is predicted.
     fn document(&self, set: &KnowledgeSet, question: &Question) -> Result<Sequence, TokenizerError> {
-        let reader = Self { method: Method::InContext, ..self.clone() };
-        let Prompted { prompt, answer, recall } = reader.prompted(set, question)?;
+        let Prompted { prompt, answer, recall } = self.prompted(set, question)?;
         let tokens = [prompt, answer, recall].concat();
         let mut weights = vec![1.0 / (tokens.len() - 1) as f32; tokens.len()];
         weights[0] = 0.0;

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::{log_softmax, sigmoid};
 use burn::tensor::{Tensor, backend::Backend};
+use inner_outer::tensors::to_f64;
 use inner_outer::{Problem, Selection, family, layers};
 
 use crate::samples::Labelled;
@@ -27,6 +28,20 @@ pub struct Split<B: Backend> {
 }
 
 family!(pub Cleaners => Cleaner, pub Classifiers => Linear, pub Splits => Split);
+
+impl<B: Backend> Cleaner<B> {
+    /// The cleaner that knows which samples are `wrong`.
+    pub fn trusting_all_but(self, wrong: &[bool]) -> Self {
+        let trust: Vec<_> = wrong.iter().map(|&wrong| if wrong { -20.0 } else { 20.0 }).collect();
+        let trust = Tensor::from_data(&trust[..], &self.trust.device());
+        Self { trust: Param::from_tensor(trust), ..self }
+    }
+
+    /// Which samples count less than half.
+    pub fn suspects(&self) -> Vec<bool> {
+        to_f64(&self.trust.val()).into_iter().map(|trust| trust < 0.0).collect()
+    }
+}
 
 /// Data hyper-cleaning (Franceschi et al. 2017).
 pub struct Cleaning;

@@ -33,7 +33,10 @@ impl Samples {
         let sample = |index: usize| {
             let class = index % CLASSES;
             let noise = normal(1.0);
-            (noise.iter().zip(&centres[class]).map(|(noise, centre)| centre + noise).collect(), class)
+            (
+                noise.iter().zip(&centres[class]).map(|(noise, centre)| centre + noise).collect(),
+                class,
+            )
         };
         Self((0..count).map(sample).collect())
     }
@@ -42,7 +45,8 @@ impl Samples {
     pub fn mnist(folder: &Path) -> std::io::Result<Self> {
         let images = std::fs::read(folder.join("train-images-idx3-ubyte"))?;
         let classes = std::fs::read(folder.join("train-labels-idx1-ubyte"))?;
-        let centred = |image: &[u8]| image.iter().map(|&grey| f32::from(grey) / 255.0 - 0.13).collect();
+        let centred =
+            |image: &[u8]| image.iter().map(|&grey| f32::from(grey) / 255.0 - 0.13).collect();
         let images = images.get(16..).unwrap_or_default().chunks_exact(28 * 28).map(centred);
         let classes = classes.get(8..).unwrap_or_default().iter().map(|&class| usize::from(class));
         Ok(Self(images.zip(classes).collect()))

@@ -48,13 +48,6 @@ impl<B: Backend> Network<B> {
     }
 }
 
-impl<B: Backend> Wave<B> {
-    /// Points to adapt on.
-    pub fn shots(&self) -> usize {
-        self.support[0].dims()[0]
-    }
-}
-
 /// The outer loop learns the weights that the inner loop starts from.
 pub struct Recognise;
 
@@ -93,7 +86,9 @@ pub fn random_wave(shots: usize, random: &mut impl Rng) -> Wave<Flex> {
     let mut points = || {
         let x: Vec<f32> = (0..shots).map(|_| random.random_range(-5.0..5.0)).collect();
         let y: Vec<f32> = x.iter().map(|x| amplitude * (x - phase).sin()).collect();
-        [x, y].map(|values| Tensor::from_data(TensorData::new(values, [shots, 1]), &Default::default()))
+        [x, y].map(|values| {
+            Tensor::from_data(TensorData::new(values, [shots, 1]), &Default::default())
+        })
     };
     Wave { support: points(), query: points() }
 }

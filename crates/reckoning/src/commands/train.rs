@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::backend::Flex;
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use experiment::checkpoint::Checkpoints;
@@ -17,8 +16,10 @@ use crate::config::ExperimentConfig;
 use crate::evaluate::Accuracy;
 use crate::train::Trainer;
 
-const LEARNER_FILE: &str = "learner.bin";
-const RESULTS_FILE: &str = "results.json";
+/// The learner in a checkpoint.
+pub(crate) const LEARNER_FILE: &str = "learner.bin";
+/// Accuracies of a finished run.
+pub(crate) const RESULTS_FILE: &str = "results.json";
 const CHECKPOINTS_KEPT: usize = 2;
 
 /// Arguments of `train`.
@@ -45,8 +46,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     };
     let config: ExperimentConfig = run.config().bad_input()?;
-    let trainer = Trainer::<Flex>::new(&config, None, &Default::default()).bad_input()?;
-    let accuracies = train(trainer, &run)?;
+    let accuracies = crate::on_device!(common.device, B => {
+        let trainer = Trainer::<B>::new(&config, None, &Default::default()).bad_input()?;
+        train(trainer, &run)
+    })?;
     if common.json {
         return print_line(serde_json::to_string(&accuracies).failed()?);
     }

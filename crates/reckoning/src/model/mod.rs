@@ -1,8 +1,11 @@
 //! GPT-2 from layers that can be differentiated twice.
 
+mod adapters;
 mod attention;
 mod config;
 mod gpt2;
+pub mod hugging_face;
+mod skeleton;
 
 pub use attention::{Attention, KeyValues};
 pub use config::{Initialization, LoraConfig, ModelConfig};

@@ -1,0 +1,102 @@
+//! `reckoning data convert`: any readable data set in our own format.
+
+use std::path::{Path, PathBuf};
+
+use experiment::cli::{Failure, OrFailure, print_line};
+use serde_json::{Value, json};
+
+use super::{Output, Wording, counts, write_sets};
+use crate::data::{Dataset, KnowledgeSet, Split, Statistics, load};
+
+/// Arguments of `data convert`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// File, archive or folder of any known kind
+    path: PathBuf,
+
+    #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
+    wording: Wording,
+
+    /// Print what was written as JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the data set and writes it.
+///
+/// # Errors
+/// Bad input: the path, its content, or an output that is there already. Failed: writing.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { path, output, wording, json } = arguments;
+    output.check()?;
+    let dataset = load(&path, &wording.options()).bad_input()?;
+    let files = files(&output.out, &dataset);
+    for (file, sets) in &files {
+        write_sets(file, sets)?;
+    }
+    if json {
+        let written = files.iter().map(|(file, sets)| json!({ "out": file, "statistics": counts(&Statistics::of(*sets)) }));
+        return print_line(Value::from_iter(written));
+    }
+    files.iter().try_for_each(|(file, sets)| {
+        print_line(format!("{}: {} knowledge sets of {}", file.display(), sets.len(), dataset.kind))
+    })
+}
+
+/// The files to write: `out` itself, or one for each split in the folder `out`.
+fn files<'a>(out: &Path, dataset: &'a Dataset) -> Vec<(PathBuf, &'a [KnowledgeSet])> {
+    if let [only] = dataset.splits.values().collect::<Vec<_>>().as_slice() {
+        return vec![(out.to_owned(), only)];
+    }
+    let file = |split| out.join(format!("{}.jsonl", stem(split)));
+    dataset.splits.iter().map(|(split, sets)| (file(split), sets.as_slice())).collect()
+}
+
+/// A file name that [`Split::of_file`] reads as `split` again.
+fn stem(split: &Split) -> String {
+    match split {
+        Split::TestAtHops(hops) => format!("1.{hops}_test"),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::data::Kind;
+
+    #[test]
+    fn file_names_keep_the_splits() {
+        let splits = [
+            Split::Train,
+            Split::Validation,
+            Split::Test,
+            Split::TestAtHops(10),
+            Split::Other("facts".into()),
+        ];
+        for split in splits {
+            assert_eq!(Split::of_file(&stem(&split)), split);
+        }
+    }
+
+    #[test]
+    fn one_split_is_one_file_and_several_are_a_folder() {
+        let dataset = |splits: &[Split]| Dataset {
+            kind: Kind::Clutrr,
+            splits: splits.iter().map(|split| (split.clone(), Vec::new())).collect::<BTreeMap<_, _>>(),
+            skipped: Vec::new(),
+        };
+        let paths = |splits: &[Split]| -> Vec<PathBuf> {
+            let dataset = dataset(splits);
+            files(Path::new("out"), &dataset).into_iter().map(|(path, _)| path).collect()
+        };
+        assert_eq!(paths(&[Split::Test]), [Path::new("out")]);
+        let both = paths(&[Split::Train, Split::TestAtHops(4)]);
+        assert_eq!(both, [Path::new("out/train.jsonl"), Path::new("out/1.4_test.jsonl")]);
+    }
+}

@@ -1,0 +1,131 @@
+//! `reckoning data inspect`: what is in a data set, counted, and a few knowledge sets to read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use experiment::cli::{Failure, OrFailure, print_line};
+use serde_json::{Value, json};
+
+use super::generate::GeneratorArguments;
+use super::telling::told;
+use super::{Wording, counts};
+use crate::data::{Dataset, KnowledgeSet, Statistics, load};
+
+/// Arguments of `data inspect`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// File, archive or folder; without it the generator that --config and --set describe
+    #[arg(conflicts_with = "GeneratorArguments")]
+    path: Option<PathBuf>,
+
+    #[command(flatten)]
+    wording: Wording,
+
+    #[command(flatten)]
+    generator: GeneratorArguments,
+
+    /// Knowledge sets to generate where no path is given
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, conflicts_with = "path")]
+    count: usize,
+
+    /// Knowledge sets to print, evenly spread over the data
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    examples: usize,
+
+    /// Print counts and examples as JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found: knowledge sets by the name of their split.
+struct Findings {
+    kind: String,
+    splits: BTreeMap<String, Vec<KnowledgeSet>>,
+    skipped: Vec<String>,
+}
+
+/// Counts, and prints examples.
+///
+/// # Errors
+/// Bad input: the path, its content or the configuration.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let findings = match &arguments.path {
+        Some(path) => load(path, &arguments.wording.options()).bad_input()?.into(),
+        None => Findings {
+            kind: "generated".to_owned(),
+            splits: BTreeMap::from([("generated".to_owned(), arguments.generator.generate(arguments.count)?)]),
+            skipped: Vec::new(),
+        },
+    };
+    match arguments.json {
+        true => print_line(findings.to_json(arguments.examples)),
+        false => print_line(findings.to_text(arguments.examples)),
+    }
+}
+
+impl From<Dataset> for Findings {
+    fn from(dataset: Dataset) -> Self {
+        let splits = dataset.splits.into_iter().map(|(split, sets)| (split.to_string(), sets));
+        Self { kind: dataset.kind.to_string(), splits: splits.collect(), skipped: dataset.skipped }
+    }
+}
+
+impl Findings {
+    fn to_json(&self, examples: usize) -> Value {
+        let splits: BTreeMap<_, _> =
+            self.splits.iter().map(|(name, sets)| (name, counts(&Statistics::of(sets)))).collect();
+        json!({ "kind": self.kind, "splits": splits, "skipped": self.skipped, "examples": self.spread(examples) })
+    }
+
+    fn to_text(&self, examples: usize) -> String {
+        let mut sections = vec![format!("kind            {}", self.kind)];
+        for (name, sets) in &self.splits {
+            sections.push(format!("split           {name}\n{}", Statistics::of(sets)));
+        }
+        if !self.skipped.is_empty() {
+            sections.push(format!("passed over:\n  {}\n", self.skipped.join("\n  ")));
+        }
+        sections.extend(self.spread(examples).into_iter().map(told));
+        sections.join("\n").trim_end().to_owned()
+    }
+
+    /// `count` sets that lie evenly over all of them.
+    fn spread(&self, count: usize) -> Vec<&KnowledgeSet> {
+        let sets: Vec<&KnowledgeSet> = self.splits.values().flatten().collect();
+        let count = count.min(sets.len());
+        (0..count).map(|place| sets[place * sets.len() / count]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
+
+    fn findings(count: usize) -> Findings {
+        let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
+        let sets = generator.knowledge_sets(Chains::Any, count).unwrap();
+        let splits = BTreeMap::from([("train".to_owned(), sets)]);
+        Findings { kind: "native".to_owned(), splits, skipped: vec!["notes.txt: a text".to_owned()] }
+    }
+
+    #[test]
+    fn examples_lie_evenly_over_the_data_and_are_never_more_than_there_are() {
+        let findings = findings(10);
+        let ids = |count| -> Vec<String> { findings.spread(count).iter().map(|set| set.id.clone()).collect() };
+        let id = |index: usize| format!("kinship-0-any-{index}");
+        assert_eq!(ids(2), [id(0), id(5)]);
+        assert_eq!(ids(99).len(), 10);
+        assert!(ids(0).is_empty());
+    }
+
+    #[test]
+    fn text_and_json_tell_the_same() {
+        let findings = findings(4);
+        let (text, json) = (findings.to_text(1), findings.to_json(1));
+        assert!(text.contains("knowledge sets  4") && text.contains("notes.txt"), "{text}");
+        assert_eq!(json["splits"]["train"]["sets"], 4);
+        assert_eq!(json["examples"].as_array().unwrap().len(), 1);
+        assert!(text.contains(json["examples"][0]["id"].as_str().unwrap()));
+    }
+}

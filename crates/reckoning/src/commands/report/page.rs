@@ -1,0 +1,179 @@
+//! The page: a table of results, the figures, and what the runs were set to.
+
+use std::collections::BTreeMap;
+
+use experiment::report::Report;
+use serde_json::Value;
+
+use crate::config::Method;
+use crate::figures::{Figure, Group, Run};
+
+/// What stands in a cell without a value.
+const ABSENT: &str = "–";
+
+/// The report on `groups`. `notes` tell what is not shown, and why.
+pub fn page(groups: &[Group], figures: &[Figure], notes: &[String]) -> Report {
+    let title = match groups {
+        [only] => format!("RECKONING: {}", only.label),
+        groups => format!("RECKONING: {} systems", groups.len()),
+    };
+    let mut report = Report::new(title).heading("Accuracy");
+    report = report.paragraph(
+        "Share of questions whose answer matches exactly, with 95 % intervals: Wilson's over the questions of a \
+         single run, Student's t over runs that differ only in the seed.",
+    );
+    report = runs_table(report, groups);
+    if groups.iter().any(|group| group.runs.len() > 1) {
+        report = means_table(report, groups);
+    }
+    report = notes.iter().fold(report, |report, note| report.paragraph(note));
+    if !figures.is_empty() {
+        report = report.heading("Figures");
+    }
+    report = figures.iter().fold(report, |report, figure| report.figure(&figure.svg, &figure.caption));
+    settings_table(report.heading("Settings"), groups)
+}
+
+/// Names of the test sets of a group, in the order of its runs.
+pub(super) fn test_sets(group: &Group) -> Vec<String> {
+    distinct(group.runs.iter().flat_map(|run| &run.accuracies).map(|accuracy| accuracy.name.clone()))
+}
+
+fn runs_table(report: Report, groups: &[Group]) -> Report {
+    let tests = distinct(groups.iter().flat_map(test_sets));
+    let header = ["run", "method", "seed", "outer steps", "hours"].map(String::from).into_iter().chain(tests.clone());
+    let row = |run: &Run| {
+        let measured = tests.iter().map(|name| match run.overall(name) {
+            Some(accuracy) => accuracy.percent().to_string(),
+            None => ABSENT.into(),
+        });
+        let first = [
+            run.name.clone(),
+            method(run.config.method).to_owned(),
+            run.config.seed.to_string(),
+            run.steps().to_string(),
+            format!("{:.2}", run.hours()),
+        ];
+        first.into_iter().chain(measured).collect::<Vec<_>>()
+    };
+    report.table(header, groups.iter().flat_map(|group| &group.runs).map(row))
+}
+
+fn means_table(report: Report, groups: &[Group]) -> Report {
+    let tests = distinct(groups.iter().flat_map(test_sets));
+    let header = ["mean of", "method", "runs"].map(String::from).into_iter().chain(tests.clone());
+    let row = |group: &Group| {
+        let measured = tests.iter().map(|name| match group.proportion(|run| run.overall(name)) {
+            Some(accuracy) => accuracy.percent().to_string(),
+            None => ABSENT.into(),
+        });
+        let first = [group.label.clone(), method(group.config().method).to_owned(), group.runs.len().to_string()];
+        first.into_iter().chain(measured).collect::<Vec<_>>()
+    };
+    report.table(header, groups.iter().map(row))
+}
+
+/// The settings in which the groups differ; all settings of a single group.
+fn settings_table(report: Report, groups: &[Group]) -> Report {
+    let settings: Vec<BTreeMap<String, String>> = groups.iter().map(settings).collect();
+    let fields = distinct(settings.iter().flat_map(BTreeMap::keys).cloned());
+    let of = |field: &String| -> Vec<String> {
+        settings.iter().map(|group| group.get(field).cloned().unwrap_or_else(|| ABSENT.into())).collect()
+    };
+    let shown = fields.into_iter().filter(|field| groups.len() == 1 || of(field).iter().any(|value| *value != of(field)[0]));
+    let rows: Vec<Vec<String>> = shown.map(|field| [vec![field.clone()], of(&field)].concat()).collect();
+    let intro = match groups.len() {
+        1 => "What the runs were set to, but for the seed.",
+        _ => "The settings in which the systems differ; all others are the same.",
+    };
+    let header: Vec<&str> = std::iter::once("setting").chain(groups.iter().map(|group| group.label.as_str())).collect();
+    report.paragraph(intro).table(header, rows)
+}
+
+/// The configuration as fields by dotted path, without the seed.
+fn settings(group: &Group) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let config = serde_json::to_value(group.config()).unwrap_or_default();
+    collect(&config, "", &mut fields);
+    fields.remove("seed");
+    fields
+}
+
+fn collect(value: &Value, path: &str, fields: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(section) => {
+            for (key, value) in section {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(value, &path, fields);
+            }
+        }
+        Value::String(text) => drop(fields.insert(path.to_owned(), text.clone())),
+        Value::Null => drop(fields.insert(path.to_owned(), ABSENT.to_owned())),
+        other => drop(fields.insert(path.to_owned(), other.to_string())),
+    }
+}
+
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::Reckoning => "RECKONING",
+        Method::InContext => "in-context (FT-ICR)",
+        Method::NoFacts => "No-Facts",
+        Method::NoQuestion => "No-Question",
+        Method::RandomFacts => "Random-Facts",
+        Method::Language => "language modelling",
+    }
+}
+
+/// The names without repetitions, in the order of their first appearance.
+fn distinct(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ExperimentConfig;
+    use crate::evaluate::{Accuracy, Outcome};
+    use crate::figures::grouped;
+
+    fn run(name: &str, seed: u64, change: impl Fn(&mut ExperimentConfig)) -> Run {
+        let mut config = ExperimentConfig { seed, ..ExperimentConfig::default() };
+        change(&mut config);
+        let outcome = |index: u64| Outcome { hops: 2, distractors: 0, correct: index > seed };
+        let outcomes: Vec<Outcome> = (0..100).map(outcome).collect();
+        let accuracies = Accuracy::of("2 hops", &outcomes).into_iter().collect();
+        Run { name: name.into(), config, metrics: Vec::new(), accuracies, rates: None }
+    }
+
+    #[test]
+    fn seeds_are_rows_and_their_mean_is_a_second_table() {
+        let groups = grouped(vec![run("exact-1", 1, |_| ()), run("exact-2", 2, |_| ())]);
+        let html = page(&groups, &[], &["a note".into()]).to_html();
+        for text in ["98.0 % [", "97.0 % [", "97.5 % [", "RECKONING: exact", "a note", "inner.rate"] {
+            assert!(html.contains(text), "{text} in {html}");
+        }
+        let alone = page(&grouped(vec![run("exact", 1, |_| ())]), &[], &[]).to_html();
+        assert!(!alone.contains("mean of"));
+    }
+
+    #[test]
+    fn only_differing_settings_are_listed() {
+        let first = run("first-order", 1, |config| config.inner.steps = 5);
+        let html = page(&grouped(vec![run("exact", 1, |_| ()), first]), &[], &[]).to_html();
+        assert!(html.contains("<td>inner.steps</td>") && !html.contains("<td>inner.rate</td>"));
+        assert!(html.contains("2 systems"));
+    }
+
+    #[test]
+    fn a_run_without_results_has_empty_cells() {
+        let unfinished = Run { accuracies: Vec::new(), ..run("unfinished", 2, |config| config.inner.steps = 5) };
+        let html = page(&grouped(vec![run("exact", 1, |_| ()), unfinished]), &[], &[]).to_html();
+        assert!(html.contains(&format!("<td>{ABSENT}</td>")));
+    }
+}

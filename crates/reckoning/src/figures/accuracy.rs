@@ -1,0 +1,105 @@
+//! Answer accuracy on the test sets, by length of reasoning and by number of distractors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use experiment::figure::{Axis, FigureError, LineChart};
+use experiment::statistics::Interval;
+
+use super::{BANDS, Figure, Group, Run, lines, percent, span};
+use crate::config::{DataConfig, Source};
+
+/// Accuracy over the lengths of reasoning; `None` where there are fewer than two lengths.
+///
+/// # Errors
+/// [`FigureError`] if it cannot be drawn.
+pub(super) fn by_hops(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
+    let title = "Answer accuracy by hops";
+    let Some(mut chart) = chart(title, "hops", groups, Run::by_hops) else { return Ok(None) };
+    let trained: BTreeSet<_> = groups.iter().map(|group| longest_in_training(&group.config().data)).collect();
+    if let (Some(Some(hops)), 1) = (trained.first(), trained.len()) {
+        chart = chart.marker("longest in training", *hops as f64);
+    }
+    let caption = format!("Answers that match exactly, by the number of facts that the question needs. {BANDS}");
+    Ok(Some(Figure { name: "accuracy-by-hops".into(), svg: chart.to_svg()?, caption }))
+}
+
+/// Accuracy over the number of facts that the question does not need; `None` where there are fewer than two numbers.
+///
+/// # Errors
+/// [`FigureError`] if it cannot be drawn.
+pub(super) fn by_distractors(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
+    let title = "Answer accuracy by distractors";
+    let Some(chart) = chart(title, "distractors (facts the question does not need)", groups, Run::by_distractors)
+    else {
+        return Ok(None);
+    };
+    let caption = format!("Answers that match exactly, by the number of irrelevant facts in the knowledge set. {BANDS}");
+    Ok(Some(Figure { name: "accuracy-by-distractors".into(), svg: chart.to_svg()?, caption }))
+}
+
+fn chart(
+    title: &str,
+    x: &str,
+    groups: &[Group],
+    part: impl Fn(&Run) -> BTreeMap<usize, Interval>,
+) -> Option<LineChart> {
+    let runs = || groups.iter().flat_map(|group| &group.runs);
+    let keys: BTreeSet<usize> = runs().flat_map(|run| part(run).into_keys()).collect();
+    if keys.len() < 2 {
+        return None;
+    }
+    let questions = runs().map(|run| part(run).values().map(|interval| interval.n).sum());
+    let title = format!("{title} ({} questions a run)", span(questions.filter(|count| *count > 0)));
+    let accuracy = Axis::linear("accuracy, %").including(0.0).including(100.0);
+    let points = |group: &Group| {
+        let point = |key: &usize| {
+            let interval = group.proportion(|run| part(run).get(key).copied())?;
+            Some((*key as f64, percent(interval)))
+        };
+        keys.iter().filter_map(point).collect()
+    };
+    let chart = LineChart::new(title, Axis::linear(x), accuracy);
+    Some(lines(groups, points).into_iter().fold(chart, LineChart::series))
+}
+
+/// The most hops that a training question has; `None` where a file decides.
+fn longest_in_training(data: &DataConfig) -> Option<usize> {
+    let hops = match &data.source {
+        Source::Kinship(kinship) => &kinship.hops,
+        Source::Rules(rules) => &rules.hops,
+        Source::File { .. } => &data.train_hops,
+    };
+    hops.iter().max().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::grouped;
+    use super::super::run::test_run;
+    use super::*;
+
+    #[test]
+    fn the_title_tells_how_many_questions_and_the_marker_what_was_trained() {
+        let figure = by_hops(&grouped(vec![test_run("a", 1)])).unwrap().unwrap();
+        assert!(figure.svg.contains("(200 questions a run)"), "{}", figure.svg);
+        assert!(figure.svg.contains("longest in training"));
+        assert!(figure.svg.contains("accuracy, %"));
+    }
+
+    #[test]
+    fn groups_of_different_training_have_no_marker() {
+        let mut file = test_run("file", 1);
+        file.config.data.source = Source::File { path: "data".into(), options: Default::default() };
+        let figure = by_hops(&grouped(vec![test_run("a", 1), file])).unwrap().unwrap();
+        assert!(!figure.svg.contains("longest in training"));
+    }
+
+    #[test]
+    fn one_length_alone_is_no_line() {
+        let mut run = test_run("a", 1);
+        run.accuracies.truncate(1);
+        let groups = grouped(vec![run]);
+        assert!(by_hops(&groups).unwrap().is_none());
+        assert!(by_distractors(&groups).unwrap().is_some());
+    }
+}

@@ -1,0 +1,113 @@
+//! Runs that differ only in their seed, taken together.
+
+use experiment::statistics::{Interval, mean_interval};
+
+use super::{Run, within};
+use crate::config::ExperimentConfig;
+
+/// Runs of one configuration under one or more seeds.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What the names of the runs' directories have in common.
+    pub label: String,
+    /// The runs, at least one, in the order they were given.
+    pub runs: Vec<Run>,
+}
+
+/// Puts runs that differ only in their seed together, in the order of each group's first run. Groups whose runs are
+/// named alike get numbers.
+pub fn grouped(runs: Vec<Run>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for run in runs {
+        let seedless = without_seed(&run.config);
+        match groups.iter_mut().find(|group| without_seed(&group.runs[0].config) == seedless) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { label: String::new(), runs: vec![run] }),
+        }
+    }
+    for index in 0..groups.len() {
+        let label = common_name(&groups[index].runs);
+        let namesakes = groups[..index].iter().filter(|group| common_name(&group.runs) == label).count();
+        groups[index].label = if namesakes == 0 { label } else { format!("{label} ({})", namesakes + 1) };
+    }
+    groups
+}
+
+impl Group {
+    /// The configuration of the runs, with the first one's seed.
+    pub fn config(&self) -> &ExperimentConfig {
+        &self.runs[0].config
+    }
+
+    /// A proportion that every run has: a single run's own interval, the mean of several runs with its t interval.
+    /// `None` as soon as one run lacks it, so that means are always over the same runs.
+    pub fn proportion(&self, of: impl Fn(&Run) -> Option<Interval>) -> Option<Interval> {
+        let intervals: Vec<Interval> = self.runs.iter().map(of).collect::<Option<_>>()?;
+        if let [only] = intervals.as_slice() {
+            return Some(*only);
+        }
+        let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
+        Some(within(mean_interval(&means).ok()?, 0.0..=1.0))
+    }
+}
+
+fn without_seed(config: &ExperimentConfig) -> ExperimentConfig {
+    ExperimentConfig { seed: 0, ..config.clone() }
+}
+
+/// `clutrr-seed-1`, `clutrr-seed-2` have the name `clutrr`; runs with nothing in common that of the first.
+fn common_name(runs: &[Run]) -> String {
+    let first = &runs[0].name;
+    if runs.len() == 1 {
+        return first.clone();
+    }
+    let shared = |run: &Run| first.chars().zip(run.name.chars()).take_while(|(left, right)| left == right).count();
+    let shared = runs.iter().map(shared).min().unwrap_or_default();
+    let common: String = first.chars().take(shared).collect();
+    let ends = |text: &str| text.trim_end_matches(|letter: char| !letter.is_alphanumeric()).to_owned();
+    let common = ends(&common);
+    let common = ends(common.strip_suffix("seed").unwrap_or(&common));
+    if common.is_empty() { first.clone() } else { common }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::test_run;
+    use super::*;
+    use crate::config::Method;
+
+    #[test]
+    fn runs_that_differ_only_in_the_seed_are_one_group() {
+        let mut baseline = test_run("baseline", 1);
+        baseline.config.method = Method::InContext;
+        let groups = grouped(vec![test_run("exact-seed-1", 1), baseline, test_run("exact-seed-2", 2)]);
+        let labels: Vec<(&str, usize)> =
+            groups.iter().map(|group| (group.label.as_str(), group.runs.len())).collect();
+        assert_eq!(labels, [("exact", 2), ("baseline", 1)]);
+    }
+
+    #[test]
+    fn labels_are_distinct_and_never_empty() {
+        let mut other = test_run("same", 1);
+        other.config.outer.batch += 1;
+        let groups = grouped(vec![test_run("same", 1), other]);
+        assert_eq!((groups[0].label.as_str(), groups[1].label.as_str()), ("same", "same (2)"));
+        let groups = grouped(vec![test_run("1", 1), test_run("2", 2)]);
+        assert_eq!(groups[0].label, "1");
+    }
+
+    #[test]
+    fn one_run_keeps_its_interval_and_several_have_that_of_their_mean() {
+        let overall = |run: &Run| run.overall("2 hops");
+        let run = test_run("a", 1);
+        let expected = run.overall("2 hops");
+        assert_eq!(grouped(vec![run.clone()])[0].proportion(overall), expected);
+        let mut better = test_run("b", 2);
+        better.accuracies[0].overall.mean = 1.0;
+        let both = grouped(vec![run.clone(), better])[0].proportion(overall).unwrap();
+        assert!((both.mean - 0.9).abs() < 1e-12 && both.n == 2);
+        assert_eq!(both.high, 1.0, "an accuracy is never above one");
+        let unfinished = Run { accuracies: Vec::new(), ..test_run("c", 3) };
+        assert_eq!(grouped(vec![run, unfinished])[0].proportion(overall), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! Small systems that tests of files and answers share.
+
+use burn::backend::Flex;
+use inner_outer::tensors::Tensors;
+use inner_outer::{RateScope, Rates};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::model::{Gpt2, LoraConfig, ModelConfig};
+
+pub(crate) const VOCABULARY: usize = 11;
+pub(crate) const STEPS: usize = 2;
+
+pub(crate) fn config() -> ModelConfig {
+    let lora = Some(LoraConfig { rank: 2, alpha: 4.0 });
+    ModelConfig { vocabulary: VOCABULARY, context: 12, width: 8, layers: 2, heads: 2, lora, ..ModelConfig::default() }
+}
+
+pub(crate) fn model(seed: u64) -> Gpt2<Flex> {
+    Gpt2::new(&config(), &mut ChaCha8Rng::seed_from_u64(seed), &Default::default())
+}
+
+pub(crate) fn rates(model: &Gpt2<Flex>) -> Rates<Flex> {
+    Rates::new(RateScope::PerTensorPerStep, 0.1, &Tensors::of(model), STEPS)
+}
