@@ -76,9 +76,10 @@
 //!
 //! A tangent of `None` is an exact zero. Data, masks, frozen weights and whatever is computed from
 //! them alone stay `None`, and no operation does any work for them; a product with one constant
-//! factor has one term in its tangent. Where both factors vary, a matrix product costs three: that
-//! is the price of a Hessian-vector product too, about three gradients, or less where parts of the
-//! model are constant.
+//! factor has one term in its tangent. Where both factors vary, a matrix product costs three; that
+//! bounds a Hessian-vector product, gradient included, by about three gradients. On the transformer
+//! of the example `hvp_speed` it took the processor time of 2.3 gradients, and nested reverse mode
+//! that of 2.9 and a third more memory (Flex, f32, one thread of a busy machine).
 //!
 //! # Limits
 //!

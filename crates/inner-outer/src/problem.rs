@@ -29,6 +29,9 @@ pub trait Problem: Send + Sync {
     }
 
     /// The inner module before the first step, `theta_0 = init(phi, task)`.
+    ///
+    /// Parameters that are computed are put in place by `Param::initialized(id, value)`: Burn's `Param::from_tensor`
+    /// makes its value a leaf of the graph and so panics on one that hangs on `phi`.
     fn init<B: Backend>(
         &self,
         outer: &On<Self::Outer, B>,
@@ -75,6 +78,8 @@ pub struct Instance<'p, P: Problem, B: Backend> {
 impl<'p, P: Problem, B: Backend> Instance<'p, P, B> {
     /// Binds `problem` to the outer module and one task, and computes the inner module before the first step.
     pub fn new(problem: &'p P, outer: &On<P::Outer, B>, task: &On<P::Task, B>) -> Self {
+        // A parameter that nobody has read yet would draw other random values in every clone.
+        let _drawn = Tensors::of(outer);
         let inner = problem.init(outer, task);
         Self { problem, inner, outer: outer.clone(), task: task.clone() }
     }

@@ -177,6 +177,18 @@ impl Default for InnerConfig {
     }
 }
 
+/// What a trained system needs to know of its training to be used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemSettings {
+    /// What the system reads before it answers.
+    pub method: Method,
+    /// What follows the question.
+    pub objective: Objective,
+    /// The inner loop.
+    pub inner: InnerConfig,
+}
+
 /// The outer loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "ab", &"g".repeat(64), &"a".repeat(63), &"a".repeat(65), &"é".repeat(32)] {
+        for text in ["", "ab", &"g".repeat(64), &"a".repeat(63), &"a".repeat(65), &"é".repeat(32)]
+        {
             assert!(text.parse::<Fingerprint>().is_err(), "{text}");
         }
     }

@@ -11,9 +11,11 @@ pub mod figures;
 pub mod fingerprint;
 pub mod memory;
 pub mod model;
+pub mod names;
 mod parameter_file;
 mod reckoning;
 pub mod score;
+pub mod system;
 pub mod task;
 #[cfg(test)]
 mod test_systems;

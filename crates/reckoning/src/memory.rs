@@ -79,10 +79,14 @@ pub enum MemoryError {
     #[error("the adapted parameters cannot be stored: {0}")]
     NotStorable(#[source] inner_outer::Error),
     /// There is nothing to remember.
-    #[error("the knowledge set has no facts; a memory is made with a method that has an inner loop")]
+    #[error(
+        "the knowledge set has no facts; a memory is made with a method that has an inner loop"
+    )]
     NoFacts,
     /// A loss is NaN or infinite.
-    #[error("the loss of the facts is {loss} after {step} inner steps; lower the inner rate and encode again")]
+    #[error(
+        "the loss of the facts is {loss} after {step} inner steps; lower the inner rate and encode again"
+    )]
     NotFinite {
         /// Inner steps taken.
         step: usize,
@@ -127,7 +131,8 @@ impl Memory {
         if let Some((step, &loss)) = losses.iter().enumerate().find(|(_, loss)| !loss.is_finite()) {
             return Err(MemoryError::NotFinite { step, loss });
         }
-        let parameters = save_selected(&adapted.inner, &problem.adapted()).map_err(MemoryError::NotStorable)?;
+        let parameters =
+            save_selected(&adapted.inner, &problem.adapted()).map_err(MemoryError::NotStorable)?;
         let facts = facts.iter().map(|fact| fact.text.clone()).collect();
         Ok(Self { description: Description { version: VERSION, base, facts, losses }, parameters })
     }
@@ -151,7 +156,11 @@ impl Memory {
         let memory = Self::inspect(&path)?;
         match memory.description.base == *base {
             true => Ok(memory),
-            false => Err(MemoryError::AnotherBase { path, found: memory.description.base, expected: *base }),
+            false => Err(MemoryError::AnotherBase {
+                path,
+                found: memory.description.base,
+                expected: *base,
+            }),
         }
     }
 
@@ -164,11 +173,13 @@ impl Memory {
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem| MemoryError::Damaged { path: path.to_owned(), problem };
         let (description, parameters) = verified(&content).map_err(damaged)?;
-        let version: Version = serde_json::from_str(&description).map_err(|error| damaged(error.to_string()))?;
+        let version: Version =
+            serde_json::from_str(&description).map_err(|error| damaged(error.to_string()))?;
         if version.version != VERSION {
             return Err(MemoryError::Version { path: path.to_owned(), found: version.version });
         }
-        let description = serde_json::from_str(&description).map_err(|error| damaged(error.to_string()))?;
+        let description =
+            serde_json::from_str(&description).map_err(|error| damaged(error.to_string()))?;
         Ok(Self { description, parameters })
     }
 
@@ -201,11 +212,14 @@ impl Memory {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let description = serde_json::to_string(&self.description).expect("texts and finite numbers are valid JSON");
+        let description = serde_json::to_string(&self.description)
+            .expect("texts and finite numbers are valid JSON");
         let digest = digest(&description, &self.parameters);
-        let metadata = HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
+        let metadata =
+            HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
         let file = SafeTensors::deserialize(&self.parameters).expect("written or verified before");
-        safetensors::serialize(file.tensors(), Some(metadata)).expect("its tensors were stored before")
+        safetensors::serialize(file.tensors(), Some(metadata))
+            .expect("its tensors were stored before")
     }
 }
 
@@ -217,13 +231,15 @@ struct Version {
 
 /// The description and the parameters in a file's content, if their digest is right.
 fn verified(content: &[u8]) -> Result<(String, Vec<u8>), String> {
-    let (_, metadata) = SafeTensors::read_metadata(content).map_err(|error| format!("no whole memory ({error})"))?;
+    let (_, metadata) = SafeTensors::read_metadata(content)
+        .map_err(|error| format!("no whole memory ({error})"))?;
     let value = |key| metadata.metadata().as_ref().and_then(|values| values.get(key));
     let (Some(description), Some(stated)) = (value(DESCRIPTION), value(DIGEST)) else {
         return Err("a safetensors file, but no memory".into());
     };
     let file = SafeTensors::deserialize(content).map_err(|error| error.to_string())?;
-    let parameters = safetensors::serialize(file.tensors(), None).map_err(|error| error.to_string())?;
+    let parameters =
+        safetensors::serialize(file.tensors(), None).map_err(|error| error.to_string())?;
     match digest(description, &parameters) == *stated {
         true => Ok((description.clone(), parameters)),
         false => Err("changed since it was written".into()),

@@ -118,7 +118,11 @@ impl ParameterFile {
     }
 
     /// Takes the tensor `name`, which must be of `shape`, in the precision it is stored in.
-    pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<TensorData, ParameterFileError> {
+    pub(crate) fn take(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<TensorData, ParameterFileError> {
         let (path, tensor) = (self.path.clone(), name.to_owned());
         let Some(info) = self.metadata.info(name) else {
             return Err(ParameterFileError::Missing { path, tensor });
@@ -128,7 +132,11 @@ impl ParameterFile {
             return Err(ParameterFileError::Shape { path, tensor, found, expected });
         }
         let Some(precision) = loaded_precision(info.dtype) else {
-            return Err(ParameterFileError::Precision { path, tensor, found: format!("{:?}", info.dtype) });
+            return Err(ParameterFileError::Precision {
+                path,
+                tensor,
+                found: format!("{:?}", info.dtype),
+            });
         };
         let (from, to) = info.data_offsets;
         let bytes = self.content[self.start + from..self.start + to].to_vec();
@@ -160,9 +168,10 @@ pub(crate) fn to_bytes(
         Ok((name.clone(), (precision, data.shape.to_vec())))
     };
     let described = parameters.iter().map(view).collect::<Result<Vec<_>, SafeTensorError>>()?;
-    let views = described.into_iter().zip(parameters).map(|((name, (precision, shape)), (_, data))| {
-        Ok((name, TensorView::new(precision, shape, data.as_bytes())?))
-    });
+    let views =
+        described.into_iter().zip(parameters).map(|((name, (precision, shape)), (_, data))| {
+            Ok((name, TensorView::new(precision, shape, data.as_bytes())?))
+        });
     safetensors::serialize(views.collect::<Result<Vec<_>, SafeTensorError>>()?, metadata)
 }
 
@@ -194,7 +203,10 @@ pub(crate) fn parameters<B: Backend, M: Module<B>>(module: &M) -> Vec<(String, T
 }
 
 /// Calls `see` with the path and values of every float parameter of `module`, in visiting order.
-pub(crate) fn visit_parameters<B: Backend, M: Module<B>>(module: &M, see: impl FnMut(&str, TensorData)) {
+pub(crate) fn visit_parameters<B: Backend, M: Module<B>>(
+    module: &M,
+    see: impl FnMut(&str, TensorData),
+) {
     module.visit(&mut Visitor { path: Vec::new(), see });
 }
 
@@ -263,64 +275,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(parameters: &[(String, TensorData)]) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("parameters.safetensors");
-        std::fs::write(&path, to_bytes(parameters, None).unwrap()).unwrap();
-        (folder, path)
-    }
-
-    fn example() -> Vec<(String, TensorData)> {
-        let halves = TensorData::from([1.0f32, -2.0]).convert_dtype(DType::BF16);
-        vec![("a".into(), TensorData::from([[0.1f64, f64::NAN]])), ("b".into(), halves)]
-    }
-
-    #[test]
-    fn values_come_back_in_their_precision() {
-        let (_folder, path) = file(&example());
-        let mut file = ParameterFile::open(&path).unwrap();
-        assert_eq!(file.names().collect::<Vec<_>>(), ["a", "b"]);
-        for (name, data) in example() {
-            let taken = file.take(&name, &data.shape).unwrap();
-            assert_eq!((taken.as_bytes(), taken.dtype), (data.as_bytes(), data.dtype));
-        }
-        file.finish().unwrap();
-    }
-
-    #[test]
-    fn every_misfit_is_named() {
-        let (_folder, path) = file(&example());
-        let mut file = ParameterFile::open(&path).unwrap();
-        assert!(matches!(file.take("c", &[1]), Err(ParameterFileError::Missing { tensor, .. }) if tensor == "c"));
-        let shape = file.take("a", &[2, 1]).unwrap_err();
-        assert!(shape.to_string().contains("`a` is [1, 2], but the configuration asks for [2, 1]"), "{shape}");
-        file.ignore(|name| name == "a");
-        assert!(matches!(file.finish(), Err(ParameterFileError::Unexpected { tensor, .. }) if tensor == "b"));
-    }
-
-    #[test]
-    fn whole_numbers_are_no_parameters() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokens.safetensors");
-        let view = TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
-        std::fs::write(&path, safetensors::serialize([("tokens", view)], None).unwrap()).unwrap();
-        let error = ParameterFile::open(&path).unwrap().take("tokens", &[1]).unwrap_err();
-        assert!(matches!(&error, ParameterFileError::Precision { found, .. } if found == "I64"), "{error}");
-        assert!(to_bytes(&[("tokens".into(), TensorData::from([1i64]))], None).is_err());
-    }
-
-    #[test]
-    fn every_truncation_is_refused() {
-        let (_folder, path) = file(&example());
-        let whole = std::fs::read(&path).unwrap();
-        for length in 0..whole.len() {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(matches!(ParameterFile::open(&path), Err(ParameterFileError::Malformed { .. })), "{length}");
-        }
-        let absent = ParameterFile::open(&path.with_extension("none"));
-        assert!(matches!(absent, Err(ParameterFileError::Access { .. })));
-    }
-}
+mod tests;

@@ -68,7 +68,8 @@ impl FactRecall {
     pub fn of(generated: &str, facts: &[Fact], relevant: &[usize]) -> Self {
         let known: Vec<Vec<Vec<String>>> = facts.iter().map(|fact| parts(&fact.text)).collect();
         let recalled = segmented(&parts(recalled_text(generated).unwrap_or("")), &known);
-        let gold: BTreeSet<_> = relevant.iter().filter_map(|&index| known.get(index)).cloned().collect();
+        let gold: BTreeSet<_> =
+            relevant.iter().filter_map(|&index| known.get(index)).cloned().collect();
         let hits = recalled.intersection(&gold).count() as f64;
         let share = |total: usize| if total == 0 { 1.0 } else { hits / total as f64 };
         let (precision, recall) = (share(recalled.len()), share(gold.len()));
@@ -123,11 +124,15 @@ impl LenientRecall {
     /// in order by commas. Both sides are normalised. Empty chunks are not counted, where the official code takes
     /// them for hits.
     pub fn of(generated: &str, facts: &[Fact], relevant: &[usize]) -> Self {
-        let gold: Vec<&str> =
-            relevant.iter().filter_map(|&index| facts.get(index)).map(|fact| fact.text.as_str()).collect();
+        let gold: Vec<&str> = relevant
+            .iter()
+            .filter_map(|&index| facts.get(index))
+            .map(|fact| fact.text.as_str())
+            .collect();
         let gold = normalized(&gold.join(" , "));
         let text = recalled_text(generated).unwrap_or(generated);
-        let chunks: Vec<String> = text.split(',').map(normalized).filter(|chunk| !chunk.is_empty()).collect();
+        let chunks: Vec<String> =
+            text.split(',').map(normalized).filter(|chunk| !chunk.is_empty()).collect();
         let hits = chunks.iter().filter(|chunk| gold.contains(chunk.as_str())).count();
         Self { hits, chunks: chunks.len() }
     }
@@ -140,7 +145,10 @@ impl LenientRecall {
 
 impl std::iter::Sum for LenientRecall {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        counts.fold(Self::default(), |a, b| Self { hits: a.hits + b.hits, chunks: a.chunks + b.chunks })
+        counts.fold(Self::default(), |a, b| Self {
+            hits: a.hits + b.hits,
+            chunks: a.chunks + b.chunks,
+        })
     }
 }
 

@@ -13,7 +13,15 @@ pub(crate) const STEPS: usize = 2;
 
 pub(crate) fn config() -> ModelConfig {
     let lora = Some(LoraConfig { rank: 2, alpha: 4.0 });
-    ModelConfig { vocabulary: VOCABULARY, context: 12, width: 8, layers: 2, heads: 2, lora, ..ModelConfig::default() }
+    ModelConfig {
+        vocabulary: VOCABULARY,
+        context: 12,
+        width: 8,
+        layers: 2,
+        heads: 2,
+        lora,
+        ..ModelConfig::default()
+    }
 }
 
 pub(crate) fn model(seed: u64) -> Gpt2<Flex> {

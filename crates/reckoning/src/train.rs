@@ -12,14 +12,15 @@ use inner_outer::{
 };
 
 use crate::Reckoning;
-use crate::config::{ExperimentConfig, Method};
+use crate::config::{ExperimentConfig, Method, SystemSettings};
 use crate::corpus::Corpus;
 use crate::data::{DataError, KnowledgeSet};
 use crate::encoding::Encoder;
 use crate::evaluate::{Accuracy, Exam, Outcome};
-use crate::model::{Gpt2, ModelConfig};
+use crate::model::Gpt2;
 use crate::task::Task;
-use crate::tokenizer::{Tokenizer, TokenizerError, WordTokenizer};
+use crate::tokenizer::{TokenizerError, WordTokenizer};
+use crate::trained::{StoredTokenizer, TrainedSystem, TrainedSystemError};
 
 /// Knowledge sets that methods without inner loop put into one graph.
 const SETS_A_GRAPH: usize = 16;
@@ -40,6 +41,9 @@ pub enum TrainingError {
     /// The configuration contradicts itself.
     #[error("{0}")]
     Config(String),
+    /// The system to start from cannot be read.
+    #[error(transparent)]
+    StartFrom(#[from] TrainedSystemError),
     /// A sequence is longer than the model's context.
     #[error("a sequence of {found} tokens does not fit the model's context of {context}; raise model.context to at least {found}")]
     TooLong {
@@ -62,6 +66,7 @@ pub enum TrainingError {
 pub struct Trainer<B: Backend> {
     config: ExperimentConfig,
     seed: Seed,
+    tokenizer: StoredTokenizer,
     /// The knowledge sets.
     pub corpus: Corpus,
     /// Texts to tasks.
@@ -72,35 +77,48 @@ pub struct Trainer<B: Backend> {
 }
 
 impl<B: Backend> Trainer<B> {
-    /// A trainer at step 0. A model and tokeniser to start from take the place of those in the configuration.
+    /// A trainer at step 0.
     ///
     /// # Errors
-    /// If the configuration contradicts itself, or the data cannot be had or encoded.
-    pub fn new(
-        config: &ExperimentConfig,
-        start_from: Option<(Gpt2<B>, ModelConfig, Tokenizer)>,
-        device: &Device<B>,
-    ) -> Result<Self, TrainingError> {
+    /// If the configuration contradicts itself, the system to start from cannot be read, or the data cannot be had or
+    /// encoded.
+    pub fn new(config: &ExperimentConfig, device: &Device<B>) -> Result<Self, TrainingError> {
         let mut config = config.clone();
         config.check().map_err(TrainingError::Config)?;
         let seed = Seed::new(config.seed);
         let corpus = Corpus::new(&config.data, &config.evaluation, &seed.child("corpus"))?;
-        let (model, tokenizer) = match start_from {
-            Some((model, shape, tokenizer)) => {
-                config.model = shape;
-                (model, tokenizer)
+        let (model, tokenizer) = match &config.start_from {
+            Some(folder) => {
+                let start = TrainedSystem::<B, SystemSettings>::load(folder, device)?;
+                config.model = start.config;
+                (start.model, start.tokenizer)
             }
             None => {
-                let tokenizer = Tokenizer::Word(WordTokenizer::from_words(&corpus.vocabulary)?);
-                config.model.vocabulary = tokenizer.vocabulary_size();
+                let words = WordTokenizer::from_words(&corpus.vocabulary)?;
+                config.model.vocabulary = words.vocabulary_size();
                 config.model.check().map_err(TrainingError::Config)?;
-                (Gpt2::new(&config.model, &mut seed.child("model").rng(), device), tokenizer)
+                let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
+                (model, StoredTokenizer::from(words))
             }
         };
-        let encoder = Encoder { tokenizer, method: config.method, objective: config.objective };
+        let ExperimentConfig { method, objective, .. } = config;
+        let encoder = Encoder { tokenizer: tokenizer.tokenizer().clone(), method, objective };
         let first = encoder.task(&corpus.training_set(0, 0, config.outer.batch, &seed)?, device)?;
-        let learner = learner(&config, model, &first).map_err(|source| TrainingError::Learning { step: 0, source })?;
-        Ok(Self { config, seed, corpus, encoder, learner, device: device.clone() })
+        let learner = learner(&config, model, &first)
+            .map_err(|source| TrainingError::Learning { step: 0, source })?;
+        Ok(Self { config, seed, tokenizer, corpus, encoder, learner, device: device.clone() })
+    }
+
+    /// The system as it is now, ready to be saved and used.
+    pub fn system(&self) -> TrainedSystem<B, SystemSettings> {
+        let ExperimentConfig { method, objective, inner, model, .. } = &self.config;
+        TrainedSystem {
+            config: model.clone(),
+            model: self.learner.outer().clone(),
+            rates: self.learner.rates().clone(),
+            tokenizer: self.tokenizer.clone(),
+            settings: SystemSettings { method: *method, objective: *objective, inner: inner.clone() },
+        }
     }
 
     /// The trainer with its learner in a stored state.

@@ -159,7 +159,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     }
     mu = mu.add(walk.pull_init(&lambda));
 
-    if exact_steps == 0 {
+    if exact_steps == 0 && *steps > 0 {
         refuse_unreachable(&walk, &mu)?;
     }
     of_rates.reverse();

@@ -38,6 +38,8 @@ pub enum Mistake {
     TimesZero,
     /// The outer loss takes the root of the square of the other parameter, which is zero.
     RootOfZero,
+    /// The loss before the second step is infinite.
+    InfinityAlongTheWay,
     /// Nothing is adapted.
     NothingAdapted,
     /// The code of the problem panics.
@@ -58,7 +60,7 @@ impl Problem for Mistaken {
     }
 
     fn init<B: Backend>(&self, outer: &Pair<B>, _task: &Parabola<B>) -> Number<B> {
-        Number { w: Param::from_tensor(outer.used.val()) }
+        Number { w: Param::initialized(outer.used.id, outer.used.val()) }
     }
 
     fn inner_loss<B: Backend>(
@@ -84,6 +86,17 @@ impl Problem for Mistaken {
             Mistake::RootOfZero => loss + outer.other.val().powi_scalar(2).sqrt(),
             _ => loss,
         }
+    }
+
+    fn trajectory_loss<B: Backend>(
+        &self,
+        inner: &Number<B>,
+        _outer: &Pair<B>,
+        _task: &Parabola<B>,
+        step: usize,
+    ) -> Option<Tensor<B, 1>> {
+        let infinite = self.0 == Mistake::InfinityAlongTheWay && step == 1;
+        infinite.then(|| inner.w.val() * f64::INFINITY)
     }
 }
 

@@ -35,7 +35,9 @@ pub enum AnswerError {
     #[error("the length penalty is {0}; give a number of at least 0, where 0 is none")]
     LengthPenalty(f64),
     /// A token outside the vocabulary.
-    #[error("token {token} is outside the model's vocabulary of {vocabulary} tokens; use the model's own tokenizer")]
+    #[error(
+        "token {token} is outside the model's vocabulary of {vocabulary} tokens; use the model's own tokenizer"
+    )]
     UnknownToken {
         /// The token.
         token: u32,

@@ -18,7 +18,9 @@ pub struct LabelLikelihood {
 impl LabelLikelihood {
     /// Place of the most likely answer, the first among equals.
     pub fn best(&self) -> usize {
-        let better = |best: usize, place: usize| match self.log_probabilities[place] > self.log_probabilities[best] {
+        let better = |best: usize, place: usize| match self.log_probabilities[place]
+            > self.log_probabilities[best]
+        {
             true => place,
             false => best,
         };
@@ -28,7 +30,8 @@ impl LabelLikelihood {
     /// Probabilities of the answers, given that it is one of them; they sum to 1.
     pub fn probabilities(&self) -> Vec<f64> {
         let largest = self.log_probabilities[self.best()];
-        let shares: Vec<f64> = self.log_probabilities.iter().map(|value| (value - largest).exp()).collect();
+        let shares: Vec<f64> =
+            self.log_probabilities.iter().map(|value| (value - largest).exp()).collect();
         let total: f64 = shares.iter().sum();
         shares.into_iter().map(|share| share / total).collect()
     }
@@ -45,7 +48,10 @@ impl<B: Backend> Prompt<'_, B> {
     ///
     /// # Errors
     /// [`AnswerError::Nothing`] if there is no answer or one is empty, and as [`Prompt::log_probability`].
-    pub fn label_likelihood<A: AsRef<[u32]>>(&self, answers: &[A]) -> Result<LabelLikelihood, AnswerError> {
+    pub fn label_likelihood<A: AsRef<[u32]>>(
+        &self,
+        answers: &[A],
+    ) -> Result<LabelLikelihood, AnswerError> {
         if answers.is_empty() {
             return Err(AnswerError::Nothing { what: "the list of labels", value: "empty" });
         }
@@ -91,7 +97,10 @@ mod tests {
         let model = model(2);
         let prompt = Prompt::read(&model, &[4, 2]).unwrap();
         let tokens = 0..VOCABULARY as u32;
-        let pairs: Vec<[u32; 2]> = tokens.clone().flat_map(|first| tokens.clone().map(move |second| [first, second])).collect();
+        let pairs: Vec<[u32; 2]> = tokens
+            .clone()
+            .flat_map(|first| tokens.clone().map(move |second| [first, second]))
+            .collect();
         assert!((prompt.label_likelihood(&pairs).unwrap().coverage() - 1.0).abs() < 1e-5);
     }
 
@@ -107,8 +116,14 @@ mod tests {
     fn nothing_has_no_likelihood() {
         let model = model(0);
         let prompt = Prompt::read(&model, &[1]).unwrap();
-        assert!(matches!(prompt.label_likelihood::<[u32; 1]>(&[]), Err(AnswerError::Nothing { .. })));
-        assert!(matches!(prompt.label_likelihood(&[vec![1], vec![]]), Err(AnswerError::Nothing { .. })));
+        assert!(matches!(
+            prompt.label_likelihood::<[u32; 1]>(&[]),
+            Err(AnswerError::Nothing { .. })
+        ));
+        assert!(matches!(
+            prompt.label_likelihood(&[vec![1], vec![]]),
+            Err(AnswerError::Nothing { .. })
+        ));
         let long = vec![1; 13];
         assert!(matches!(prompt.label_likelihood(&[long]), Err(AnswerError::TooLong { .. })));
     }

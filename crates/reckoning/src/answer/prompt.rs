@@ -37,7 +37,7 @@ impl<'m, B: Backend> Prompt<'m, B> {
         let Some(last) = tokens.len().checked_sub(1) else { return Ok(self.clone()) };
         let mut after = self.clone();
         let hidden = after.advance(tokens)?;
-        after.next = after.log_probabilities(hidden.slice([last..last + 1]))?;
+        after.next = after.log_probabilities(hidden.narrow(0, last, 1))?;
         Ok(after)
     }
 
@@ -65,10 +65,10 @@ impl<'m, B: Backend> Prompt<'m, B> {
         let mut reading = self.clone();
         // The last token is predicted, but need not be read.
         let hidden = reading.advance(&tokens[..rest.len()])?;
-        for (row, &token) in rest.iter().enumerate() {
-            let next = reading.log_probabilities(hidden.clone().slice([row..row + 1]))?;
-            log_probability += next[token as usize];
-        }
+        let all = reading.log_probabilities(hidden)?;
+        let after_each = all.chunks(self.next.len());
+        log_probability +=
+            after_each.zip(rest).map(|(next, &token)| next[token as usize]).sum::<f64>();
         Ok(log_probability)
     }
 
@@ -100,23 +100,33 @@ impl<'m, B: Backend> Prompt<'m, B> {
         Ok(self.model.hidden_after(row, &mut self.cache))
     }
 
-    /// From one hidden state, `[1, width]`. The normalisation is in double precision, whatever the model's.
+    /// Of the next token after each hidden state: `[rows, width]` to `[rows, vocabulary]`, row after row. The
+    /// normalisation is in double precision, whatever the model's.
     fn log_probabilities(&self, hidden: Tensor<B, 2>) -> Result<Vec<f64>, AnswerError> {
-        let mut scores = to_f64(&self.model.logits(hidden));
+        let logits = self.model.logits(hidden);
+        let vocabulary = logits.dims()[1];
+        let mut scores = to_f64(&logits);
         if scores.iter().any(|score| !score.is_finite()) {
             return Err(AnswerError::NotFinite { read: self.read });
         }
-        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total = scores.iter().map(|score| (score - largest).exp()).sum::<f64>();
-        let normalizer = largest + total.ln();
-        scores.iter_mut().for_each(|score| *score -= normalizer);
+        for row in scores.chunks_mut(vocabulary) {
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let total = row.iter().map(|score| (score - largest).exp()).sum::<f64>();
+            let normalizer = largest + total.ln();
+            row.iter_mut().for_each(|score| *score -= normalizer);
+        }
         Ok(scores)
     }
 }
 
 impl<B: Backend> Clone for Prompt<'_, B> {
     fn clone(&self) -> Self {
-        Self { model: self.model, cache: self.cache.clone(), read: self.read, next: self.next.clone() }
+        Self {
+            model: self.model,
+            cache: self.cache.clone(),
+            read: self.read,
+            next: self.next.clone(),
+        }
     }
 }
 
@@ -135,7 +145,10 @@ mod tests {
         let numbers: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
         let row = TensorData::new(numbers, [1, tokens.len()]);
         let hidden = model.hidden(Tensor::from_data(row, &Default::default()));
-        to_f64(&log_softmax(model.logits(hidden), 1)).chunks(VOCABULARY).map(<[f64]>::to_vec).collect()
+        to_f64(&log_softmax(model.logits(hidden), 1))
+            .chunks(VOCABULARY)
+            .map(<[f64]>::to_vec)
+            .collect()
     }
 
     fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
@@ -174,26 +187,41 @@ mod tests {
         let full = vec![1; model.context()];
         let prompt = Prompt::read(&model, &full).unwrap();
         assert!(prompt.log_probability(&[3]).is_ok());
-        assert!(matches!(prompt.log_probability(&[3, 4]), Err(AnswerError::TooLong { read: 12, more: 1, context: 12 })));
+        assert!(matches!(
+            prompt.log_probability(&[3, 4]),
+            Err(AnswerError::TooLong { read: 12, more: 1, context: 12 })
+        ));
         let error = prompt.then(&[1]).err().unwrap();
-        assert!(error.to_string().contains("a context of 13") && error.to_string().contains("shorten"), "{error}");
-        assert!(matches!(Prompt::read(&model, &[full, vec![1]].concat()), Err(AnswerError::TooLong { .. })));
+        assert!(
+            error.to_string().contains("a context of 13") && error.to_string().contains("shorten"),
+            "{error}"
+        );
+        assert!(matches!(
+            Prompt::read(&model, &[full, vec![1]].concat()),
+            Err(AnswerError::TooLong { .. })
+        ));
     }
 
     #[test]
     fn tokens_must_be_some_and_known() {
         let model = model(0);
         assert!(matches!(Prompt::read(&model, &[]), Err(AnswerError::EmptyPrompt)));
-        assert!(matches!(Prompt::read(&model, &[1, 11]), Err(AnswerError::UnknownToken { token: 11, vocabulary: 11 })));
+        assert!(matches!(
+            Prompt::read(&model, &[1, 11]),
+            Err(AnswerError::UnknownToken { token: 11, vocabulary: 11 })
+        ));
         let prompt = Prompt::read(&model, &[1]).unwrap();
-        assert!(matches!(prompt.log_probability(&[u32::MAX]), Err(AnswerError::UnknownToken { .. })));
+        assert!(matches!(
+            prompt.log_probability(&[u32::MAX]),
+            Err(AnswerError::UnknownToken { .. })
+        ));
     }
 
     #[test]
     fn diverged_weights_are_an_error() {
         let mut model = model(0);
-        let bias = model.final_norm.gamma.val() * f32::NAN;
-        model.final_norm.gamma = Param::from_tensor(bias);
+        let scale = model.final_norm.gamma.val() * f32::NAN;
+        model.final_norm.gamma = Param::from_tensor(scale);
         assert!(matches!(Prompt::read(&model, &[1, 2]), Err(AnswerError::NotFinite { read: 2 })));
     }
 }

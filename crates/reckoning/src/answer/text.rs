@@ -86,7 +86,11 @@ impl<'m, B: Backend> Reader<'m, B> {
 
     fn answer(&self, generated: Generated) -> Result<Answer, AnswerError> {
         let Generated { tokens, log_probability, finished } = generated;
-        Ok(Answer { text: self.tokenizer.decode(&tokens)?.trim().to_owned(), log_probability, finished })
+        Ok(Answer {
+            text: self.tokenizer.decode(&tokens)?.trim().to_owned(),
+            log_probability,
+            finished,
+        })
     }
 }
 
@@ -108,7 +112,8 @@ mod tests {
         let prompt = reader.then(&reader.read("w02 w05").unwrap(), "w09").unwrap();
         let tokens = Prompt::read(&model, &[2, 5, 9]).unwrap();
         let limit = Limit { tokens: 4, end: tokenizer.end_of_text() };
-        let (answer, expected) = (reader.greedy(&prompt, 4).unwrap(), tokens.greedy(limit).unwrap());
+        let (answer, expected) =
+            (reader.greedy(&prompt, 4).unwrap(), tokens.greedy(limit).unwrap());
         assert_eq!(answer.text, tokenizer.decode(&expected.tokens).unwrap());
         assert!((answer.log_probability - expected.log_probability).abs() < 1e-5);
         assert_eq!(reader.beam_search(&prompt, BeamSearch::default(), 4).unwrap().len(), 5);
@@ -123,6 +128,9 @@ mod tests {
         assert!(matches!(reader.read("cousin"), Err(AnswerError::Tokenizer(_))));
         assert!(matches!(reader.read(" "), Err(AnswerError::EmptyPrompt)));
         let prompt = reader.read("w02").unwrap();
-        assert!(matches!(reader.label_likelihood(&prompt, &["yes"]), Err(AnswerError::Tokenizer(_))));
+        assert!(matches!(
+            reader.label_likelihood(&prompt, &["yes"]),
+            Err(AnswerError::Tokenizer(_))
+        ));
     }
 }

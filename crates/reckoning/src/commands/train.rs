@@ -16,8 +16,9 @@ use crate::config::ExperimentConfig;
 use crate::evaluate::Accuracy;
 use crate::train::Trainer;
 
-/// The learner in a checkpoint.
-pub(crate) const LEARNER_FILE: &str = "learner.bin";
+const LEARNER_FILE: &str = "learner.bin";
+/// The trained system within a run directory.
+pub const SYSTEM_FOLDER: &str = "system";
 /// Accuracies of a finished run.
 pub(crate) const RESULTS_FILE: &str = "results.json";
 const CHECKPOINTS_KEPT: usize = 2;
@@ -47,7 +48,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let config: ExperimentConfig = run.config().bad_input()?;
     let accuracies = crate::on_device!(common.device, B => {
-        let trainer = Trainer::<B>::new(&config, None, &Default::default()).bad_input()?;
+        let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
         train(trainer, &run)
     })?;
     if common.json {
@@ -94,6 +95,7 @@ pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory) -> Result<
         }
     }
     progress.finish();
+    trainer.system().save(&run.path().join(SYSTEM_FOLDER)).failed()?;
     let accuracies = trainer.test().failed()?;
     write_results(run.path(), &accuracies)?;
     Ok(accuracies)

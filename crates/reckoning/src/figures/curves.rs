@@ -22,7 +22,7 @@ const OUTER_LOSS: &str = "outer loss";
 pub(super) fn validation_accuracy(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
     let points = |group: &Group| {
         let curve = mean_curve(group, |run| logged(run, VALIDATION, 1));
-        curve.into_iter().map(|(step, interval)| (step, percent(within(interval, 0.0..=1.0)))).collect()
+        curve.into_iter().map(|(step, interval)| (step, percent(within(interval, 0.0..=1.0)))).collect::<Vec<_>>()
     };
     if groups.iter().all(|group| points(group).is_empty()) {
         return Ok(None);

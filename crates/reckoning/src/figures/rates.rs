@@ -9,7 +9,7 @@ const MOST_ROWS: usize = 30;
 /// Digits printed of the largest rate.
 const DIGITS: i32 = 3;
 
-/// The rates of the group's last checkpoints, mean over runs; `None` where they were not learned.
+/// The rates of the group's trained systems, mean over runs; `None` where none were learned.
 ///
 /// # Errors
 /// [`FigureError`] if it cannot be drawn.

@@ -19,7 +19,7 @@ pub struct Run {
     pub metrics: Vec<Row>,
     /// Accuracy on each test set; empty before the end of training.
     pub accuracies: Vec<Accuracy>,
-    /// The inner rates of the last checkpoint, where they are learned.
+    /// The inner rates of the trained system, where they are learned and training has ended.
     pub rates: Option<LearnedRates>,
 }
 

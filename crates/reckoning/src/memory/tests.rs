@@ -58,7 +58,7 @@ proptest! {
             Just(InnerScope::All), Just(InnerScope::Lora), Just(InnerScope::LastLayers(1)),
         ],
         seed in 0u64..100,
-        tokens in prop::collection::vec([0..VOCABULARY as u32; 4], 1..4),
+        tokens in prop::collection::vec(prop::array::uniform4(0..VOCABULARY as u32), 1..4),
     ) {
         let Encoded { base, fingerprint, adapted, memory } = encoded(scope, seed, &tokens);
         let (_folder, path) = saved(&memory);

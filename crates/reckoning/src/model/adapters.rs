@@ -34,7 +34,8 @@ impl<B: Backend> Gpt2<B> {
     pub fn with_merged_adapters(self) -> Self {
         self.map_projections(|mut projection| {
             if let Some(lora) = projection.lora.take() {
-                projection.linear.weight = projection.linear.weight.map(|weight| lora.merge(weight));
+                projection.linear.weight =
+                    projection.linear.weight.map(|weight| lora.merge(weight));
             }
             projection
         })
@@ -68,7 +69,8 @@ mod tests {
 
     #[test]
     fn fresh_adapters_change_nothing_and_trained_ones_merge() {
-        let config = ModelConfig { vocabulary: 5, width: 8, heads: 2, layers: 2, ..ModelConfig::default() };
+        let config =
+            ModelConfig { vocabulary: 5, width: 8, heads: 2, layers: 2, ..ModelConfig::default() };
         let mut random = ChaCha8Rng::seed_from_u64(3);
         let model = Gpt2::<Flex>::new(&config, &mut random, &Default::default());
         let lora = LoraConfig { rank: 2, alpha: 4.0 };
@@ -85,9 +87,8 @@ mod tests {
         });
         let merged = trained.clone().with_merged_adapters();
         assert!(merged.is_of_shape(&config));
-        let difference = |a: &[f32], b: &[f32]| {
-            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-        };
+        let difference =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(difference(&scores(&trained), &scores(&model)) > 0.01);
         assert!(difference(&scores(&trained), &scores(&merged)) < 1e-5);
     }

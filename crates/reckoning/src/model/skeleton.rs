@@ -1,7 +1,7 @@
 //! Models by shape alone, for values that come from a file.
 
-use burn::nn::{EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::module::Param;
+use burn::nn::{EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 use inner_outer::Lora;
@@ -78,7 +78,9 @@ impl<B: Backend> Skeleton<'_, B> {
     }
 
     fn norm(&self) -> LayerNorm<B> {
-        LayerNormConfig::new(self.config.width).with_epsilon(self.config.norm_epsilon).init(self.device)
+        LayerNormConfig::new(self.config.width)
+            .with_epsilon(self.config.norm_epsilon)
+            .init(self.device)
     }
 }
 
@@ -93,14 +95,16 @@ mod tests {
 
     #[test]
     fn a_skeleton_has_the_shape_of_the_model() {
-        let base = ModelConfig { vocabulary: 7, width: 8, layers: 2, heads: 2, ..ModelConfig::default() };
+        let base =
+            ModelConfig { vocabulary: 7, width: 8, layers: 2, heads: 2, ..ModelConfig::default() };
         let lora = Some(LoraConfig { rank: 2, alpha: 4.0 });
         for config in [
             base.clone(),
             ModelConfig { tied_head: true, ..base.clone() },
             ModelConfig { lora, ..base.clone() },
         ] {
-            let model = Gpt2::<Flex>::new(&config, &mut ChaCha8Rng::seed_from_u64(0), &Default::default());
+            let model =
+                Gpt2::<Flex>::new(&config, &mut ChaCha8Rng::seed_from_u64(0), &Default::default());
             assert!(model.is_of_shape(&config));
             assert!(!model.is_of_shape(&ModelConfig { heads: 4, ..config.clone() }));
             assert!(!model.is_of_shape(&ModelConfig { heads: 0, ..config.clone() }));

@@ -5,9 +5,15 @@ use proptest::prelude::*;
 use super::*;
 
 fn facts() -> Vec<Fact> {
-    ["A son B .", "B son C .", "If someone is red, big, and kind then they are blue.", "Bob is red.", "big"]
-        .map(|text| Fact { text: text.into() })
-        .to_vec()
+    [
+        "A son B .",
+        "B son C .",
+        "If someone is red, big, and kind then they are blue.",
+        "Bob is red.",
+        "big",
+    ]
+    .map(|text| Fact { text: text.into() })
+    .to_vec()
 }
 
 fn strict(generated: &str, relevant: &[usize]) -> [f64; 3] {
@@ -79,7 +85,8 @@ fn the_official_measure_takes_parts_and_repetitions() {
     assert_eq!(lenient("Bob is red", &[3]), (1, 1));
     // Nothing after normalisation, and the end of one fact with the beginning of the next.
     assert_eq!(lenient("yes because the, B B son", &[0, 1]), (1, 1));
-    let total: LenientRecall = [(1, 2), (0, 2)].map(|(hits, chunks)| LenientRecall { hits, chunks }).into_iter().sum();
+    let total: LenientRecall =
+        [(1, 2), (0, 2)].map(|(hits, chunks)| LenientRecall { hits, chunks }).into_iter().sum();
     assert_eq!(total.ratio(), 0.25);
     assert_eq!(LenientRecall::default().ratio(), 0.0);
 }
@@ -99,6 +106,8 @@ proptest! {
     fn any_order_of_the_gold_facts_is_exact(order in Just([0usize, 1, 2, 3]).prop_shuffle()) {
         let facts = facts();
         let text: Vec<&str> = order.iter().map(|&index| facts[index].text.as_str()).collect();
-        prop_assert!(FactRecall::of(&format!("yes because {}", text.join(" , ")), &facts, &[0, 1, 2, 3]).is_exact());
+        let generated = format!("yes because {}", text.join(" , "));
+        let recall = FactRecall::of(&generated, &facts, &[0, 1, 2, 3]);
+        prop_assert!(recall.is_exact());
     }
 }

@@ -23,7 +23,9 @@ pub use tokenizer::StoredTokenizer;
 
 use crate::fingerprint::Fingerprint;
 use crate::model::{Gpt2, ModelConfig};
-use crate::parameter_file::{ParameterFile, ParameterFileError, parameters, to_bytes, with_parameters};
+use crate::parameter_file::{
+    ParameterFile, ParameterFileError, parameters, to_bytes, with_parameters,
+};
 use crate::tokenizer::TokenizerError;
 
 const FORMAT: u32 = 1;
@@ -68,7 +70,9 @@ pub enum TrainedSystemError {
     #[error(transparent)]
     Parameters(#[from] ParameterFileError),
     /// Parameters are of a precision that files do not have.
-    #[error("cannot save {file}: {problem}; convert the parameters to half, single or double precision")]
+    #[error(
+        "cannot save {file}: {problem}; convert the parameters to half, single or double precision"
+    )]
     Precision {
         /// The file.
         file: &'static str,
@@ -103,7 +107,9 @@ pub enum TrainedSystemError {
         stated: Fingerprint,
     },
     /// The configuration given for saving is not that of the model.
-    #[error("the configuration does not describe the model that is to be saved; pass the one it was made with")]
+    #[error(
+        "the configuration does not describe the model that is to be saved; pass the one it was made with"
+    )]
     OtherShape,
 }
 
@@ -149,7 +155,8 @@ impl<B: Backend, Settings> TrainedSystem<B, Settings> {
         if !self.model.is_of_shape(&self.config) {
             return Err(TrainedSystemError::OtherShape);
         }
-        let (tokens, vocabulary) = (self.tokenizer.tokenizer().vocabulary_size(), self.config.vocabulary);
+        let (tokens, vocabulary) =
+            (self.tokenizer.tokenizer().vocabulary_size(), self.config.vocabulary);
         match tokens > vocabulary {
             true => Err(TrainedSystemError::OtherTokenizer { tokens, vocabulary }),
             false => Ok(()),
@@ -168,19 +175,29 @@ impl<B: Backend, Settings: Serialize> TrainedSystem<B, Settings> {
     pub fn save(&self, folder: &Path) -> Result<Fingerprint, TrainedSystemError> {
         self.check()?;
         let fingerprint = self.fingerprint();
-        let description =
-            Description { format: FORMAT, fingerprint, model: self.config.clone(), settings: &self.settings };
+        let description = Description {
+            format: FORMAT,
+            fingerprint,
+            model: self.config.clone(),
+            settings: &self.settings,
+        };
         let description = toml::to_string_pretty(&description).map_err(|error| {
-            TrainedSystemError::Description { path: folder.join(DESCRIPTION), problem: error.to_string() }
+            TrainedSystemError::Description {
+                path: folder.join(DESCRIPTION),
+                problem: error.to_string(),
+            }
         })?;
         let (model, rates) = (content(MODEL, &self.model)?, content(RATES, &self.rates)?);
         std::fs::create_dir_all(folder)
             .map_err(|source| TrainedSystemError::Access { path: folder.to_owned(), source })?;
         self.tokenizer.save(&folder.join(TOKENIZER))?;
         // The description comes last: its fingerprint vouches for the files before it.
-        for (name, content) in [(MODEL, model), (RATES, rates), (DESCRIPTION, description.into_bytes())] {
+        for (name, content) in
+            [(MODEL, model), (RATES, rates), (DESCRIPTION, description.into_bytes())]
+        {
             let path = folder.join(name);
-            write_atomically(&path, &content).map_err(|source| TrainedSystemError::Access { path, source })?;
+            write_atomically(&path, &content)
+                .map_err(|source| TrainedSystemError::Access { path, source })?;
         }
         Ok(fingerprint)
     }
@@ -195,9 +212,11 @@ impl<B: Backend, Settings: DeserializeOwned> TrainedSystem<B, Settings> {
     /// [`TrainedSystemError::OtherTokenizer`], and [`TrainedSystemError::Damaged`] if model and rates are not the ones
     /// that were saved together.
     pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, TrainedSystemError> {
-        let Description { fingerprint: stated, model: config, settings, .. } = describe(&folder.join(DESCRIPTION))?;
+        let Description { fingerprint: stated, model: config, settings, .. } =
+            describe(&folder.join(DESCRIPTION))?;
         let mut file = ParameterFile::open(&folder.join(MODEL))?;
-        let model = with_parameters(Gpt2::skeleton(&config, device), |path, shape| file.take(path, shape))?;
+        let model =
+            with_parameters(Gpt2::skeleton(&config, device), |path, shape| file.take(path, shape))?;
         file.finish()?;
         let rates = load_rates(&folder.join(RATES), device)?;
         let tokenizer = StoredTokenizer::load(&folder.join(TOKENIZER))?;
@@ -210,20 +229,27 @@ impl<B: Backend, Settings: DeserializeOwned> TrainedSystem<B, Settings> {
     }
 }
 
-fn content<B: Backend, M: Module<B>>(file: &'static str, module: &M) -> Result<Vec<u8>, TrainedSystemError> {
+fn content<B: Backend, M: Module<B>>(
+    file: &'static str,
+    module: &M,
+) -> Result<Vec<u8>, TrainedSystemError> {
     to_bytes(&parameters(module), None)
         .map_err(|error| TrainedSystemError::Precision { file, problem: error.to_string() })
 }
 
-fn describe<Settings: DeserializeOwned>(path: &Path) -> Result<Description<Settings>, TrainedSystemError> {
+fn describe<Settings: DeserializeOwned>(
+    path: &Path,
+) -> Result<Description<Settings>, TrainedSystemError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| TrainedSystemError::Access { path: path.to_owned(), source })?;
-    let refused = |problem: String| TrainedSystemError::Description { path: path.to_owned(), problem };
+    let refused =
+        |problem: String| TrainedSystemError::Description { path: path.to_owned(), problem };
     let version: Version = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
     if version.format != FORMAT {
         return Err(TrainedSystemError::Version { path: path.to_owned(), found: version.format });
     }
-    let description: Description<Settings> = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let description: Description<Settings> =
+        toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
     description.model.check().map_err(refused)?;
     Ok(description)
 }
@@ -234,7 +260,8 @@ fn load_rates<B: Backend>(path: &Path, device: &Device<B>) -> Result<Rates<B>, P
     let count = file.names().count();
     let skeleton = |index| {
         let name = format!("tensors.{index}");
-        let missing = || ParameterFileError::Missing { path: path.to_owned(), tensor: name.clone() };
+        let missing =
+            || ParameterFileError::Missing { path: path.to_owned(), tensor: name.clone() };
         let shape = file.shape(&name).ok_or_else(missing)?;
         let [steps, elements] = shape.try_into().map_err(|_| ParameterFileError::Shape {
             path: path.to_owned(),

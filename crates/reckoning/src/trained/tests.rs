@@ -57,8 +57,12 @@ fn a_system_comes_back_bit_for_bit() {
 #[test]
 fn a_system_without_inner_loop_has_rates_for_no_step() {
     let folder = tempfile::tempdir().unwrap();
-    for tensors in [Vec::new(), vec![Param::from_tensor(Tensor::zeros([0, 1], &Default::default()))]] {
-        let shapes = |rates: &Rates<Flex>| rates.tensors.iter().map(|rates| rates.dims()).collect::<Vec<_>>();
+    for tensors in
+        [Vec::new(), vec![Param::from_tensor(Tensor::zeros([0, 1], &Default::default()))]]
+    {
+        let shapes = |rates: &Rates<Flex>| {
+            rates.tensors.iter().map(|rates| rates.dims()).collect::<Vec<_>>()
+        };
         let system = System { rates: Rates { tensors }, ..system() };
         system.save(folder.path()).unwrap();
         assert_eq!(shapes(&load(folder.path()).unwrap().rates), shapes(&system.rates));
@@ -67,7 +71,8 @@ fn a_system_without_inner_loop_has_rates_for_no_step() {
 
 #[test]
 fn a_pretrained_tokenizer_is_copied_as_it_is() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/gpt2_tiny/tokenizer.json");
+    let fixture =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/gpt2_tiny/tokenizer.json");
     let config = ModelConfig { vocabulary: 50, ..config() };
     let system = System {
         model: Gpt2::skeleton(&config, &Default::default()),
@@ -77,7 +82,10 @@ fn a_pretrained_tokenizer_is_copied_as_it_is() {
     };
     let folder = tempfile::tempdir().unwrap();
     system.save(folder.path()).unwrap();
-    assert_eq!(std::fs::read(folder.path().join(TOKENIZER)).unwrap(), std::fs::read(fixture).unwrap());
+    assert_eq!(
+        std::fs::read(folder.path().join(TOKENIZER)).unwrap(),
+        std::fs::read(fixture).unwrap()
+    );
     assert_eq!(load(folder.path()).unwrap().tokenizer.tokenizer().vocabulary_size(), 50);
 }
 
@@ -89,7 +97,10 @@ fn parts_that_do_not_belong_together_are_refused() {
     let words = (0..VOCABULARY).map(|word| format!("w{word}")).collect::<Vec<_>>();
     let more = System { tokenizer: WordTokenizer::from_words(words).unwrap().into(), ..system() };
     let error = more.save(folder.path()).unwrap_err();
-    assert!(matches!(error, TrainedSystemError::OtherTokenizer { tokens: 13, vocabulary: 11 }), "{error}");
+    assert!(
+        matches!(error, TrainedSystemError::OtherTokenizer { tokens: 13, vocabulary: 11 }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -99,7 +110,10 @@ fn files_of_different_times_are_refused() {
     System { model: model(1), ..system() }.save(other.path()).unwrap();
     std::fs::copy(other.path().join(MODEL), folder.path().join(MODEL)).unwrap();
     let error = load(folder.path()).unwrap_err();
-    assert!(matches!(&error, TrainedSystemError::Damaged { stated, .. } if *stated == system().fingerprint()), "{error}");
+    assert!(
+        matches!(&error, TrainedSystemError::Damaged { stated, .. } if *stated == system().fingerprint()),
+        "{error}"
+    );
 }
 
 #[test]
@@ -127,7 +141,10 @@ fn descriptions_are_checked() {
         std::fs::write(&path, text.replace(from, to)).unwrap();
         load(folder.path()).unwrap_err()
     };
-    assert!(matches!(with("format = 1", "format = 2"), TrainedSystemError::Version { found: 2, .. }));
+    assert!(matches!(
+        with("format = 1", "format = 2"),
+        TrainedSystemError::Version { found: 2, .. }
+    ));
     for (from, to, named) in [
         ("heads = 2", "heads = 3", "model.heads"),
         ("heads = 2", "haeds = 2", "haeds"),
@@ -138,7 +155,10 @@ fn descriptions_are_checked() {
         assert!(error.to_string().contains(named), "{error}");
     }
     let narrower = with("width = 8", "width = 4");
-    assert!(matches!(narrower, TrainedSystemError::Parameters(ParameterFileError::Shape { .. })), "{narrower}");
+    assert!(
+        matches!(narrower, TrainedSystemError::Parameters(ParameterFileError::Shape { .. })),
+        "{narrower}"
+    );
 }
 
 #[test]

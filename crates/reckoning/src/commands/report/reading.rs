@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use burn::backend::Flex;
 use burn::tensor::backend::Backend;
-use experiment::checkpoint::{CheckpointError, Checkpoints};
 use experiment::metrics::{self, MetricsError, Row};
 use experiment::run_directory::{RunDirectory, RunError};
-use inner_outer::tensors::{parameter_paths, to_f64};
 use inner_outer::Problem;
+use inner_outer::tensors::{parameter_paths, to_f64};
 
-use crate::commands::train::{LEARNER_FILE, RESULTS_FILE};
-use crate::config::ExperimentConfig;
+use crate::Reckoning;
+use crate::commands::train::{RESULTS_FILE, SYSTEM_FOLDER};
+use crate::config::{ExperimentConfig, SystemSettings};
 use crate::evaluate::Accuracy;
 use crate::figures::{LearnedRates, Run};
-use crate::train::{Learner, Trainer, TrainingError};
+use crate::trained::{TrainedSystem, TrainedSystemError};
 
 /// A run directory that cannot be read. Every message names the folder or file and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -50,15 +50,6 @@ pub enum ReadingError {
     Twice(PathBuf),
 }
 
-/// Why the rates of a run cannot be had; the report then says so in their place.
-#[derive(Debug, thiserror::Error)]
-enum RatesError {
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    #[error(transparent)]
-    Training(#[from] TrainingError),
-}
-
 /// The runs in `folders`, in that order, and notes on what is not there.
 ///
 /// # Errors
@@ -85,7 +76,7 @@ fn read_run(directory: &RunDirectory, name: String, notes: &mut Vec<String>) -> 
         let step = metrics.last().map_or(0, |row| row.step);
         notes.push(format!("{name} has no results yet: it is at step {step} of {}.", config.outer.steps));
     }
-    let rates = learned_rates::<Flex>(directory, &config).unwrap_or_else(|failure| {
+    let rates = learned_rates(directory.path(), &config).unwrap_or_else(|failure| {
         notes.push(format!("The learned rates of {name} are not shown: {failure}"));
         None
     });
@@ -116,35 +107,23 @@ fn access(path: &Path) -> impl FnOnce(io::Error) -> ReadingError {
     move |source| ReadingError::Access { path, source }
 }
 
-/// The inner rates of the last checkpoint; `None` for a run that learns none or has no checkpoint yet.
-fn learned_rates<B: Backend>(
-    directory: &RunDirectory,
-    config: &ExperimentConfig,
-) -> Result<Option<LearnedRates>, RatesError> {
-    if !config.method.has_inner_loop() || config.inner.fixed_rates {
+/// The inner rates of the trained system; `None` for a run that learns none or has not ended.
+fn learned_rates(folder: &Path, config: &ExperimentConfig) -> Result<Option<LearnedRates>, TrainedSystemError> {
+    let folder = folder.join(SYSTEM_FOLDER);
+    if !config.method.has_inner_loop() || config.inner.fixed_rates || !folder.exists() {
         return Ok(None);
     }
-    let checkpoints = Checkpoints::new(directory, 1)?;
-    let Some(step) = checkpoints.latest()? else { return Ok(None) };
-    let checkpoint = checkpoints.load(step)?;
-    let trainer = Trainer::<B>::new(&without_evaluation(config), None, &Default::default())?;
-    let trainer = trainer.with_state(checkpoint.file(LEARNER_FILE)?)?;
-    Ok(Some(named_rates(&trainer.learner)))
+    let system = TrainedSystem::<Flex, SystemSettings>::load(&folder, &Default::default())?;
+    Ok(Some(named_rates(&system)))
 }
 
-/// The configuration with next to no test sets: the learner is the same, and generators have little to generate.
-fn without_evaluation(config: &ExperimentConfig) -> ExperimentConfig {
-    let mut config = config.clone();
-    config.evaluation.sets = 1;
-    config.evaluation.final_sets = 1;
-    config
-}
-
-fn named_rates<B: Backend>(learner: &Learner<B>) -> LearnedRates {
-    let adapted = learner.problem().adapted();
-    let paths = parameter_paths(learner.outer()).into_iter().filter(|path| adapted.contains(path));
-    let values: Vec<Vec<f64>> = learner.rates().tensors.iter().map(|rates| by_step(&to_f64(&rates.val()), rates.dims())).collect();
+fn named_rates<B: Backend>(system: &TrainedSystem<B, SystemSettings>) -> LearnedRates {
+    let scope = system.settings.inner.scope;
+    let adapted = Reckoning { scope, layers: system.config.layers, retention: 0.0 }.adapted();
+    let paths = parameter_paths(&system.model).into_iter().filter(|path| adapted.contains(path));
     let tensors: Vec<String> = paths.collect();
+    let rates = system.rates.tensors.iter();
+    let values: Vec<Vec<f64>> = rates.map(|rates| by_step(&to_f64(&rates.val()), rates.dims())).collect();
     match values.len() == tensors.len() {
         true => LearnedRates { tensors, values },
         false => LearnedRates { tensors: vec!["all tensors".into()], values },

@@ -39,15 +39,21 @@ impl Description {
     pub(super) fn load(path: &Path) -> Result<Self, HuggingFaceError> {
         let access = |source| HuggingFaceError::Access { path: path.to_owned(), source };
         let content = std::fs::read(path).map_err(access)?;
-        Self::from_json(&content).map_err(|problem| HuggingFaceError::Config { path: path.to_owned(), problem })
+        Self::from_json(&content)
+            .map_err(|problem| HuggingFaceError::Config { path: path.to_owned(), problem })
     }
 
     fn from_json(content: &[u8]) -> Result<Self, String> {
-        let file: File = serde_json::from_slice(content)
-            .map_err(|error| format!("not the configuration of a GPT-2 ({error}); use the config.json beside the weights"))?;
+        let file: File = serde_json::from_slice(content).map_err(|error| {
+            format!(
+                "not the configuration of a GPT-2 ({error}); use the config.json beside the weights"
+            )
+        })?;
         file.check()?;
         let context = file.n_positions.or(file.n_ctx);
-        let context = context.ok_or("neither `n_positions` nor `n_ctx` is there; add the longest sequence in tokens")?;
+        let context = context.ok_or(
+            "neither `n_positions` nor `n_ctx` is there; add the longest sequence in tokens",
+        )?;
         let model = ModelConfig {
             vocabulary: file.vocab_size,
             context,
@@ -59,7 +65,9 @@ impl Description {
             initialization: Initialization::Gpt2,
             lora: None,
         };
-        model.check().map_err(|problem| format!("{problem} (fields of this model's configuration)"))?;
+        model
+            .check()
+            .map_err(|problem| format!("{problem} (fields of this model's configuration)"))?;
         Ok(Self { model, tie_word_embeddings: file.tie_word_embeddings })
     }
 
@@ -78,19 +86,26 @@ impl File {
         }
         let activation = self.activation_function.as_deref().unwrap_or(ACTIVATIONS[0]);
         if !ACTIVATIONS.contains(&activation) {
-            return Err(format!("`activation_function` is {activation:?}; use a model with \"gelu_new\", as GPT-2 has"));
+            return Err(format!(
+                "`activation_function` is {activation:?}; use a model with \"gelu_new\", as GPT-2 has"
+            ));
         }
         if let Some(inner) = self.n_inner.filter(|inner| *inner != 4 * self.n_embd) {
             let expected = 4 * self.n_embd;
-            return Err(format!("`n_inner` is {inner}; use a model with 4 n_embd = {expected}, as GPT-2 has"));
+            return Err(format!(
+                "`n_inner` is {inner}; use a model with 4 n_embd = {expected}, as GPT-2 has"
+            ));
         }
         let switches = [
             ("scale_attn_weights", self.scale_attn_weights, true),
             ("scale_attn_by_inverse_layer_idx", self.scale_attn_by_inverse_layer_idx, false),
             ("add_cross_attention", self.add_cross_attention, false),
         ];
-        match switches.iter().find(|(_, value, needed)| value.is_some_and(|value| value != *needed)) {
-            Some((name, _, needed)) => Err(format!("`{name}` is {}; use a model with {needed}, as GPT-2 has", !needed)),
+        match switches.iter().find(|(_, value, needed)| value.is_some_and(|value| value != *needed))
+        {
+            Some((name, _, needed)) => {
+                Err(format!("`{name}` is {}; use a model with {needed}, as GPT-2 has", !needed))
+            }
             None => Ok(()),
         }
     }
@@ -122,7 +137,8 @@ mod tests {
     use super::*;
 
     fn with(changes: Value) -> Result<Description, String> {
-        let mut file = json!({"vocab_size": 9, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 5});
+        let mut file =
+            json!({"vocab_size": 9, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 5});
         for (name, value) in changes.as_object().unwrap() {
             file[name] = value.clone();
         }
@@ -133,15 +149,24 @@ mod tests {
     fn defaults_are_those_of_gpt2() {
         let model = with(json!({})).unwrap().model;
         assert_eq!((model.context, model.norm_epsilon), (5, 1e-5));
-        let model = with(json!({"n_positions": null, "n_ctx": 7, "layer_norm_epsilon": 1e-6, "n_inner": 32})).unwrap().model;
+        let model = with(
+            json!({"n_positions": null, "n_ctx": 7, "layer_norm_epsilon": 1e-6, "n_inner": 32}),
+        )
+        .unwrap()
+        .model;
         assert_eq!((model.context, model.norm_epsilon), (7, 1e-6));
     }
 
     #[test]
     fn the_head_is_tied_as_the_file_says() {
-        for (stated, with_head, without) in [(json!(null), false, true), (json!(true), true, true), (json!(false), false, false)] {
+        for (stated, with_head, without) in
+            [(json!(null), false, true), (json!(true), true, true), (json!(false), false, false)]
+        {
             let description = with(json!({"tie_word_embeddings": stated})).unwrap();
-            assert_eq!([description.ties_head(true), description.ties_head(false)], [with_head, without]);
+            assert_eq!(
+                [description.ties_head(true), description.ties_head(false)],
+                [with_head, without]
+            );
         }
     }
 

@@ -15,7 +15,9 @@ use experiment::atomic::write_atomically;
 use self::names::Names;
 use super::config::{Initialization, ModelConfig};
 use super::gpt2::Gpt2;
-use crate::parameter_file::{ParameterFile, ParameterFileError, parameters, to_bytes, with_parameters};
+use crate::parameter_file::{
+    ParameterFile, ParameterFileError, parameters, to_bytes, with_parameters,
+};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -54,10 +56,14 @@ pub enum HuggingFaceError {
         path: PathBuf,
     },
     /// The configuration given for saving is not that of the model.
-    #[error("the configuration does not describe the model that is to be saved; pass the one it was made with")]
+    #[error(
+        "the configuration does not describe the model that is to be saved; pass the one it was made with"
+    )]
     OtherShape,
     /// The weights cannot be written.
-    #[error("cannot save the model's weights: {0}; convert its parameters to half, single or double precision")]
+    #[error(
+        "cannot save the model's weights: {0}; convert its parameters to half, single or double precision"
+    )]
     Precision(String),
 }
 
@@ -112,7 +118,11 @@ pub fn load_files<B: Backend>(
 /// # Errors
 /// [`HuggingFaceError::OtherShape`], [`HuggingFaceError::Precision`], and [`HuggingFaceError::Access`] when a file
 /// cannot be written.
-pub fn save<B: Backend>(model: &Gpt2<B>, config: &ModelConfig, folder: &Path) -> Result<(), HuggingFaceError> {
+pub fn save<B: Backend>(
+    model: &Gpt2<B>,
+    config: &ModelConfig,
+    folder: &Path,
+) -> Result<(), HuggingFaceError> {
     if !model.is_of_shape(config) {
         return Err(HuggingFaceError::OtherShape);
     }

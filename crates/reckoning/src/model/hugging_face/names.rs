@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn names_follow_the_file() {
         let language_model = Names::of_file(["transformer.wte.weight", HEAD].into_iter());
-        assert_eq!(language_model.of("blocks.11.attention.input.linear.bias"), "transformer.h.11.attn.c_attn.bias");
+        assert_eq!(
+            language_model.of("blocks.11.attention.input.linear.bias"),
+            "transformer.h.11.attn.c_attn.bias"
+        );
         assert_eq!(language_model.of("head.weight"), HEAD);
         let bare = Names::of_file(["wte.weight"].into_iter());
         assert_eq!(bare.of("final_norm.gamma"), "ln_f.weight");
@@ -133,7 +136,10 @@ mod tests {
     #[test]
     fn transposing_moves_every_element() {
         let data = TensorData::from([[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]);
-        assert_eq!(transposed(data.clone()), TensorData::from([[1.0f32, 4.0], [2.0, 5.0], [3.0, 6.0]]));
+        assert_eq!(
+            transposed(data.clone()),
+            TensorData::from([[1.0f32, 4.0], [2.0, 5.0], [3.0, 6.0]])
+        );
         assert_eq!(transposed(transposed(data.clone())), data);
     }
 }

@@ -1,0 +1,195 @@
+//! A trained system at work: facts in, memory out; memory and question in, answer out.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use inner_outer::InnerLoop;
+
+use crate::Reckoning;
+use crate::answer::{Answer, AnswerError, BeamSearch, Reader};
+use crate::config::{Recall, SystemSettings};
+use crate::data::{Fact, KnowledgeSet, Question};
+use crate::encoding::Encoder;
+use crate::fingerprint::Fingerprint;
+use crate::memory::{Memory, MemoryError};
+use crate::model::Gpt2;
+use crate::names::Names;
+use crate::task::{Rows, Sequence, Task};
+use crate::tokenizer::TokenizerError;
+use crate::trained::{TrainedSystem, TrainedSystemError};
+
+/// Tokens of an answer at most; recall takes more.
+const ANSWER_TOKENS: usize = 8;
+const RECALL_TOKENS: usize = 128;
+
+/// What can go wrong in using a system.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] TrainedSystemError),
+    /// A text cannot be encoded.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The memory cannot be used.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// No answer could be generated.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The inner loop failed.
+    #[error("the facts cannot be encoded: {0}")]
+    Encoding(#[from] inner_outer::Error),
+    /// The system has no inner loop.
+    #[error("this system was trained without inner loop, so it has no memory; train one with method = \"reckoning\"")]
+    NoInnerLoop,
+    /// A fact is longer than the model's context, or too short to learn from.
+    #[error("the fact `{fact}` has {tokens} tokens; this system takes facts of 2 to {context}")]
+    FactLength {
+        /// The fact.
+        fact: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's context.
+        context: usize,
+    },
+}
+
+/// A trained system, ready for use.
+pub struct System<B: Backend> {
+    trained: TrainedSystem<B, SystemSettings>,
+    fingerprint: Fingerprint,
+    encoder: Encoder,
+    device: Device<B>,
+}
+
+impl<B: Backend> System<B> {
+    /// Loads a system from its folder.
+    ///
+    /// # Errors
+    /// [`SystemError::Folder`] if the folder holds no system or a damaged one.
+    pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, SystemError> {
+        Ok(Self::new(TrainedSystem::load(folder, device)?, device))
+    }
+
+    /// A system from its parts.
+    pub fn new(trained: TrainedSystem<B, SystemSettings>, device: &Device<B>) -> Self {
+        let SystemSettings { method, objective, .. } = trained.settings;
+        let encoder = Encoder { tokenizer: trained.tokenizer.tokenizer().clone(), method, objective };
+        Self { fingerprint: trained.fingerprint(), encoder, trained, device: device.clone() }
+    }
+
+    /// What memories of this system name it by.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// The parts.
+    pub fn trained(&self) -> &TrainedSystem<B, SystemSettings> {
+        &self.trained
+    }
+
+    /// Writes facts into a copy of the model by the inner loop.
+    ///
+    /// # Errors
+    /// [`SystemError::NoInnerLoop`], [`SystemError::FactLength`], unknown words, or an inner loss that is not finite.
+    pub fn encode(&self, facts: &[String]) -> Result<Memory, SystemError> {
+        if !self.trained.settings.method.has_inner_loop() {
+            return Err(SystemError::NoInnerLoop);
+        }
+        let names = Names::of(facts, &self.encoder.tokenizer);
+        let set = KnowledgeSet {
+            id: String::new(),
+            facts: facts.iter().map(|text| Fact { text: names.hide(text) }).collect(),
+            questions: Vec::new(),
+            entities: Vec::new(),
+        };
+        let sequences = if facts.is_empty() { Vec::new() } else { self.encoder.facts(&set)? };
+        self.check_lengths(facts, &sequences)?;
+        let problem = self.problem();
+        let task = Task {
+            facts: (!sequences.is_empty())
+                .then(|| Rows::new(&sequences, self.encoder.tokenizer.padding(), &self.device)),
+            questions: Rows::new(&[self.dummy()], self.encoder.tokenizer.padding(), &self.device),
+        };
+        let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
+        let inner = &self.trained.settings.inner;
+        let inner_loop = InnerLoop { optimizer: inner.rule, steps: inner.steps };
+        if task.facts.is_none() {
+            return Err(MemoryError::NoFacts.into());
+        }
+        let adapted = inner_loop.adapt(&problem, &self.trained.model, &self.trained.rates, &task)?;
+        Ok(Memory::encode(&problem, self.fingerprint, &stated, &task, &adapted)?)
+    }
+
+    /// The model with a memory's facts written into it.
+    ///
+    /// # Errors
+    /// [`SystemError::Memory`] if the memory is of another system.
+    pub fn remember(&self, memory: &Memory) -> Result<Remembering<'_, B>, SystemError> {
+        let model = memory.apply(self.trained.model.clone())?;
+        Ok(Remembering { system: self, model, names: Names::of(memory.facts(), &self.encoder.tokenizer) })
+    }
+
+    fn problem(&self) -> Reckoning {
+        let SystemSettings { objective, inner, .. } = &self.trained.settings;
+        Reckoning { scope: inner.scope, layers: self.trained.config.layers, retention: objective.retention }
+    }
+
+    fn check_lengths(&self, facts: &[String], sequences: &[Sequence]) -> Result<(), SystemError> {
+        let context = self.trained.config.context;
+        let fits = |tokens: usize| (2..=context).contains(&tokens);
+        match facts.iter().zip(sequences).find(|(_, sequence)| !fits(sequence.tokens.len())) {
+            Some((fact, sequence)) => Err(SystemError::FactLength {
+                fact: fact.clone(),
+                tokens: sequence.tokens.len(),
+                context,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// A question that is never asked: encoding facts needs none.
+    fn dummy(&self) -> Sequence {
+        let end = self.encoder.tokenizer.end_of_text();
+        Sequence { tokens: vec![end, end], weights: vec![0.0, 1.0] }
+    }
+}
+
+/// A system that has read facts.
+pub struct Remembering<'s, B: Backend> {
+    system: &'s System<B>,
+    model: Gpt2<B>,
+    names: Names,
+}
+
+impl<B: Backend> Remembering<'_, B> {
+    /// The best answers to a question, best first; `beams` of 1 is greedy.
+    ///
+    /// # Errors
+    /// If the question has unknown words or does not fit the model's context.
+    pub fn ask(&self, question: &str, beams: usize) -> Result<Vec<Answer>, SystemError> {
+        let encoder = &self.system.encoder;
+        let hidden = self.names.hide(question);
+        let asked = Question { text: hidden, answer: String::new(), relevant: Vec::new(), hops: 0 };
+        let nothing =
+            KnowledgeSet { id: String::new(), facts: Vec::new(), questions: Vec::new(), entities: Vec::new() };
+        let prompted = encoder.prompted(&nothing, &asked)?;
+        let reader = Reader { model: &self.model, tokenizer: &encoder.tokenizer };
+        let prompt = crate::answer::Prompt::read(&self.model, &prompted.prompt)?;
+        let wanted = match encoder.objective.recall {
+            Recall::None => ANSWER_TOKENS,
+            _ => RECALL_TOKENS,
+        };
+        let room = self.model.context().saturating_sub(prompted.prompt.len()).max(1);
+        let tokens = wanted.min(room);
+        let answers = match beams {
+            0 | 1 => vec![reader.greedy(&prompt, tokens)?],
+            _ => reader.beam_search(&prompt, BeamSearch { beams, ..BeamSearch::default() }, tokens)?,
+        };
+        let shown = |answer: Answer| Answer { text: self.names.show(&answer.text), ..answer };
+        Ok(answers.into_iter().map(shown).collect())
+    }
+}
