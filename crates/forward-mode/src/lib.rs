@@ -79,7 +79,7 @@
 //! factor has one term in its tangent. Where both factors vary, a matrix product costs three; that
 //! bounds a Hessian-vector product, gradient included, by about three gradients. On the transformer
 //! of the example `hvp_speed` it took the processor time of 2.3 gradients, and nested reverse mode
-//! that of 2.9 and a third more memory (Flex, f32, one thread of a busy machine).
+//! that of 2.9 and 29 % more memory (Flex, f32, one thread of a busy machine).
 //!
 //! # Limits
 //!

@@ -31,27 +31,6 @@ pub struct Reference {
 /// Compares every exact engine with every peer.
 pub fn check(references: &[Reference], engines: &[Engine]) -> Result<()> {
     let setting = setting()?;
-    {
-        type A = inner_outer::Autodiff<Flex>;
-        use inner_outer::tensors::gradients;
-        let leaves = Tensors::of(&setting.gpt).track();
-        let gpt: Gpt<A> = leaves.write(burn::module::AutodiffModule::from_inner(setting.gpt.clone()));
-        let loss = gpt.loss(Tensor::from_inner(tokens(0, 0)));
-        let [g] = gradients(loss, [&leaves]);
-        for x in g.0 { eprintln!("G {:.15e}", to_f64(&x.unwrap().powi_scalar(2).sum())[0].sqrt()); }
-        let x = Tensor::<A, 1>::from_inner(double(vec![0.3, -1.7, 2.2, 0.01], [4])).require_grad();
-        let w = Tensor::<A, 1>::from_inner(double(vec![1.0, 2.0, 3.0, 5.0], [4]));
-        let mut show = |name: &str, y: Tensor<A, 1>| { let g = (y * w.clone()).sum().backward(); eprintln!("{name} {:?}", to_f64(&x.grad(&g).unwrap())); };
-        show("GELU", inner_outer::layers::gelu_tanh(x.clone()));
-        show("TANH", x.clone().tanh());
-        show("SM", burn::tensor::activation::softmax(x.clone(), 0));
-        show("LSM", burn::tensor::activation::log_softmax(x.clone(), 0));
-        let norm: burn::nn::LayerNorm<A> = burn::nn::LayerNormConfig::new(4).init(&Default::default());
-        let values = Tensors::of(&norm);
-        let values = Tensors(values.0.into_iter().map(|t| t.cast(burn::tensor::FloatDType::F64)).collect());
-        let norm = values.write(norm);
-        show("LN", norm.forward(x.clone().reshape([1, 4])).reshape([4]));
-    }
     let mut worst = 0.0_f64;
     for &engine in engines {
         let batch = setting.meta_gradient(engine, Threads::new(1))?;

@@ -97,6 +97,9 @@ impl Output {
 
 /// Writes `sets` to the file `path` in our own format, wholly or not at all; its folder is made if it is not there.
 fn write_sets(path: &Path, sets: &[KnowledgeSet]) -> Result<(), Failure> {
+    if path.is_dir() {
+        return Err(anyhow!("{} is a folder: name a file with --out", path.display())).bad_input();
+    }
     let mut lines = Vec::new();
     native::write(&mut lines, sets).failed()?;
     if let Some(folder) = path.parent() {

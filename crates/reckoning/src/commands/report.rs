@@ -55,6 +55,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     print_line(out.display())
 }
 
+/// Writes the page of `runs` to `out`.
+///
+/// # Errors
+/// As [`run`].
+pub fn write_page(runs: &[PathBuf], out: &Path) -> Result<(), Failure> {
+    let (runs, notes) = read_runs(runs).bad_input()?;
+    let groups = grouped(runs);
+    let figures = figures(&groups).failed()?;
+    write(out, &page(&groups, &figures, &notes).to_html())
+}
+
 /// Writes each figure as a file in `folder`, and tells their paths.
 fn write_drawings(folder: Option<&Path>, figures: &[Figure]) -> Result<Vec<PathBuf>, Failure> {
     let Some(folder) = folder else { return Ok(Vec::new()) };

@@ -49,7 +49,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let config: ExperimentConfig = run.config().bad_input()?;
     let accuracies = crate::on_device!(common.device, B => {
         let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
-        train(trainer, &run)
+        train(trainer, &run, &Interrupt::install().failed()?)
     })?;
     if common.json {
         return print_line(serde_json::to_string(&accuracies).failed()?);
@@ -63,8 +63,7 @@ pub fn summary(accuracy: &Accuracy) -> String {
 }
 
 /// The loop: steps, metrics, validation, checkpoints; then the test sets.
-pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory) -> Result<Vec<Accuracy>, Failure> {
-    let interrupt = Interrupt::install().failed()?;
+pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory, interrupt: &Interrupt) -> Result<Vec<Accuracy>, Failure> {
     let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
     let latest = checkpoints.latest().failed()?;
     if let Some(step) = latest {

@@ -1,7 +1,9 @@
 //! `reckoning data convert`: any readable data set in our own format.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use experiment::cli::{Failure, OrFailure, print_line};
 use serde_json::{Value, json};
 
@@ -34,6 +36,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     output.check()?;
     let dataset = load(&path, &wording.options()).bad_input()?;
     let files = files(&output.out, &dataset);
+    refuse_leftovers(&output.out, &files)?;
     for (file, sets) in &files {
         write_sets(file, sets)?;
     }
@@ -53,6 +56,22 @@ fn files<'a>(out: &Path, dataset: &'a Dataset) -> Vec<(PathBuf, &'a [KnowledgeSe
     }
     let file = |split| out.join(format!("{}.jsonl", stem(split)));
     dataset.splits.iter().map(|(split, sets)| (file(split), sets.as_slice())).collect()
+}
+
+/// Refuses a folder with files that are not replaced: they would be taken for more splits of the data.
+fn refuse_leftovers(out: &Path, files: &[(PathBuf, &[KnowledgeSet])]) -> Result<(), Failure> {
+    let single = files.iter().any(|(path, _)| path == out);
+    if single || !out.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(out).bad_input()? {
+        let path = entry.bad_input()?.path();
+        if files.iter().all(|(file, _)| *file != path) {
+            let reason = "would stand beside the converted data: remove it, or name another --out";
+            return Err(anyhow!("{} {reason}", path.display())).bad_input();
+        }
+    }
+    Ok(())
 }
 
 /// A file name that [`Split::of_file`] reads as `split` again.
@@ -98,5 +117,16 @@ mod tests {
         assert_eq!(paths(&[Split::Test]), [Path::new("out")]);
         let both = paths(&[Split::Train, Split::TestAtHops(4)]);
         assert_eq!(both, [Path::new("out/train.jsonl"), Path::new("out/1.4_test.jsonl")]);
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_not_mixed_with_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let train = folder.path().join("train.jsonl");
+        let files = [(train.clone(), [].as_slice())];
+        fs::write(&train, "").unwrap();
+        assert!(refuse_leftovers(folder.path(), &files).is_ok());
+        fs::write(folder.path().join("old.jsonl"), "").unwrap();
+        assert!(matches!(refuse_leftovers(folder.path(), &files), Err(Failure::BadInput(_))));
     }
 }

@@ -1,10 +1,9 @@
 //! `reckoning data inspect`: what is in a data set, counted, and a few knowledge sets to read.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use experiment::cli::{Failure, OrFailure, print_line};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::generate::GeneratorArguments;
 use super::telling::told;
@@ -37,10 +36,11 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What was found: knowledge sets by the name of their split.
+/// What was found.
 struct Findings {
     kind: String,
-    splits: BTreeMap<String, Vec<KnowledgeSet>>,
+    /// Knowledge sets with the name of their split.
+    splits: Vec<(String, Vec<KnowledgeSet>)>,
     skipped: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(path) => load(path, &arguments.wording.options()).bad_input()?.into(),
         None => Findings {
             kind: "generated".to_owned(),
-            splits: BTreeMap::from([("generated".to_owned(), arguments.generator.generate(arguments.count)?)]),
+            splits: vec![("generated".to_owned(), arguments.generator.generate(arguments.count)?)],
             skipped: Vec::new(),
         },
     };
@@ -72,8 +72,8 @@ impl From<Dataset> for Findings {
 
 impl Findings {
     fn to_json(&self, examples: usize) -> Value {
-        let splits: BTreeMap<_, _> =
-            self.splits.iter().map(|(name, sets)| (name, counts(&Statistics::of(sets)))).collect();
+        let splits: Map<String, Value> =
+            self.splits.iter().map(|(name, sets)| (name.clone(), counts(&Statistics::of(sets)))).collect();
         json!({ "kind": self.kind, "splits": splits, "skipped": self.skipped, "examples": self.spread(examples) })
     }
 
@@ -91,7 +91,7 @@ impl Findings {
 
     /// `count` sets that lie evenly over all of them.
     fn spread(&self, count: usize) -> Vec<&KnowledgeSet> {
-        let sets: Vec<&KnowledgeSet> = self.splits.values().flatten().collect();
+        let sets: Vec<&KnowledgeSet> = self.splits.iter().flat_map(|(_, sets)| sets).collect();
         let count = count.min(sets.len());
         (0..count).map(|place| sets[place * sets.len() / count]).collect()
     }
@@ -105,7 +105,7 @@ mod tests {
     fn findings(count: usize) -> Findings {
         let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
         let sets = generator.knowledge_sets(Chains::Any, count).unwrap();
-        let splits = BTreeMap::from([("train".to_owned(), sets)]);
+        let splits = vec![("train".to_owned(), sets)];
         Findings { kind: "native".to_owned(), splits, skipped: vec!["notes.txt: a text".to_owned()] }
     }
 

@@ -1,0 +1,143 @@
+//! `reckoning chat`: facts and questions, line by line.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use burn::tensor::backend::Backend;
+use experiment::cli::{Device, Failure, OrFailure, print_line};
+use serde_json::json;
+
+use super::reading::{question, statement};
+use crate::memory::Memory;
+use crate::system::{System, SystemError};
+
+const HELP: &str = "a line with ? is a question, any other line a fact; :facts lists them, :forget N takes one out, :save FILE writes the memory, :quit ends";
+
+/// Arguments of `chat`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Folder of a trained system
+    #[arg(long, value_name = "DIR")]
+    system: PathBuf,
+    /// Memory file to go on from
+    #[arg(long, value_name = "FILE")]
+    memory: Option<PathBuf>,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    json: bool,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: Device,
+}
+
+/// Reads lines from standard input until its end or `:quit`.
+///
+/// # Errors
+/// Bad input: the system or the memory. A line that cannot be used is answered and does not end the talk.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    crate::on_device!(arguments.device, B => {
+        let system = System::<B>::load(&arguments.system, &Default::default()).bad_input()?;
+        let mut talk = Talk { system: &system, facts: Vec::new(), memory: None };
+        if let Some(path) = &arguments.memory {
+            let memory = Memory::load(path, system.fingerprint()).bad_input()?;
+            talk.facts = memory.facts().to_vec();
+            talk.memory = Some(memory);
+        }
+        if io::stdin().is_terminal() {
+            print_line(HELP)?;
+        }
+        for line in io::stdin().lock().lines() {
+            let line = line.failed()?;
+            match talk.reply(line.trim()) {
+                Reply::Nothing => {}
+                Reply::End => return Ok(()),
+                Reply::Said(text) if arguments.json => print_line(json!({ "said": line, "reply": text }))?,
+                Reply::Said(text) => print_line(text)?,
+                Reply::Refused(text) if arguments.json => print_line(json!({ "said": line, "error": text }))?,
+                Reply::Refused(text) => print_line(format!("error: {text}"))?,
+            }
+        }
+        Ok(())
+    })
+}
+
+enum Reply {
+    Nothing,
+    Said(String),
+    Refused(String),
+    End,
+}
+
+/// Facts so far, and their memory while it is up to date.
+struct Talk<'s, B: Backend> {
+    system: &'s System<B>,
+    facts: Vec<String>,
+    memory: Option<Memory>,
+}
+
+impl<B: Backend> Talk<'_, B> {
+    fn reply(&mut self, line: &str) -> Reply {
+        if line.is_empty() {
+            return Reply::Nothing;
+        }
+        let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let said = match command {
+            ":quit" => return Reply::End,
+            ":help" => Ok(HELP.to_owned()),
+            ":facts" => Ok(self.listed()),
+            ":forget" => return self.forget(rest),
+            ":save" => self.save(rest.trim()),
+            _ if command.starts_with(':') => return Reply::Refused(format!("there is no {command}; {HELP}")),
+            _ if line.contains('?') => self.answer(line),
+            _ => self.learn(line),
+        };
+        match said {
+            Ok(text) => Reply::Said(text),
+            Err(error) => Reply::Refused(error.to_string()),
+        }
+    }
+
+    fn listed(&self) -> String {
+        let line = |(index, fact): (usize, &String)| format!("{}. {fact}", index + 1);
+        self.facts.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Keeps a fact only if all facts together can be encoded.
+    fn learn(&mut self, line: &str) -> Result<String, SystemError> {
+        let mut facts = self.facts.clone();
+        facts.push(statement(line));
+        let memory = self.system.encode(&facts)?;
+        let after = memory.losses().last().copied().unwrap_or(f64::NAN);
+        (self.facts, self.memory) = (facts, Some(memory));
+        Ok(format!("{} facts, loss {after:.3}", self.facts.len()))
+    }
+
+    fn forget(&mut self, rest: &str) -> Reply {
+        match rest.trim().parse::<usize>() {
+            Ok(number) if (1..=self.facts.len()).contains(&number) => {
+                self.facts.remove(number - 1);
+                self.memory = None;
+                Reply::Said(self.listed())
+            }
+            _ => Reply::Refused(format!(":forget takes a number from 1 to {}", self.facts.len())),
+        }
+    }
+
+    fn answer(&mut self, line: &str) -> Result<String, SystemError> {
+        let answers = self.system.remember(self.memory()?)?.ask(&question(line), 1)?;
+        Ok(answers.into_iter().map(|answer| answer.text).collect())
+    }
+
+    fn save(&mut self, path: &str) -> Result<String, SystemError> {
+        self.memory()?.save(path.as_ref())?;
+        Ok(format!("saved {} facts in {path}", self.facts.len()))
+    }
+
+    fn memory(&mut self) -> Result<&Memory, SystemError> {
+        let memory = match self.memory.take() {
+            Some(memory) => memory,
+            None => self.system.encode(&self.facts)?,
+        };
+        Ok(self.memory.insert(memory))
+    }
+}
