@@ -18,7 +18,8 @@ impl Golden {
     /// If the file cannot be read or is no safetensors file.
     pub fn open(path: &str) -> Result<Self> {
         let path = folder().join(path);
-        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         SafeTensors::deserialize(&bytes).with_context(|| format!("{}", path.display()))?;
         Ok(Self { path, bytes })
     }

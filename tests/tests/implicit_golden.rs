@@ -7,8 +7,8 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use inner_outer::hypergradient::{LinearSolver, MetaGradient};
 use inner_outer::tensors::to_f64;
 use inner_outer::{
-    CentralDifference, ConjugateGradient, Curvature, ForwardOverReverse, Hypergradient, Implicit, InnerLoop,
-    Nested, Neumann, Nystroem, Problem, Rates, Sgd, Unrolled, family,
+    CentralDifference, ConjugateGradient, Curvature, ForwardOverReverse, Hypergradient, Implicit,
+    InnerLoop, Nested, Neumann, Nystroem, Problem, Rates, Sgd, Unrolled, family,
 };
 use nalgebra::{DMatrix, DVector};
 use workspace_tests::{Golden, assert_close};
@@ -110,7 +110,8 @@ impl Problem for Ridge {
         _step: usize,
     ) -> Tensor<B, 1> {
         let w = inner.values.val();
-        let residual = task.features.clone().matmul(w.clone().unsqueeze_dim(1)) - task.targets.clone();
+        let residual =
+            task.features.clone().matmul(w.clone().unsqueeze_dim(1)) - task.targets.clone();
         (residual.powi_scalar(2).mean() + outer.values.val() * w.powi_scalar(2).sum()) * 0.5
     }
 
@@ -164,7 +165,9 @@ fn quadratic() -> (Golden, Vector<Flex>, Matrices<Flex>) {
 fn at_the_minimum<S: LinearSolver, C: Curvature>(solver: S, curvature: C) -> MetaGradient<Flex> {
     let (_, point, task) = quadratic();
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 400 };
-    Implicit { solver, curvature }.meta_gradient(&Quadratic, &inner_loop, &point, &rate(1.0), &task).unwrap()
+    Implicit { solver, curvature }
+        .meta_gradient(&Quadratic, &inner_loop, &point, &rate(1.0), &task)
+        .unwrap()
 }
 
 #[test]
@@ -180,7 +183,12 @@ fn quadratic_by_conjugate_gradients_and_neumann_series() {
     let difference = at_the_minimum(conjugate, CentralDifference::default());
     assert_close("central difference", &gradient(&difference), &expected, 1e-6);
     let neumann = Neumann { terms: 300, step: 1.0 };
-    assert_close("Neumann", &gradient(&at_the_minimum(neumann, ForwardOverReverse)), &expected, 1e-8);
+    assert_close(
+        "Neumann",
+        &gradient(&at_the_minimum(neumann, ForwardOverReverse)),
+        &expected,
+        1e-8,
+    );
 }
 
 /// With a sketch of full rank Nystroem solves the damped system, which has a closed form of its own.
@@ -190,8 +198,12 @@ fn quadratic_by_nystroem() {
     let matrix = |name: &str| DMatrix::from_row_slice(20, 20, &golden.values(name).unwrap());
     let vector = |name: &str| DVector::from_vec(golden.values(name).unwrap());
     let (z, x) = (vector("solution"), vector("outer_point"));
-    let of_z = matrix("outer_hessian") * &z + matrix("outer_cross").transpose() * &x + vector("outer_linear");
-    let of_x = matrix("outer_cross") * &z + matrix("outer_outer_hessian") * &x + vector("outer_outer_linear");
+    let of_z = matrix("outer_hessian") * &z
+        + matrix("outer_cross").transpose() * &x
+        + vector("outer_linear");
+    let of_x = matrix("outer_cross") * &z
+        + matrix("outer_outer_hessian") * &x
+        + vector("outer_outer_linear");
     let damping = 1e-2;
     let damped = matrix("inner_hessian") + DMatrix::identity(20, 20) * damping;
     let solution = damped.lu().solve(&of_z).expect("the damped matrix is positive definite");
@@ -215,7 +227,8 @@ fn quadratic_unrolled() {
     for (row, &steps) in expected.chunks(20).zip(&steps) {
         let inner_loop = InnerLoop { optimizer: Sgd, steps: steps as usize };
         let unrolled = Unrolled { curvature: ForwardOverReverse };
-        let found = unrolled.meta_gradient(&Quadratic, &inner_loop, &point, &rate(1.0), &task).unwrap();
+        let found =
+            unrolled.meta_gradient(&Quadratic, &inner_loop, &point, &rate(1.0), &task).unwrap();
         assert_close(&format!("{steps} steps"), &gradient(&found), row, 1e-10);
         far.push((steps, distance(&gradient(&found))));
     }
@@ -243,11 +256,13 @@ fn ridge_penalty() {
         };
         let penalty = vector(values("penalty"));
         let implicit = Implicit::<ConjugateGradient>::default();
-        let found = implicit.meta_gradient(&Ridge, &inner_loop, &penalty, &rate(0.1), &task).unwrap();
+        let found =
+            implicit.meta_gradient(&Ridge, &inner_loop, &penalty, &rate(0.1), &task).unwrap();
         assert_close("implicit", &gradient(&found), &[*expected], 1e-8);
         assert_close("solution", &found.adapted.to_f64(), &values("solution"), 1e-10);
         let unrolled = Unrolled { curvature: Nested };
-        let found = unrolled.meta_gradient(&Ridge, &inner_loop, &penalty, &rate(0.1), &task).unwrap();
+        let found =
+            unrolled.meta_gradient(&Ridge, &inner_loop, &penalty, &rate(0.1), &task).unwrap();
         assert_close("unrolled", &gradient(&found), &[*expected], 1e-8);
     }
 }

@@ -9,8 +9,8 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::tensors::{Tensors, parameter_shapes, to_f64};
 use inner_outer::{
-    Adam, CentralDifference, Curvature, FirstOrder, ForwardOverReverse, Hypergradient, InnerLoop, InnerOptimizer,
-    Momentum, Nested, Rates, Sgd, Truncated, Unrolled,
+    Adam, CentralDifference, Curvature, FirstOrder, ForwardOverReverse, Hypergradient, InnerLoop,
+    InnerOptimizer, Momentum, Nested, Rates, Sgd, Truncated, Unrolled,
 };
 use serde::Deserialize;
 use transformer::{LanguageModel, Sizes, Texts, Transformer};
@@ -42,13 +42,16 @@ fn doubles<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<Flex, 
 
 fn inputs() -> Inputs {
     let settings: Settings =
-        serde_json::from_str(&golden_text("transformer_second_order/settings.json").unwrap()).unwrap();
+        serde_json::from_str(&golden_text("transformer_second_order/settings.json").unwrap())
+            .unwrap();
     let golden = Golden::open("transformer_second_order/inputs.safetensors").unwrap();
     let model = model(&settings, &golden);
     let (steps, count) = (settings.inner_steps, settings.tensors.len());
     let rates = golden.values("rates").unwrap();
     let of_tensor = |tensor: usize| (0..steps).map(|step| rates[step * count + tensor]).collect();
-    let rates = (0..count).map(|tensor| Param::from_tensor(doubles(of_tensor(tensor), [steps, 1]))).collect();
+    let rates = (0..count)
+        .map(|tensor| Param::from_tensor(doubles(of_tensor(tensor), [steps, 1])))
+        .collect();
     let tokens = |name: &str| {
         let (ids, shape) = golden.integers(name).unwrap();
         Tensor::<Flex, 2, Int>::from_data(TensorData::new(ids, shape), &Device::<Flex>::default())
@@ -60,7 +63,8 @@ fn inputs() -> Inputs {
 /// The model with the golden weights, whose names and shapes must be those of our parameters, in the same order.
 fn model(settings: &Settings, golden: &Golden) -> Transformer<Flex> {
     let Settings { vocabulary, width, heads, layers, context, .. } = *settings;
-    let model = Sizes { vocabulary, width, heads, layers, context }.init::<Flex>(&Default::default());
+    let model =
+        Sizes { vocabulary, width, heads, layers, context }.init::<Flex>(&Default::default());
     let ours = parameter_shapes(&model);
     assert_eq!(ours.len(), settings.tensors.len());
     let weight = |((path, shape), name): (&(String, Vec<usize>), &String)| {
@@ -88,7 +92,8 @@ impl<O: InnerOptimizer> Reference<O> {
 
     fn gradient(&self, method: &impl Hypergradient) -> MetaGradient<Flex> {
         let Inputs { settings, model, rates, task } = &self.inputs;
-        let inner_loop = InnerLoop { optimizer: self.optimizer.clone(), steps: settings.inner_steps };
+        let inner_loop =
+            InnerLoop { optimizer: self.optimizer.clone(), steps: settings.inner_steps };
         method.meta_gradient(&LanguageModel, &inner_loop, model, rates, task).unwrap()
     }
 
@@ -102,15 +107,26 @@ impl<O: InnerOptimizer> Reference<O> {
     fn rates(&self, kind: &str) -> Vec<f64> {
         let (values, shape) = self.golden.doubles(&format!("{kind}/rates")).unwrap();
         let [steps, tensors] = [shape[0], shape[1]];
-        let places = (0..tensors).flat_map(|tensor| (0..steps).map(move |step| step * tensors + tensor));
+        let places =
+            (0..tensors).flat_map(|tensor| (0..steps).map(move |step| step * tensors + tensor));
         places.map(|place| values[place]).collect()
     }
 
     fn losses_and_end(&self) {
         let found = self.gradient(&FirstOrder);
         let losses = self.golden.values("inner_losses").unwrap();
-        assert_close("inner losses", &found.inner_losses, &losses[..found.inner_losses.len()], 1e-12);
-        assert_close("outer loss", &[found.outer_loss], &self.golden.values("outer_loss").unwrap(), 1e-12);
+        assert_close(
+            "inner losses",
+            &found.inner_losses,
+            &losses[..found.inner_losses.len()],
+            1e-12,
+        );
+        assert_close(
+            "outer loss",
+            &[found.outer_loss],
+            &self.golden.values("outer_loss").unwrap(),
+            1e-12,
+        );
         assert_close("theta_K", &found.adapted.to_f64(), &self.weights("adapted"), 1e-9);
     }
 
@@ -126,16 +142,25 @@ impl<O: InnerOptimizer> Reference<O> {
         for exact_steps in 1..steps {
             let found = self.gradient(&Truncated { exact_steps, curvature: ForwardOverReverse });
             let early = |rates: &Param<Tensor<Flex, 2>>| {
-                to_f64(&rates.val())[..steps - exact_steps].iter().map(|rate| kept(*rate)).product::<f64>()
+                to_f64(&rates.val())[..steps - exact_steps]
+                    .iter()
+                    .map(|rate| kept(*rate))
+                    .product::<f64>()
             };
             let names = self.inputs.settings.tensors.iter().zip(&self.inputs.rates.tensors);
             let weights = names.flat_map(|(name, rates)| {
-                let constant = self.golden.values(&format!("truncated_{exact_steps}/{name}")).unwrap();
+                let constant =
+                    self.golden.values(&format!("truncated_{exact_steps}/{name}")).unwrap();
                 let early = early(rates);
                 constant.into_iter().map(move |entry| entry * early)
             });
             let rates = self.rates(&format!("detached_{exact_steps}"));
-            self.compare(&format!("last {exact_steps}"), &found, (weights.collect(), rates), tolerance);
+            self.compare(
+                &format!("last {exact_steps}"),
+                &found,
+                (weights.collect(), rates),
+                tolerance,
+            );
         }
     }
 
@@ -144,7 +169,13 @@ impl<O: InnerOptimizer> Reference<O> {
         self.compare("first order", &self.gradient(&FirstOrder), expected, tolerance);
     }
 
-    fn compare(&self, label: &str, found: &MetaGradient<Flex>, expected: (Vec<f64>, Vec<f64>), tolerance: f64) {
+    fn compare(
+        &self,
+        label: &str,
+        found: &MetaGradient<Flex>,
+        expected: (Vec<f64>, Vec<f64>),
+        tolerance: f64,
+    ) {
         let weights: Vec<f64> = found.outer.0.iter().flatten().flat_map(to_f64).collect();
         let rates: Vec<f64> = found.rates.0.iter().flatten().flat_map(to_f64).collect();
         assert_close(&format!("{label}, weights"), &weights, &expected.0, tolerance);

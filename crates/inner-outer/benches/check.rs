@@ -16,7 +16,7 @@ use crate::gpt::{Gpt, Size};
 use crate::setting::{Engine, Rows, Setting};
 
 /// The largest relative difference that counts as equal, for the exact engines.
-const TOLERANCE: f64 = 1e-9;
+const TOLERANCE: f64 = 1e-12;
 
 /// What `torch_peer/reference.py` prints.
 #[derive(Deserialize)]

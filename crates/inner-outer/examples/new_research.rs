@@ -1,4 +1,4 @@
-//! A new idea in fifty lines: a network that recognises a sine wave from ten of its points in five inner steps.
+//! A new idea in fifty lines: a network that recognises a wave from ten points in five inner steps.
 //! The outer loop learns where those steps start and how far each of them moves each tensor.
 use burn::backend::Flex;
 use burn::nn::{Linear, LinearConfig};
@@ -12,8 +12,8 @@ type Mse<B> = Tensor<B, 1>;
 family!(Nets => Net, Waves => Wave);
 
 fn error<B: Backend>(net: &Net<B>, [x, y]: &Wave<B>, first: usize) -> Mse<B> {
-    let hidden = layers::linear(&net[0], x.clone().narrow(0, first, 10)).tanh();
-    (layers::linear(&net[1], hidden) - y.clone().narrow(0, first, 10)).square().mean()
+    let hidden = net[0].forward(x.clone().narrow(0, first, 10)).tanh();
+    (net[1].forward(hidden) - y.clone().narrow(0, first, 10)).square().mean()
 }
 
 struct Recognise;
@@ -41,8 +41,8 @@ fn main() -> Result<()> {
     let net = [[1, 40], [40, 1]].map(|[x, y]| LinearConfig::new(x, y).init(&device));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 5 };
     let rates = inner_loop.rates(&Recognise, RateScope::default(), 0.1, &net, &wave(()))?;
-    let (exact, config) = (Unrolled::<Nested>::default(), MetaLearnerConfig::default());
     let (adam, rates_adam) = (AdamConfig::new().init(), AdamConfig::new().init());
+    let (exact, config) = (Unrolled::<ForwardOverReverse>::default(), MetaLearnerConfig::default());
     let mut learner =
         MetaLearner::new(Recognise, inner_loop, exact, config, net, rates, adam, rates_adam)
             .observe(|step| println!("step {:3}: loss {:.4}", step.step, step.outer_loss));

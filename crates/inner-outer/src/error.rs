@@ -17,7 +17,9 @@ pub enum Error {
         path: String,
     },
     /// An outer loss is NaN or infinite.
-    #[error("the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate")]
+    #[error(
+        "the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate"
+    )]
     NonFiniteOuterLoss {
         /// The loss.
         loss: f64,
@@ -34,11 +36,28 @@ pub enum Error {
         path: String,
     },
     /// The selection of adapted parameters is empty.
-    #[error("no parameter of the inner module is adapted; its parameters are: {available}. Return one of them from `Problem::adapted`")]
+    #[error(
+        "no parameter of the inner module is adapted; its parameters are: {available}. Return one of them from `Problem::adapted`"
+    )]
     NothingAdapted {
         /// All paths of the inner module.
         available: String,
     },
+    /// The selection of learned parameters is empty, and does not say so.
+    #[error(
+        "no parameter of the outer module is learned; its parameters are: {available}. \
+         Return one of them from `Problem::learned`, or `Selection::None` if only the inner rates are learned"
+    )]
+    NothingLearned {
+        /// All paths of the outer module.
+        available: String,
+    },
+    /// The inner rates should be learned, but no task gives them a gradient.
+    #[error(
+        "the inner rates are to be learned, but the hypergradient gives them no gradient: set `MetaLearnerConfig::rates_rate` to None, \
+         or use `Unrolled`, `Truncated` or `FirstOrder` with at least one inner step"
+    )]
+    NoRatesGradient,
     /// A learned outer parameter gets no gradient at all.
     #[error(
         "the learned outer parameter `{path}` reaches neither the outer loss nor, through `init` or the inner loss, the adapted parameters. \
@@ -73,7 +92,9 @@ pub enum Error {
     )]
     ImplicitGradientIsZero,
     /// The linear solver of the implicit gradient met negative curvature or diverged.
-    #[error("the {solver} solver stopped at iteration {iteration}: {reason}. Run more inner steps so that the inner problem is closer to its minimum, or raise the damping")]
+    #[error(
+        "the {solver} solver stopped at iteration {iteration}: {reason}. Run more inner steps so that the inner problem is closer to its minimum, or raise the damping"
+    )]
     LinearSolver {
         /// Name of the solver.
         solver: &'static str,
@@ -83,9 +104,7 @@ pub enum Error {
         reason: String,
     },
     /// A layer whose backward pass has no derivative.
-    #[error(
-        "`{operation}` cannot be differentiated twice by the engine `{engine}`: {remedy}"
-    )]
+    #[error("`{operation}` cannot be differentiated twice by the engine `{engine}`: {remedy}")]
     NotTwiceDifferentiable {
         /// Burn's name of the operation, with the layer that uses it.
         operation: String,
@@ -95,7 +114,9 @@ pub enum Error {
         remedy: &'static str,
     },
     /// Stored values do not fit the module.
-    #[error("`{path}` is stored as {found:?}, but the module expects {expected:?}; load it into a module of the configuration it was saved from")]
+    #[error(
+        "`{path}` is stored as {found:?}, but the module expects {expected:?}; load it into a module of the configuration it was saved from"
+    )]
     ShapeMismatch {
         /// Path of the parameter.
         path: String,
@@ -105,7 +126,9 @@ pub enum Error {
         found: Vec<usize>,
     },
     /// A stored parameter is missing, or one too many.
-    #[error("parameter `{path}` is {state}; load the file into a module of the configuration it was saved from")]
+    #[error(
+        "parameter `{path}` is {state}; load the file into a module of the configuration it was saved from"
+    )]
     ParameterNames {
         /// Path of the parameter.
         path: String,
@@ -113,12 +136,66 @@ pub enum Error {
         state: &'static str,
     },
     /// The rates were made for another number of tensors or steps.
-    #[error("the inner rates are for {found}, but the inner loop needs {needed}; make them with `InnerLoop::rates`")]
+    #[error(
+        "the inner rates are for {found}, but the inner loop needs {needed}; make them with `InnerLoop::rates`"
+    )]
     RatesMismatch {
         /// What the rates were made for.
         found: String,
         /// What is needed.
         needed: String,
+    },
+    /// An iterate to go on from belongs to another problem or update rule.
+    #[error("the {part} of the iterate to go on from is {found}, but the inner loop needs {needed}; go on from `Adapted::end` of the same problem and update rule")]
+    IterateMismatch {
+        /// `adapted tensors` or `optimiser's state`.
+        part: &'static str,
+        /// Sizes and precisions in the iterate.
+        found: String,
+        /// Sizes and precisions that are needed.
+        needed: String,
+    },
+    /// A setting lies outside of its range.
+    #[error("`{setting}` is {value}, but must be {range}; correct it")]
+    OutOfRange {
+        /// The type and its field.
+        setting: &'static str,
+        /// What it was set to.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A tensor cannot be cut into blocks of one size.
+    #[error(
+        "`{setting}` is {rows}, which does not divide the {elements} elements of an adapted tensor; \
+         give the number of samples that every adapted tensor holds, or 1 for one block a tensor"
+    )]
+    UnevenRows {
+        /// The type and its field.
+        setting: &'static str,
+        /// Blocks that were asked for.
+        rows: usize,
+        /// Elements of the first tensor that is no multiple of it.
+        elements: usize,
+    },
+    /// A box without a point in it.
+    #[error("the box from {lower} to {upper} is empty; give `BoxConstraint` a lower bound that is at most the upper one")]
+    EmptyBox {
+        /// Lower bound.
+        lower: f64,
+        /// Upper bound.
+        upper: f64,
+    },
+    /// A decay that has no step to happen in.
+    #[error(
+        "the schedule decays after {warm_up} steps of warm-up but ends at step {steps}; raise `Schedule::steps` above `Schedule::warm_up`, \
+         or set `Schedule::decay` to `Decay::Constant`"
+    )]
+    NoStepToDecay {
+        /// Steps of warm-up.
+        warm_up: usize,
+        /// Steps in all.
+        steps: usize,
     },
     /// A task of a meta-batch failed.
     #[error("task {task} of the meta-batch: {source}")]

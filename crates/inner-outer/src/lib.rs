@@ -3,11 +3,13 @@
 
 mod choice;
 pub mod curvature;
+mod descent;
 mod error;
 mod family;
 pub mod hypergradient;
 pub mod inner;
 pub mod layers;
+mod learner_state;
 pub mod lora;
 mod meta_batch;
 mod meta_learner;
@@ -15,20 +17,21 @@ pub mod parallel;
 mod problem;
 mod schedule;
 mod selection;
+mod settings;
 mod stored;
 pub mod tensors;
 
-pub use choice::{CurvatureChoice, HypergradientChoice, RuleChoice};
+pub use choice::{ConfiguredRule, CurvatureChoice, HypergradientChoice, RuleChoice, SolverChoice};
 pub use curvature::{CentralDifference, Curvature, ForwardOverReverse, Nested};
 pub use error::{Error, Result};
 pub use family::{Family, On};
 pub use hypergradient::{
-    ConjugateGradient, Envelope, FirstOrder, Hypergradient, Implicit, MetaGradient, Neumann, Nystroem,
-    Reptile, Truncated, Unrolled,
+    ConjugateGradient, Envelope, FirstOrder, Hypergradient, Implicit, MetaGradient, Neumann,
+    Nystroem, Reptile, Truncated, Unrolled,
 };
 pub use inner::{
-    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum, NormalizedAscent,
-    Projected, RateScope, Rates, Sgd, SignedAscent,
+    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum,
+    NormalizedAscent, Projected, RateScope, Rates, Sgd, SignedAscent,
 };
 pub use lora::Lora;
 pub use meta_batch::{MetaBatch, meta_batch};

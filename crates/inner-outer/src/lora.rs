@@ -57,3 +57,65 @@ impl<B: Backend> Lora<B> {
         self.a.dims()[1]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::tensor::TensorData;
+
+    use super::*;
+    use crate::tensors::to_f64;
+
+    fn tensor(values: &[f32], shape: [usize; 2]) -> Tensor<Flex, 2> {
+        Tensor::from_data(TensorData::new(values.to_vec(), shape), &Default::default())
+    }
+
+    fn lora() -> Lora<Flex> {
+        let fresh = Lora::new([3, 2], 2, 6.0, &Default::default());
+        Lora { b: Param::from_tensor(tensor(&[0.5, -1.0, 2.0, 0.25], [2, 2])), ..fresh }
+    }
+
+    fn largest_difference(a: Tensor<Flex, 2>, b: Tensor<Flex, 2>) -> f64 {
+        to_f64(&(a - b)).into_iter().map(f64::abs).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn a_fresh_change_is_zero() {
+        let fresh = Lora::<Flex>::new([3, 2], 2, 6.0, &Default::default());
+        assert_eq!(
+            (fresh.a.dims(), fresh.b.dims(), fresh.rank(), fresh.scale),
+            ([3, 2], [2, 2], 2, 3.0)
+        );
+        assert_eq!(to_f64(&fresh.change()), [0.0; 6]);
+        let bound = 1.0 / 3.0_f64.sqrt();
+        let a = to_f64(&fresh.a.val());
+        assert!(a.iter().all(|entry| entry.abs() <= bound) && a.iter().any(|entry| *entry != 0.0));
+    }
+
+    #[test]
+    fn applying_is_the_forward_pass_of_the_merged_weight() {
+        let (lora, x) = (
+            lora(),
+            tensor(&[1.0, 2.0, -0.5, 0.0, 0.3, 4.0, 1.0, 1.0, 1.0, 0.2, 0.1, -3.0], [4, 3]),
+        );
+        let weight = tensor(&[0.1, 0.2, 0.3, -0.4, 0.5, 0.6], [3, 2]);
+        let merged = x.clone().matmul(lora.merge(weight.clone()));
+        let applied = x.clone().matmul(weight) + lora.apply(x);
+        assert_eq!(applied.dims(), [4, 2]);
+        assert!(largest_difference(merged, applied) < 1e-5);
+    }
+
+    #[test]
+    fn merging_can_be_taken_back() {
+        let (lora, weight) = (lora(), tensor(&[0.1, 0.2, 0.3, -0.4, 0.5, 0.6], [3, 2]));
+        let merged = lora.merge(weight.clone());
+        assert!(largest_difference(merged.clone(), weight.clone()) > 0.1);
+        assert!(largest_difference(lora.unmerge(merged), weight) < 1e-6);
+    }
+
+    #[test]
+    #[should_panic(expected = "rank of at least 1")]
+    fn a_rank_of_zero_is_refused() {
+        Lora::<Flex>::new([3, 2], 0, 1.0, &Default::default());
+    }
+}

@@ -54,7 +54,10 @@ pub fn meta_batch<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backend>(
     })?;
     let mean = sum.ok_or(Error::EmptyMetaBatch)?.divide(tasks.len());
     let learned = mean.roles.learned.iter().zip(&mean.outer.0);
-    match learned.zip(&mean.roles.outer_paths).find(|((learned, entry), _)| **learned && entry.is_none()) {
+    match learned
+        .zip(&mean.roles.outer_paths)
+        .find(|((learned, entry), _)| **learned && entry.is_none())
+    {
         Some((_, path)) => Err(Error::NoGradient { path: path.clone() }),
         None => Ok(mean),
     }
@@ -64,7 +67,7 @@ impl<B: Backend> MetaBatch<B> {
     fn add(mut self, task: MetaGradient<B>) -> Self {
         self.outer_losses.push(task.outer_loss);
         self.inner_losses.iter_mut().zip(task.inner_losses).for_each(|(sum, loss)| *sum += loss);
-        Self { outer: self.outer.add(task.outer), rates: self.rates.add(task.rates), ..self }
+        Self { outer: self.outer + task.outer, rates: self.rates + task.rates, ..self }
     }
 
     fn divide(mut self, tasks: usize) -> Self {

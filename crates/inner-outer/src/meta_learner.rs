@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use burn::module::{AutodiffModule, Module};
 use burn::optim::Optimizer;
 use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
-use burn::tensor::{Device, Element};
 use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Element};
 use serde::{Deserialize, Serialize};
 
 use crate::hypergradient::Hypergradient;
@@ -58,6 +58,8 @@ pub struct MetaStep {
     pub rate: f64,
 }
 
+type Observer = Box<dyn FnMut(&MetaStep) + Send>;
+
 /// A problem, an inner loop, a hypergradient, and the state of an outer loop that learns with them.
 pub struct MetaLearner<P: Problem, O, H, B: Backend> {
     problem: P,
@@ -69,7 +71,7 @@ pub struct MetaLearner<P: Problem, O, H, B: Backend> {
     rates: Rates<B>,
     outer_optimizer: Box<dyn Descent<On<P::Outer, B>, B>>,
     rates_optimizer: Box<dyn Descent<Rates<B>, B>>,
-    observers: Vec<Box<dyn FnMut(&MetaStep) + Send>>,
+    observers: Vec<Observer>,
     step: usize,
 }
 
@@ -180,7 +182,8 @@ where
         let mut measured = Vec::with_capacity(tasks.len());
         let adapt = |index: usize, task: &On<P::Task, B>| {
             let adapted = inner_loop.adapt(problem, outer, rates, task);
-            let adapted = adapted.map_err(|source| Error::InTask { task: index, source: Box::new(source) })?;
+            let adapted = adapted
+                .map_err(|source| Error::InTask { task: index, source: Box::new(source) })?;
             Ok(measure(index, outer, adapted))
         };
         in_order(tasks, self.threads, adapt, |_, result| measured.push(result))?;
@@ -256,8 +259,11 @@ fn refuse_zero_gradients<B: Backend>(batch: &MetaBatch<B>) -> Result<()> {
 
 fn non_finite<B: Backend>(batch: &MetaBatch<B>) -> Error {
     let is_finite = |entry: &Option<_>| Cotangents(vec![entry.clone()]).norm().is_finite();
-    let culprit = batch.outer.0.iter().zip(&batch.roles.outer_paths).find(|(entry, _)| !is_finite(entry));
-    Error::NonFiniteMetaGradient { path: culprit.map_or("inner rates".into(), |(_, path)| path.clone()) }
+    let culprit =
+        batch.outer.0.iter().zip(&batch.roles.outer_paths).find(|(entry, _)| !is_finite(entry));
+    Error::NonFiniteMetaGradient {
+        path: culprit.map_or("inner rates".into(), |(_, path)| path.clone()),
+    }
 }
 
 /// Everything that learning changes. Modules and optimisers are Burn records in bytes.
@@ -299,7 +305,12 @@ where
     M: AutodiffModule<Autodiff<B>>,
     Opt: Optimizer<M, Autodiff<B>>,
 {
-    fn descend(&mut self, rate: f64, module: M::InnerModule, gradient: &Cotangents<B>) -> M::InnerModule {
+    fn descend(
+        &mut self,
+        rate: f64,
+        module: M::InnerModule,
+        gradient: &Cotangents<B>,
+    ) -> M::InnerModule {
         let module = M::from_inner(module);
         let gradients = gradient.gradients(&module);
         self.optimizer.step(rate, module, gradients).valid()
@@ -325,7 +336,11 @@ fn module_to_bytes<B: Backend, M: Module<B>>(module: M) -> Result<Vec<u8>> {
     Recorder::<B>::record(&recorder(), module.into_record(), ()).map_err(unwritten)
 }
 
-fn module_from_bytes<B: Backend, M: Module<B>>(module: M, bytes: Vec<u8>, device: &Device<B>) -> Result<M> {
+fn module_from_bytes<B: Backend, M: Module<B>>(
+    module: M,
+    bytes: Vec<u8>,
+    device: &Device<B>,
+) -> Result<M> {
     let expected = parameter_shapes(&module);
     let record = Recorder::<B>::load(&recorder(), bytes, device).map_err(unread)?;
     let loaded = module.load_record(record);
@@ -342,7 +357,9 @@ fn module_from_bytes<B: Backend, M: Module<B>>(module: M, bytes: Vec<u8>, device
 fn refuse_other_precision<B: Backend>(parameters: &Tensors<B>) -> Result<()> {
     let own = B::FloatElem::dtype();
     match parameters.0.iter().map(|tensor| tensor.dtype()).find(|dtype| *dtype != own) {
-        Some(dtype) => Err(unwritten(format!("a parameter is {dtype:?}, and the backend's precision is {own:?}"))),
+        Some(dtype) => Err(unwritten(format!(
+            "a parameter is {dtype:?}, and the backend's precision is {own:?}"
+        ))),
         None => Ok(()),
     }
 }

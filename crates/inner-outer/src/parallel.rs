@@ -67,7 +67,9 @@ pub fn in_order<T: Sync, R: Send>(
                     let index = queue.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(index) else { break };
                     match work(index, item) {
-                        Ok(result) => arrivals.lock().expect("no thread panicked").arrive(index, result),
+                        Ok(result) => {
+                            arrivals.lock().expect("no thread panicked").arrive(index, result)
+                        }
                         Err(error) => {
                             failed.store(true, Ordering::Relaxed);
                             errors.lock().expect("no thread panicked").insert(index, error);
@@ -115,14 +117,18 @@ mod tests {
                 std::thread::sleep(Duration::from_micros(400 - 10 * item));
                 Ok(item * item)
             };
-            in_order(&items, Threads::new(threads), slow_first, |index, square| seen.push((index, square))).unwrap();
+            in_order(&items, Threads::new(threads), slow_first, |index, square| {
+                seen.push((index, square))
+            })
+            .unwrap();
             assert_eq!(seen, (0..40).map(|i| (i as usize, i * i)).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn the_first_error_is_reported() {
-        let fail = |index: usize, _: &()| if index == 3 { Err(Error::EmptyMetaBatch) } else { Ok(()) };
+        let fail =
+            |index: usize, _: &()| if index == 3 { Err(Error::EmptyMetaBatch) } else { Ok(()) };
         let outcome = in_order(&[(); 8], Threads::new(2), fail, |_, ()| ());
         assert!(matches!(outcome, Err(Error::EmptyMetaBatch)));
     }

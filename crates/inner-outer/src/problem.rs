@@ -23,7 +23,8 @@ pub trait Problem: Send + Sync {
         Selection::All
     }
 
-    /// The parameters of the outer module that the outer loop learns.
+    /// The parameters of the outer module that the outer loop learns; [`Selection::None`] if only the inner rates are
+    /// learned.
     fn learned(&self) -> Selection {
         Selection::All
     }
@@ -156,7 +157,8 @@ impl Roles {
     /// Reads the roles off an instance.
     ///
     /// # Errors
-    /// [`Error::NothingAdapted`] if no parameter of the inner module is selected.
+    /// [`Error::NothingAdapted`] if no parameter of the inner module is selected, [`Error::NothingLearned`] if none of
+    /// the outer module is, by a selection other than [`Selection::None`].
     pub fn of<P: Problem, B: Backend>(instance: &Instance<P, B>) -> Result<Self> {
         let inner_paths = parameter_paths(&instance.inner);
         let outer_paths = parameter_paths(&instance.outer);
@@ -164,7 +166,11 @@ impl Roles {
         if !adapted.contains(&true) {
             return Err(Error::NothingAdapted { available: inner_paths.join(", ") });
         }
-        let learned = instance.problem.learned().mask(&outer_paths);
+        let selection = instance.problem.learned();
+        let learned = selection.mask(&outer_paths);
+        if !learned.contains(&true) && !matches!(selection, Selection::None) {
+            return Err(Error::NothingLearned { available: outer_paths.join(", ") });
+        }
         Ok(Self { adapted, learned, inner_paths, outer_paths })
     }
 
@@ -172,5 +178,78 @@ impl Roles {
     pub fn adapted_paths(&self) -> Vec<String> {
         let chosen = self.inner_paths.iter().zip(&self.adapted);
         chosen.filter(|(_, adapted)| **adapted).map(|(path, _)| path.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::nn::{Linear, LinearConfig};
+
+    use super::*;
+    use crate::family;
+
+    family!(Layers => Linear);
+
+    struct Halves;
+
+    impl Problem for Halves {
+        type Outer = Layers;
+        type Inner = Layers;
+        type Task = Layers;
+
+        fn adapted(&self) -> Selection {
+            Selection::below(["bias"])
+        }
+
+        fn init<B: Backend>(&self, outer: &Linear<B>, _task: &Linear<B>) -> Linear<B> {
+            outer.clone()
+        }
+
+        fn inner_loss<B: Backend>(
+            &self,
+            inner: &Linear<B>,
+            _outer: &Linear<B>,
+            _task: &Linear<B>,
+            _step: usize,
+        ) -> Tensor<B, 1> {
+            inner.weight.val().sum()
+        }
+
+        fn outer_loss<B: Backend>(
+            &self,
+            inner: &Linear<B>,
+            outer: &Linear<B>,
+            task: &Linear<B>,
+        ) -> Tensor<B, 1> {
+            self.inner_loss(inner, outer, task, 0)
+        }
+    }
+
+    fn layer() -> Linear<Flex> {
+        LinearConfig::new(3, 2).init(&Default::default())
+    }
+
+    /// Burn draws the values of a fresh layer when they are first read, anew in every clone.
+    #[test]
+    fn random_values_are_drawn_once() {
+        let outer = layer();
+        let instance = Instance::<_, Flex>::new(&Halves, &outer, &layer());
+        let drawn = Tensors::of(&outer).to_f64();
+        assert_eq!(instance.phi().to_f64(), drawn);
+        assert_eq!(instance.start().to_f64(), drawn);
+        assert_eq!(instance.init(&instance.phi()).to_f64(), drawn);
+    }
+
+    #[test]
+    fn roles_name_what_takes_part() {
+        let instance = Instance::<_, Flex>::new(&Halves, &layer(), &layer());
+        let roles = Roles::of(&instance).unwrap();
+        assert_eq!(roles.inner_paths, ["weight", "bias"]);
+        assert_eq!(
+            (roles.adapted.clone(), roles.learned.clone()),
+            (vec![false, true], vec![true, true])
+        );
+        assert_eq!(roles.adapted_paths(), ["bias"]);
     }
 }

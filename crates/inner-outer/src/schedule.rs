@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// How the outer rate changes over the steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,7 +25,7 @@ pub struct Schedule {
     pub rate: f64,
     /// Steps of linear warm-up from zero.
     pub warm_up: usize,
-    /// Steps in all, at which the decay reaches zero.
+    /// Steps in all, at which the decay reaches zero; more than `warm_up` where there is a decay.
     pub steps: usize,
     /// The shape of the decay.
     pub decay: Decay,
@@ -39,6 +41,17 @@ impl Schedule {
     /// The same rate at every step.
     pub fn constant(rate: f64) -> Self {
         Self { rate, warm_up: 0, steps: 0, decay: Decay::Constant }
+    }
+
+    /// Checks that a decay has steps to happen in.
+    ///
+    /// # Errors
+    /// [`Error::NoStepToDecay`] if the rate should decay, but the warm-up lasts to the last step or longer.
+    pub fn check(&self) -> Result<()> {
+        match self.decay != Decay::Constant && self.steps <= self.warm_up {
+            true => Err(Error::NoStepToDecay { warm_up: self.warm_up, steps: self.steps }),
+            false => Ok(()),
+        }
     }
 
     /// The rate of step `step`, from 0.
@@ -71,6 +84,20 @@ mod tests {
         assert_eq!(schedule.at(100), 0.0);
         let cosine = Schedule { decay: Decay::Cosine, ..schedule };
         assert!((cosine.at(9) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_decay_needs_steps_after_the_warm_up() {
+        for decay in [Decay::Linear, Decay::Cosine] {
+            for (warm_up, steps) in [(0, 0), (4, 3), (4, 4)] {
+                let schedule = Schedule { rate: 1.0, warm_up, steps, decay };
+                let refused = schedule.check().unwrap_err();
+                assert!(matches!(refused, Error::NoStepToDecay { .. }));
+                assert!(refused.to_string().contains("raise `Schedule::steps`"), "{refused}");
+                Schedule { decay: Decay::Constant, ..schedule }.check().unwrap();
+            }
+            Schedule { rate: 1.0, warm_up: 4, steps: 5, decay }.check().unwrap();
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! [`Tensors`] holds values, [`Cotangents`] holds derivatives with respect to them, where an absent entry is
 //! exactly zero and costs nothing.
 
+use std::ops::Add;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -129,19 +131,23 @@ impl<B: Backend> Tensors<Autodiff<B>> {
     }
 }
 
-impl<B: Backend> Cotangents<B> {
-    /// All zero.
-    pub fn zeros(len: usize) -> Self {
-        Self(vec![None; len])
-    }
+/// Entry by entry sum.
+impl<B: Backend> Add for Cotangents<B> {
+    type Output = Self;
 
-    /// Entry by entry sum.
-    pub fn add(self, other: Self) -> Self {
+    fn add(self, other: Self) -> Self {
         let add = |(a, b): (Option<_>, Option<_>)| match (a, b) {
             (Some(a), Some(b)) => Some(a + b),
             (a, b) => a.or(b),
         };
         Self(self.0.into_iter().zip(other.0).map(add).collect())
+    }
+}
+
+impl<B: Backend> Cotangents<B> {
+    /// All zero.
+    pub fn zeros(len: usize) -> Self {
+        Self(vec![None; len])
     }
 
     /// `scale * self`.
@@ -162,7 +168,11 @@ impl<B: Backend> Cotangents<B> {
     /// The inverse of [`Self::select`]: zero where `mask` is false.
     pub fn spread(self, mask: &[bool]) -> Self {
         let mut entries = self.0.into_iter();
-        Self(mask.iter().map(|&chosen| if chosen { entries.next().flatten() } else { None }).collect())
+        Self(
+            mask.iter()
+                .map(|&chosen| if chosen { entries.next().flatten() } else { None })
+                .collect(),
+        )
     }
 
     /// Zero where `mask` is false.
@@ -203,7 +213,8 @@ impl<B: Backend> Cotangents<B> {
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
     {
-        let mut register = Register::<B> { entries: self.0.iter(), gradients: GradientsParams::new() };
+        let mut register =
+            Register::<B> { entries: self.0.iter(), gradients: GradientsParams::new() };
         module.visit::<Register<B>>(&mut register);
         register.gradients
     }
@@ -301,5 +312,111 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Register<'_, A::InnerBackend> {
             let gradient = gradient.clone().reshape(parameter.shape());
             self.gradients.register::<A::InnerBackend, D>(parameter.id, gradient);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+    use burn::tensor::DType;
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Network<B: Backend> {
+        norm: LayerNorm<B>,
+        layers: Vec<Linear<B>>,
+    }
+
+    fn network() -> Network<Flex> {
+        let device = Default::default();
+        let layer = || LinearConfig::new(3, 2).with_bias(false).init(&device);
+        Network { norm: LayerNormConfig::new(2).init(&device), layers: vec![layer(), layer()] }
+    }
+
+    fn values(numbers: &[f64]) -> Tensor<Flex, 1> {
+        Tensor::from_data(numbers, (&Default::default(), DType::F64))
+    }
+
+    #[test]
+    fn paths_and_shapes_are_those_of_the_module() {
+        let expected = [
+            ("norm.gamma", vec![2]),
+            ("norm.beta", vec![2]),
+            ("layers.0.weight", vec![3, 2]),
+            ("layers.1.weight", vec![3, 2]),
+        ];
+        let shapes = parameter_shapes(&network());
+        assert!(
+            shapes.iter().map(|(path, shape)| (path.as_str(), shape.clone())).eq(expected.clone())
+        );
+        assert_eq!(parameter_paths(&network()), expected.map(|(path, _)| path));
+    }
+
+    #[test]
+    fn values_written_are_read_again_and_ids_stay() {
+        let module = network();
+        let changed =
+            Tensors(Tensors::of(&module).0.iter().map(|tensor| tensor.clone() + 1.0).collect());
+        let written = changed.write(module.clone());
+        assert_eq!(Tensors::of(&written).to_f64(), changed.to_f64());
+        assert_eq!(written.layers[1].weight.id, module.layers[1].weight.id);
+        assert_eq!(written.layers[1].weight.dims(), [3, 2]);
+        assert_eq!((changed.len(), changed.elements(), changed.is_empty()), (4, 16, false));
+    }
+
+    #[test]
+    fn masks_select_replace_spread_and_keep() {
+        let list = Tensors(vec![values(&[1.0]), values(&[2.0, 3.0]), values(&[4.0])]);
+        let mask = [true, false, true];
+        assert_eq!(list.select(&mask).to_f64(), [1.0, 4.0]);
+        let replaced = list.replace(&mask, &Tensors(vec![values(&[5.0]), values(&[6.0])]));
+        assert_eq!(replaced.to_f64(), [5.0, 2.0, 3.0, 6.0]);
+        let cotangents = list.clone().into_cotangents();
+        let spread = cotangents.select(&mask).spread(&mask);
+        assert_eq!(spread.or_zeros(&list).to_f64(), [1.0, 0.0, 0.0, 4.0]);
+        assert_eq!(cotangents.keep(&mask).or_zeros(&list).to_f64(), [1.0, 0.0, 0.0, 4.0]);
+    }
+
+    #[test]
+    fn absent_entries_are_zeros() {
+        let list = Tensors(vec![values(&[3.0]), values(&[4.0])]);
+        let (full, none) = (list.clone().into_cotangents(), Cotangents::<Flex>::zeros(2));
+        let half = full.clone().keep(&[true, false]);
+        assert_eq!((full.norm(), half.norm(), none.norm()), (5.0, 3.0, 0.0));
+        assert_eq!(full.dot(&half), 9.0);
+        assert!(none.is_zero() && !half.is_zero());
+        assert!(list.pair(&none).is_none());
+        assert_eq!(to_f64(&list.pair(&half).expect("one entry is there")), [9.0]);
+        assert_eq!((half.clone() + full.clone()).or_zeros(&list).to_f64(), [6.0, 4.0]);
+        assert_eq!(list.add_scaled(2.0, &half).to_f64(), [9.0, 4.0]);
+        assert_eq!(list.minus(&list).norm(), 0.0);
+    }
+
+    #[test]
+    fn gradients_of_an_untracked_loss_are_zero() {
+        let leaves = Tensors(vec![values(&[1.0])]).track_where(&[false]);
+        let constant = leaves.0[0].clone() * 2.0;
+        let [gradient] = gradients(constant, [&leaves]);
+        assert!(gradient.is_zero());
+        assert_eq!(leaves.tracked(), [false]);
+        let leaves = leaves.detach().track();
+        let [gradient] = gradients(leaves.0[0].clone().powi_scalar(2), [&leaves]);
+        assert_eq!(gradient.norm(), 2.0);
+        assert_eq!(leaves.tracked(), [true]);
+    }
+
+    #[test]
+    fn gradients_are_registered_for_the_optimisers_of_burn() {
+        let module = network();
+        let mut entries = Tensors::of(&module).into_cotangents();
+        entries.0[0] = None;
+        let lifted: Network<Autodiff<Flex>> = burn::module::AutodiffModule::from_inner(module);
+        let registered = entries.gradients(&lifted);
+        assert!(registered.get::<Flex, 1>(lifted.norm.gamma.id).is_none());
+        let weight = registered.get::<Flex, 2>(lifted.layers[1].weight.id).expect("is registered");
+        assert_eq!(weight.dims(), [3, 2]);
+        assert_eq!(registered.len(), 3);
     }
 }

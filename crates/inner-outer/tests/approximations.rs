@@ -2,83 +2,52 @@
 
 mod common;
 
+use burn::backend::Flex;
+use burn::tensor::Tensor;
 use common::finite_difference::Case;
 use common::methods::{truncated, unrolled};
 use common::numbers::{assert_close, bits, entries, relative_error};
 use common::points::{Fit, Sizes, learned, points};
-use inner_outer::tensors::{Tensors, to_f64};
-use inner_outer::{Envelope, FirstOrder, InnerLoop, RateScope, Reptile, Selection, Sgd};
+use inner_outer::hypergradient::MetaGradient;
+use inner_outer::tensors::to_f64;
+use inner_outer::{Envelope, FirstOrder, InnerLoop, Instance, RateScope, Reptile, Selection, Sgd};
 
 const STEPS: usize = 4;
+
+/// Elements of the learned tensors: hidden layer, bias, output, shift and penalty.
+const SIZES: [usize; 5] = [6, 3, 3, 6, 1];
 
 fn case(problem: Fit) -> Case<Fit, Sgd> {
     let sizes = Sizes::default();
     let inner_loop = InnerLoop { optimizer: Sgd, steps: STEPS };
-    Case::new(problem, inner_loop, (RateScope::PerTensorPerStep, 0.3), learned(sizes, 1), points(sizes, 1))
+    Case::new(
+        problem,
+        inner_loop,
+        (RateScope::PerTensorPerStep, 0.3),
+        learned(sizes, 1),
+        points(sizes, 1),
+    )
 }
 
 #[test]
 fn truncation_at_all_steps_is_no_truncation() {
     let case = case(Fit { along_the_way: true, ..Fit::default() });
-    let (all, exact) = (case.gradient(&truncated(STEPS)).unwrap(), case.gradient(&unrolled()).unwrap());
+    let (all, exact) =
+        (case.gradient(&truncated(STEPS)).unwrap(), case.gradient(&unrolled()).unwrap());
     assert_eq!(bits(&all.outer), bits(&exact.outer));
     assert_eq!(bits(&all.rates), bits(&exact.rates));
 }
 
 /// The penalty is read by the inner loss only, so first order needs it left out of what is learned.
-#[derive(Clone, Debug)]
-struct WithoutPenalty(Fit);
-
-impl inner_outer::Problem for WithoutPenalty {
-    type Outer = common::points::Learners;
-    type Inner = common::points::Networks;
-    type Task = common::points::PointSets;
-
-    fn learned(&self) -> Selection {
-        Selection::below(["network", "shift"])
-    }
-
-    fn init<B: burn::prelude::Backend>(
-        &self,
-        outer: &common::points::Learned<B>,
-        task: &common::points::Points<B>,
-    ) -> common::points::Network<B> {
-        self.0.init(outer, task)
-    }
-
-    fn inner_loss<B: burn::prelude::Backend>(
-        &self,
-        inner: &common::points::Network<B>,
-        outer: &common::points::Learned<B>,
-        task: &common::points::Points<B>,
-        step: usize,
-    ) -> burn::Tensor<B, 1> {
-        self.0.inner_loss(inner, outer, task, step)
-    }
-
-    fn outer_loss<B: burn::prelude::Backend>(
-        &self,
-        inner: &common::points::Network<B>,
-        outer: &common::points::Learned<B>,
-        task: &common::points::Points<B>,
-    ) -> burn::Tensor<B, 1> {
-        self.0.outer_loss(inner, outer, task)
-    }
-}
-
 #[test]
 fn truncation_at_no_step_is_first_order() {
-    let sizes = Sizes::default();
-    let inner_loop = InnerLoop { optimizer: Sgd, steps: STEPS };
-    let rate = (RateScope::PerTensor, 0.3);
-    let problem = WithoutPenalty(Fit::default());
-    let case = Case::new(problem, inner_loop, rate, learned(sizes, 1), points(sizes, 1));
-    let (none, first) = (case.gradient(&truncated(0)).unwrap(), case.gradient(&FirstOrder).unwrap());
+    let case = case(Fit { learned: Selection::below(["network", "shift"]), ..Fit::default() });
+    let (none, first) =
+        (case.gradient(&truncated(0)).unwrap(), case.gradient(&FirstOrder).unwrap());
     assert_eq!(bits(&none.outer), bits(&first.outer));
     assert_eq!(bits(&none.rates), bits(&first.rates));
     let exact = case.gradient(&unrolled()).unwrap();
-    let sizes = || Tensors::of(&case.outer).0.iter().map(|tensor| tensor.dims()[0]).collect::<Vec<_>>();
-    let flat = |found: &inner_outer::hypergradient::MetaGradient<_>| entries(&found.outer, sizes()).concat();
+    let flat = |found: &MetaGradient<_>| entries(&found.outer, SIZES).concat();
     assert!(relative_error(&flat(&first), &flat(&exact)) > 0.05, "second order differs from first");
 }
 
@@ -87,14 +56,14 @@ fn truncation_at_no_step_is_first_order() {
 fn reptile_points_back_to_the_start() {
     let case = case(Fit::default());
     let found = case.gradient(&Reptile).unwrap();
-    let instance = inner_outer::Instance::<_, burn::backend::Flex>::new(&case.problem, &case.outer, &case.task);
+    let instance = Instance::<_, Flex>::new(&case.problem, &case.outer, &case.task);
     let way = instance.start().minus(&found.adapted);
     let [hidden, bias, output]: [Vec<f64>; 3] =
         entries(&way, [6, 3, 3]).try_into().expect("the network has three tensors");
     let mean = to_f64(&case.task.x.clone().mean_dim(0));
     let shift = mean.iter().flat_map(|mean| bias.iter().map(move |bias| mean * bias)).collect();
     let expected = [hidden, bias.clone(), output, shift, vec![0.0]];
-    for (found, expected) in entries(&found.outer, [6, 3, 3, 6, 1]).iter().zip(&expected) {
+    for (found, expected) in entries(&found.outer, SIZES).iter().zip(&expected) {
         assert_close("Reptile", found, expected, 1e-12);
     }
     assert!(found.rates.is_zero());
@@ -109,7 +78,7 @@ fn the_envelope_stops_at_the_adapted_parameters() {
     for along_the_way in [false, true] {
         let case = case(Fit { along_the_way, ..Fit::default() });
         let found = case.gradient(&Envelope).unwrap();
-        let scaled = |tensor: &burn::tensor::Tensor<_, 2>, scale: f64| {
+        let scaled = |tensor: &Tensor<Flex, 2>, scale: f64| {
             to_f64(tensor).into_iter().map(|x| scale * x).collect::<Vec<_>>()
         };
         let of_shift = if along_the_way { 3.0 * 0.2 } else { 0.0 };
@@ -120,10 +89,15 @@ fn the_envelope_stops_at_the_adapted_parameters() {
             scaled(&case.outer.shift.val(), of_shift),
             vec![0.0],
         ];
-        for (found, expected) in entries(&found.outer, [6, 3, 3, 6, 1]).iter().zip(&expected) {
+        for (found, expected) in entries(&found.outer, SIZES).iter().zip(&expected) {
             assert_close("envelope", found, expected, 1e-12);
         }
         assert!(found.rates.is_zero());
-        assert_close("loss", &[found.outer_loss], &[case.meta_loss(&case.outer, &case.rates)], 1e-12);
+        assert_close(
+            "loss",
+            &[found.outer_loss],
+            &[case.meta_loss(&case.outer, &case.rates)],
+            1e-12,
+        );
     }
 }

@@ -36,7 +36,8 @@ fn maml_on_a_parabola() {
         let pull = iterates[steps] - u;
         assert_close("outer loss", &[found.outer_loss], &[pull * pull / 2.0], EXACT);
         assert_close("end", &found.adapted.to_f64(), &iterates[steps..], EXACT);
-        let losses: Vec<f64> = iterates[..steps].iter().map(|w| a * (w - t) * (w - t) / 2.0).collect();
+        let losses: Vec<f64> =
+            iterates[..steps].iter().map(|w| a * (w - t) * (w - t) / 2.0).collect();
         assert_close("inner losses", &found.inner_losses, &losses, EXACT);
         assert_close("dF/dw", &flat(&found.outer), &[pull * shrink(0)], EXACT);
         let of_rates: Vec<f64> =
@@ -79,7 +80,12 @@ fn weights_and_a_penalty_that_only_the_inner_loss_reads() {
         };
         for exact_steps in 1..=steps {
             let expected = values.unrolled(steps, steps - exact_steps);
-            assert_close(&format!("{exact_steps} of {steps}"), &gradient(exact_steps), &expected, EXACT);
+            assert_close(
+                &format!("{exact_steps} of {steps}"),
+                &gradient(exact_steps),
+                &expected,
+                EXACT,
+            );
         }
         assert_eq!(gradient(usize::MAX), gradient(steps), "more than all steps are all steps");
     }
@@ -102,20 +108,31 @@ fn implicit<S: LinearSolver + std::fmt::Debug>(solver: S, expected: [f64; 4]) {
     let label = format!("{solver:?}");
     let method = Implicit { solver, curvature: Nested };
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 100 };
-    let found =
-        method.meta_gradient(&WeightedMean, &inner_loop, &values.outer(), &values.rates(), &values.task());
+    let found = method.meta_gradient(
+        &WeightedMean,
+        &inner_loop,
+        &values.outer(),
+        &values.rates(),
+        &values.task(),
+    );
     assert_close(&label, &flat(&found.unwrap().outer), &expected, 1e-10);
 }
 
 /// At a minimum of the outer loss the implicit gradient is zero, which is no error.
 #[test]
 fn the_implicit_gradient_at_a_minimum_of_the_outer_loss() {
-    let values = Values { weights: [1.0, 0.0, 0.0], penalty: 0.0, rate: 1.0, target: 1.0, ..Values::some() };
+    let values =
+        Values { weights: [1.0, 0.0, 0.0], penalty: 0.0, rate: 1.0, target: 1.0, ..Values::some() };
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 1 };
     for_each_engine!(|name, curvature| {
         let method = Implicit { solver: ConjugateGradient::default(), curvature };
-        let found =
-            method.meta_gradient(&WeightedMean, &inner_loop, &values.outer(), &values.rates(), &values.task());
+        let found = method.meta_gradient(
+            &WeightedMean,
+            &inner_loop,
+            &values.outer(),
+            &values.rates(),
+            &values.task(),
+        );
         let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(found.outer.norm() == 0.0, "{name}");
     });

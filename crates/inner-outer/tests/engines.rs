@@ -9,8 +9,8 @@ use common::transformer::{LanguageModel, Sizes, Texts, Transformer};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::tensors::{Tensors, parameter_paths, parameter_shapes};
 use inner_outer::{
-    Adam, Curvature, FirstOrder, Hypergradient, InnerLoop, InnerOptimizer, Momentum, Nested, RateScope, Sgd,
-    Unrolled,
+    Adam, Curvature, FirstOrder, Hypergradient, InnerLoop, InnerOptimizer, Momentum, Nested,
+    RateScope, Sgd, Unrolled,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -30,7 +30,8 @@ fn transformer(dtype: DType) -> Transformer<Flex> {
 fn texts() -> Texts<Flex> {
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let mut tokens = |rows: usize| {
-        let ids = (0..rows * SIZES.context).map(|_| random.random_range(0..SIZES.vocabulary as i64));
+        let ids =
+            (0..rows * SIZES.context).map(|_| random.random_range(0..SIZES.vocabulary as i64));
         let data = TensorData::new(ids.collect::<Vec<_>>(), [rows, SIZES.context]);
         Tensor::from_data(data, &Device::<Flex>::default())
     };
@@ -45,7 +46,8 @@ fn gradient<O: InnerOptimizer>(
 ) -> MetaGradient<Flex> {
     let (model, task) = (transformer(dtype), texts());
     let inner_loop = InnerLoop { optimizer, steps: 3 };
-    let rates = inner_loop.rates(&LanguageModel, RateScope::PerTensorPerStep, rate, &model, &task).unwrap();
+    let rates =
+        inner_loop.rates(&LanguageModel, RateScope::PerTensorPerStep, rate, &model, &task).unwrap();
     let rates = Random::new(7, dtype).scatter(&Tensors::of(&rates), 0.5).write(rates);
     method.meta_gradient(&LanguageModel, &inner_loop, &model, &rates, &task).unwrap()
 }
@@ -57,10 +59,21 @@ fn agree<O: InnerOptimizer, C: Curvature>(
     (optimizer, rate): (O, f64),
 ) {
     for (dtype, tolerance) in [(DType::F64, 1e-6), (DType::F32, 1e-3)] {
-        let found = gradient(&Unrolled { curvature: curvature.clone() }, optimizer.clone(), rate, dtype);
+        let found =
+            gradient(&Unrolled { curvature: curvature.clone() }, optimizer.clone(), rate, dtype);
         let label = format!("{name}, {dtype:?}");
-        assert_close(&format!("{label}, model"), &flat(&found.outer), &flat(&exact.outer), tolerance);
-        assert_close(&format!("{label}, rates"), &flat(&found.rates), &flat(&exact.rates), tolerance);
+        assert_close(
+            &format!("{label}, model"),
+            &flat(&found.outer),
+            &flat(&exact.outer),
+            tolerance,
+        );
+        assert_close(
+            &format!("{label}, rates"),
+            &flat(&found.rates),
+            &flat(&exact.rates),
+            tolerance,
+        );
     }
 }
 

@@ -13,9 +13,9 @@ use common::scalar::{Parabola, Scalar, number, parabola};
 use common::weighted_mean::{Values, WeightedMean};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::{
-    CentralDifference, ConjugateGradient, Curvature, Envelope, Error, FirstOrder, ForwardOverReverse, Hypergradient,
-    Implicit, InnerLoop, MetaLearner, MetaLearnerConfig, Nested, Neumann, Problem, RateScope, Rates, Reptile,
-    Result, Sgd, Threads, Unrolled, meta_batch,
+    CentralDifference, ConjugateGradient, Curvature, Envelope, Error, FirstOrder,
+    ForwardOverReverse, Hypergradient, Implicit, InnerLoop, MetaLearner, MetaLearnerConfig, Nested,
+    Neumann, Problem, RateScope, Rates, Reptile, Result, Sgd, Threads, Unrolled, meta_batch,
 };
 
 const LOOP: InnerLoop<Sgd> = InnerLoop { optimizer: Sgd, steps: 2 };
@@ -24,7 +24,11 @@ fn rate(value: f64) -> Rates<Flex> {
     Rates { tensors: vec![Param::from_tensor(doubles(&[value], [1, 1]))] }
 }
 
-fn on_parabola(method: &impl Hypergradient, task: Parabola<Flex>, inner_rate: f64) -> Result<MetaGradient<Flex>> {
+fn on_parabola(
+    method: &impl Hypergradient,
+    task: Parabola<Flex>,
+    inner_rate: f64,
+) -> Result<MetaGradient<Flex>> {
     method.meta_gradient(&Scalar, &LOOP, &number(2.0), &rate(inner_rate), &task)
 }
 
@@ -32,7 +36,16 @@ fn mistaken(mistake: Mistake) -> MetaLearner<Mistaken, Sgd, Unrolled, Flex> {
     let config = MetaLearnerConfig { rates_rate: None, ..MetaLearnerConfig::default() };
     let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
     let problem = Mistaken(mistake);
-    MetaLearner::new(problem, LOOP, unrolled(), config, pair(), rate(0.1), optimizers.0, optimizers.1)
+    MetaLearner::new(
+        problem,
+        LOOP,
+        unrolled(),
+        config,
+        pair(),
+        rate(0.1),
+        optimizers.0,
+        optimizers.1,
+    )
 }
 
 /// The error of a computation that must fail, after checking that its message holds every one of `words`.
@@ -48,7 +61,8 @@ fn error<T>(result: Result<T>, words: &[&str]) -> Error {
 
 #[test]
 fn an_empty_meta_batch() {
-    let found = meta_batch(&unrolled(), &Scalar, &LOOP, &number(1.0), &rate(0.1), &[], Threads::new(2));
+    let found =
+        meta_batch(&unrolled(), &Scalar, &LOOP, &number(1.0), &rate(0.1), &[], Threads::new(2));
     assert!(matches!(error(found, &["at least one"]), Error::EmptyMetaBatch));
 }
 
@@ -77,7 +91,10 @@ fn an_outer_parameter_that_nothing_reads() {
 #[test]
 fn a_gradient_of_exactly_zero() {
     let found = mistaken(Mistake::TimesZero).step(&[parabola(1.0, 0.0, 0.0)]);
-    assert!(matches!(error(found, &["`other`", "allow_zero_gradients"]), Error::ZeroGradient { .. }));
+    assert!(matches!(
+        error(found, &["`other`", "allow_zero_gradients"]),
+        Error::ZeroGradient { .. }
+    ));
 }
 
 #[test]
@@ -86,8 +103,16 @@ fn a_gradient_of_exactly_zero_can_be_allowed() {
     let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
     let problem = Mistaken(Mistake::TimesZero);
     let (outer, rates) = (pair(), rate(0.1));
-    let mut learner =
-        MetaLearner::new(problem, LOOP, unrolled(), config, outer, rates, optimizers.0, optimizers.1);
+    let mut learner = MetaLearner::new(
+        problem,
+        LOOP,
+        unrolled(),
+        config,
+        outer,
+        rates,
+        optimizers.0,
+        optimizers.1,
+    );
     learner.step(&[parabola(1.0, 0.0, 0.0)]).unwrap();
 }
 
@@ -96,7 +121,10 @@ fn a_meta_gradient_that_is_not_finite() {
     let mut learner = mistaken(Mistake::RootOfZero);
     let before = flat(&inner_outer::tensors::Tensors::of(learner.outer()).into_cotangents());
     let found = learner.step(&[parabola(1.0, 0.0, 0.0)]);
-    assert!(matches!(error(found, &["`other`", "root of zero"]), Error::NonFiniteMetaGradient { .. }));
+    assert!(matches!(
+        error(found, &["`other`", "root of zero"]),
+        Error::NonFiniteMetaGradient { .. }
+    ));
     let after = flat(&inner_outer::tensors::Tensors::of(learner.outer()).into_cotangents());
     assert_eq!(before, after, "the learner is left as it was");
 }
@@ -137,7 +165,8 @@ fn linear_solvers_that_break_down() {
 #[test]
 fn an_inner_loop_that_explodes() {
     let found = on_parabola(&unrolled(), parabola(1.0, 0.0, 0.0), 1e200);
-    let found = error(found, &["inner step 1", "2.000e0 in `w`", "Lower the inner rate", "Clipped"]);
+    let found =
+        error(found, &["inner step 1", "2.000e0 in `w`", "Lower the inner rate", "Clipped"]);
     assert!(matches!(found, Error::NonFiniteInnerLoss { step: 1, largest_gradient: 2.0, .. }));
     let found = on_parabola(&unrolled(), parabola(f64::NAN, 0.0, 0.0), 0.1);
     error(found, &["inner step 0", "NaN", "no step was taken yet", "the data"]);
@@ -162,7 +191,10 @@ fn a_loss_along_the_way_that_is_not_finite() {
     let problem = Mistaken(Mistake::InfinityAlongTheWay);
     let task = parabola(1.0, 0.0, 0.0);
     let found = unrolled().meta_gradient(&problem, &LOOP, &pair(), &rate(0.1), &task);
-    assert!(matches!(error(found, &["inf after 1 inner steps"]), Error::NonFiniteOuterLoss { steps: 1, .. }));
+    assert!(matches!(
+        error(found, &["inf after 1 inner steps"]),
+        Error::NonFiniteOuterLoss { steps: 1, .. }
+    ));
 }
 
 #[test]
@@ -195,7 +227,8 @@ fn a_task_that_fails_is_named() {
     let tasks = [good(), good(), parabola(f64::NAN, 0.0, 1.0), good()];
     for threads in [1, 3] {
         let threads = Threads::new(threads);
-        let found = meta_batch(&unrolled(), &Scalar, &LOOP, &number(1.0), &rate(0.1), &tasks, threads);
+        let found =
+            meta_batch(&unrolled(), &Scalar, &LOOP, &number(1.0), &rate(0.1), &tasks, threads);
         let found = error(found, &["task 2", "inner step 0"]);
         assert!(matches!(found, Error::InTask { task: 2, .. }));
     }
@@ -212,7 +245,10 @@ fn fused_layers_under_nested_autodiff() {
     let outer = fused_layers();
     for (operation, words) in cases {
         let found = error(fused(operation, &outer, Nested), &words);
-        assert!(matches!(found, Error::NotTwiceDifferentiable { engine: "Nested", .. }), "{operation:?}");
+        assert!(
+            matches!(found, Error::NotTwiceDifferentiable { engine: "Nested", .. }),
+            "{operation:?}"
+        );
 
         // The engines that the message offers do what it says, and the failure left nothing broken behind.
         let forward = fused(operation, &outer, ForwardOverReverse).unwrap();
@@ -243,10 +279,16 @@ fn a_panic_of_the_user_stays_a_panic() {
 fn state_that_cannot_be_kept_or_read() {
     let learner = |problem: Mistaken| mistaken(problem.0);
     let doubles = learner(Mistaken(Mistake::Unused)).state();
-    assert!(matches!(error(doubles, &["write", "F64", "F32"]), Error::State { action: "write", .. }));
+    assert!(matches!(
+        error(doubles, &["write", "F64", "F32"]),
+        Error::State { action: "write", .. }
+    ));
     let device = Default::default();
     let corrupt = learner(Mistaken(Mistake::Unused)).with_state(b"no such state", &device);
-    assert!(matches!(error(corrupt, &["read", "same configuration"]), Error::State { action: "read", .. }));
+    assert!(matches!(
+        error(corrupt, &["read", "same configuration"]),
+        Error::State { action: "read", .. }
+    ));
 }
 
 #[test]

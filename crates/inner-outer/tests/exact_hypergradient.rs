@@ -3,8 +3,8 @@
 mod common;
 
 use common::finite_difference::Case;
-use common::methods::unrolled;
 use common::low_rank::{LowRank, changed};
+use common::methods::unrolled;
 use common::points::{Fit, Sizes, learned, points};
 use inner_outer::{
     Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum,
@@ -14,7 +14,12 @@ use proptest::prelude::*;
 
 const STEPS: usize = 3;
 
-fn case<O: InnerOptimizer>(optimizer: O, rate: (RateScope, f64), problem: Fit, seed: u64) -> Case<Fit, O> {
+fn case<O: InnerOptimizer>(
+    optimizer: O,
+    rate: (RateScope, f64),
+    problem: Fit,
+    seed: u64,
+) -> Case<Fit, O> {
     let inner_loop = InnerLoop { optimizer, steps: STEPS };
     let sizes = Sizes::default();
     Case::new(problem, inner_loop, rate, learned(sizes, seed), points(sizes, seed))
@@ -51,8 +56,16 @@ fn clipping() {
 #[test]
 fn projections() {
     check_optimizer("L2 ball", Projected { rule: Sgd, onto: L2Ball { radius: 0.7, rows: 1 } }, 0.3);
-    check_optimizer("L2 balls of rows", Projected { rule: Sgd, onto: L2Ball { radius: 0.4, rows: 3 } }, 0.3);
-    check_optimizer("Linf ball", Projected { rule: Momentum::default(), onto: LinfBall { radius: 0.5 } }, 0.3);
+    check_optimizer(
+        "L2 balls of rows",
+        Projected { rule: Sgd, onto: L2Ball { radius: 0.4, rows: 3 } },
+        0.3,
+    );
+    check_optimizer(
+        "Linf ball",
+        Projected { rule: Momentum::default(), onto: LinfBall { radius: 0.5 } },
+        0.3,
+    );
     let inside = BoxConstraint { lower: -0.6, upper: 0.4 };
     check_optimizer("box", Projected { rule: Adam::default(), onto: inside }, 0.1);
     let signed = Projected { rule: SignedAscent, onto: LinfBall { radius: 0.5 } };
@@ -61,26 +74,32 @@ fn projections() {
 
 #[test]
 fn every_rate_scope() {
-    for scope in
-        [RateScope::Global, RateScope::PerTensor, RateScope::PerTensorPerStep, RateScope::PerElement]
-    {
+    for scope in [
+        RateScope::Global,
+        RateScope::PerTensor,
+        RateScope::PerTensorPerStep,
+        RateScope::PerElement,
+    ] {
         case(Sgd, (scope, 0.3), Fit::default(), 3).check(&format!("{scope:?}"), &unrolled());
         let last = Fit { adapted: Selection::below(["output"]), ..Fit::default() };
-        case(Adam::default(), (scope, 0.1), last, 4).check(&format!("{scope:?}, one tensor"), &unrolled());
+        case(Adam::default(), (scope, 0.1), last, 4)
+            .check(&format!("{scope:?}, one tensor"), &unrolled());
     }
 }
 
 #[test]
 fn losses_along_the_way() {
     let problem = Fit { along_the_way: true, ..Fit::default() };
-    case(Sgd, (RateScope::PerTensor, 0.3), problem.clone(), 5).check("gradient descent", &unrolled());
-    case(Momentum::default(), (RateScope::PerTensor, 0.2), problem, 6).check("momentum", &unrolled());
+    case(Sgd, (RateScope::PerTensor, 0.3), problem.clone(), 5)
+        .check("gradient descent", &unrolled());
+    case(Momentum::default(), (RateScope::PerTensor, 0.2), problem, 6)
+        .check("momentum", &unrolled());
 }
 
 #[test]
 fn a_frozen_part_that_is_learned() {
     for adapted in [Selection::below(["output"]), Selection::below(["bias"])] {
-        let problem = Fit { adapted, along_the_way: true };
+        let problem = Fit { adapted, along_the_way: true, ..Fit::default() };
         case(Sgd, (RateScope::PerTensor, 0.3), problem, 7).check("a part is adapted", &unrolled());
     }
 }

@@ -12,7 +12,8 @@ use common::numbers::assert_close;
 use common::points::{Fit, Points, Sizes, learned_in, points_in};
 use inner_outer::tensors::Tensors;
 use inner_outer::{
-    Decay, Error, InnerLoop, MetaLearner, MetaLearnerConfig, MetaStep, RateScope, Schedule, Sgd, Threads, Unrolled,
+    Decay, Error, InnerLoop, MetaLearner, MetaLearnerConfig, MetaStep, RateScope, Schedule, Sgd,
+    Threads, Unrolled,
 };
 
 type Learner = MetaLearner<Fit, Sgd, Unrolled, Flex>;
@@ -35,7 +36,8 @@ fn learner(config: MetaLearnerConfig, sizes: Sizes) -> Learner {
     let (problem, outer) = (Fit::default(), learned_in(SINGLE, sizes, 1));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
     let task = points_in(SINGLE, sizes, 1);
-    let rates = inner_loop.rates(&problem, RateScope::PerTensorPerStep, 0.1, &outer, &task).unwrap();
+    let rates =
+        inner_loop.rates(&problem, RateScope::PerTensorPerStep, 0.1, &outer, &task).unwrap();
     let optimizers = (AdamWConfig::new().init(), AdamWConfig::new().init());
     let method = unrolled();
     MetaLearner::new(problem, inner_loop, method, config, outer, rates, optimizers.0, optimizers.1)
@@ -47,7 +49,8 @@ fn plain(config: MetaLearnerConfig) -> Learner {
     let sizes = Sizes::default();
     let (problem, outer) = (Fit::default(), learned_in(SINGLE, sizes, 1));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
-    let rates = inner_loop.rates(&problem, RateScope::PerTensor, 0.1, &outer, &tasks(1..2)[0]).unwrap();
+    let rates =
+        inner_loop.rates(&problem, RateScope::PerTensor, 0.1, &outer, &tasks(1..2)[0]).unwrap();
     let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
     let method = unrolled();
     MetaLearner::new(problem, inner_loop, method, config, outer, rates, optimizers.0, optimizers.1)
@@ -98,7 +101,8 @@ fn state_of_other_modules_is_refused() {
     // As many elements in another shape: 2 x 3 and 3 x 2.
     let turned = learner(config(), Sizes { inputs: 3, hidden: 2, ..Sizes::default() });
     assert!(turned.with_state(&state, &Default::default()).is_err());
-    let cut = learner(config(), Sizes::default()).with_state(&state[..state.len() / 2], &Default::default());
+    let cut = learner(config(), Sizes::default())
+        .with_state(&state[..state.len() / 2], &Default::default());
     assert!(matches!(cut.err(), Some(Error::State { action: "read", .. })));
 }
 
@@ -123,7 +127,10 @@ fn clipping_bounds_the_whole_meta_gradient() {
     assert!(report.gradient_norm > 10.0 * limit);
 
     let (clipped_report, clipped) = moved(MetaLearnerConfig { clip: Some(limit), ..unclipped });
-    assert_eq!(clipped_report.gradient_norm, report.gradient_norm, "the norm before clipping is reported");
+    assert_eq!(
+        clipped_report.gradient_norm, report.gradient_norm,
+        "the norm before clipping is reported"
+    );
     let expected: Vec<f64> = free.iter().map(|x| x * limit / report.gradient_norm).collect();
     assert_close("clipped", &clipped, &expected, 1e-4);
     let (_, unbounded) = moved(MetaLearnerConfig { clip: Some(1e6), ..unclipped });
@@ -146,7 +153,8 @@ fn fixed_rates_stay() {
 #[test]
 fn the_schedule_sets_the_rate_of_every_step() {
     let schedule = Schedule { rate: 0.4, warm_up: 2, steps: 6, decay: Decay::Linear };
-    let mut learner = learner(MetaLearnerConfig { outer_rate: schedule, ..config() }, Sizes::default());
+    let mut learner =
+        learner(MetaLearnerConfig { outer_rate: schedule, ..config() }, Sizes::default());
     let rates: Vec<f64> = (0..6).map(|_| learner.step(&tasks(0..1)).unwrap().rate).collect();
     assert_eq!(rates, (0..6).map(|step| schedule.at(step)).collect::<Vec<_>>());
     assert_eq!(rates[0], 0.2);
@@ -156,8 +164,8 @@ fn the_schedule_sets_the_rate_of_every_step() {
 fn observers_see_every_step() {
     let seen = Arc::new(Mutex::new(Vec::<MetaStep>::new()));
     let sink = Arc::clone(&seen);
-    let mut learner =
-        learner(config(), Sizes::default()).observe(move |step| sink.lock().unwrap().push(step.clone()));
+    let mut learner = learner(config(), Sizes::default())
+        .observe(move |step| sink.lock().unwrap().push(step.clone()));
     let reports: Vec<_> = (0..3).map(|_| learner.step(&tasks(0..2)).unwrap()).collect();
     assert_eq!(*seen.lock().unwrap(), reports);
     assert_eq!(reports.iter().map(|report| report.step).collect::<Vec<_>>(), [0, 1, 2]);
@@ -180,8 +188,9 @@ fn evaluation_keeps_the_order_of_the_tasks() {
     for (index, (position, losses, end)) in several.into_iter().enumerate() {
         assert_eq!(position, index);
         let inner_loop = learner.inner_loop();
-        let alone =
-            inner_loop.adapt(learner.problem(), learner.outer(), learner.rates(), &tasks[index]).unwrap();
+        let alone = inner_loop
+            .adapt(learner.problem(), learner.outer(), learner.rates(), &tasks[index])
+            .unwrap();
         assert_eq!(losses, alone.inner_losses);
         assert_eq!(end, Tensors::of(&alone.inner).to_f64());
     }
@@ -195,6 +204,6 @@ fn learner_on(threads: usize) -> Learner {
 fn evaluation_names_the_task_that_fails() {
     let mut tasks = tasks(0..4);
     tasks[3].y = tasks[3].y.clone() * f64::NAN;
-    let refused = learner_on(2).evaluate(&tasks, |_, _, _| ()).err().expect("NaN");
+    let refused = learner_on(2).evaluate(&tasks, |_, _, _| ()).expect_err("NaN");
     assert!(matches!(refused, Error::InTask { task: 3, .. }));
 }

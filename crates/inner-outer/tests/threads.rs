@@ -12,10 +12,9 @@ use common::points::{Fit, Sizes, learned, points};
 use common::scalar::{Scalar, number, parabola};
 use common::watchdog::within;
 use inner_outer::{
-    Hypergradient, InnerLoop, MetaLearner, MetaLearnerConfig, Momentum, RateScope, Rates, Sgd, Threads,
-    meta_batch,
+    Hypergradient, InnerLoop, MetaLearner, MetaLearnerConfig, Momentum, RateScope, Rates, Sgd,
+    Threads, meta_batch,
 };
-
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
@@ -46,15 +45,17 @@ fn a_meta_batch_is_the_mean_of_its_tasks() {
     let tasks = [points(sizes, 1), points(sizes, 2)];
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
     let rates = inner_loop.rates(&problem, RateScope::Global, 0.1, &outer, &tasks[0]).unwrap();
-    let batch = meta_batch(&unrolled(), &problem, &inner_loop, &outer, &rates, &tasks, Threads::new(2)).unwrap();
-    let each = tasks.each_ref().map(|task| {
-        unrolled().meta_gradient(&problem, &inner_loop, &outer, &rates, task).unwrap()
-    });
+    let batch =
+        meta_batch(&unrolled(), &problem, &inner_loop, &outer, &rates, &tasks, Threads::new(2))
+            .unwrap();
+    let each = tasks
+        .each_ref()
+        .map(|task| unrolled().meta_gradient(&problem, &inner_loop, &outer, &rates, task).unwrap());
     let [first, second] = each;
     assert_eq!(batch.outer_losses, [first.outer_loss, second.outer_loss]);
     assert_eq!(batch.outer_loss, (first.outer_loss + second.outer_loss) / 2.0);
-    assert_eq!(bits(&batch.outer), bits(&first.outer.add(second.outer).scale(0.5)));
-    assert_eq!(bits(&batch.rates), bits(&first.rates.add(second.rates).scale(0.5)));
+    assert_eq!(bits(&batch.outer), bits(&(first.outer + second.outer).scale(0.5)));
+    assert_eq!(bits(&batch.rates), bits(&(first.rates + second.rates).scale(0.5)));
 }
 
 #[test]
@@ -90,7 +91,8 @@ fn convolutions_under_nested_autodiff_do_not_hang() {
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
     let rates = inner_loop.rates(&Filtering, RateScope::PerTensor, 0.1, &outer, &tasks[0]).unwrap();
     let batch = || {
-        meta_batch(&unrolled(), &Filtering, &inner_loop, &outer, &rates, &tasks, Threads::new(4)).unwrap()
+        meta_batch(&unrolled(), &Filtering, &inner_loop, &outer, &rates, &tasks, Threads::new(4))
+            .unwrap()
     };
     within(Duration::from_secs(300), "convolutions on 4 threads", || {
         let first = bits(&batch().outer);
@@ -106,9 +108,11 @@ fn a_shared_model_does_not_hang() {
     let sizes = Sizes::default();
     let (problem, outer, task) = (Fit::default(), learned(sizes, 1), points(sizes, 1));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
-    let rates: Rates<_> = inner_loop.rates(&problem, RateScope::PerTensor, 0.1, &outer, &task).unwrap();
-    let gradient =
-        || bits(&unrolled().meta_gradient(&problem, &inner_loop, &outer, &rates, &task).unwrap().outer);
+    let rates: Rates<_> =
+        inner_loop.rates(&problem, RateScope::PerTensor, 0.1, &outer, &task).unwrap();
+    let gradient = || {
+        bits(&unrolled().meta_gradient(&problem, &inner_loop, &outer, &rates, &task).unwrap().outer)
+    };
     let expected = gradient();
     within(Duration::from_secs(300), "one model on 4 threads", || {
         std::thread::scope(|scope| {

@@ -15,7 +15,7 @@ use crate::model::ModelConfig;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExperimentConfig {
-    /// Seed of every random choice.
+    /// Seed of the weights and of the order and naming of training examples. Test sets do not depend on it.
     pub seed: u64,
     /// What the system reads, and how it is scored.
     pub method: Method,
@@ -88,16 +88,18 @@ pub struct DataConfig {
     /// Share of a file's only split that is held out for testing, and of its training split for validation; at
     /// least 0 and below 1.
     pub held_out: f64,
+    /// Seed of that division; apart from the experiment's, so that systems of different seeds share their test sets.
+    pub split_seed: u64,
     /// One knowledge set a question, with this many irrelevant facts; `None` keeps the sets whole, with all their
     /// questions.
     pub distractors: Option<Distractors>,
     /// Train on questions of these hops only; empty for all.
     pub train_hops: Vec<usize>,
-    /// Give people new names in every training example.
+    /// Give people whose names are letters new letters in every training example.
     pub rename: bool,
     /// Most questions of a knowledge set that are asked in one training example; 0 for all.
     pub questions: usize,
-    /// Draw answers equally often in training.
+    /// Draw answers equally often in training; needs a file, and one question a set (`distractors`).
     pub balance_answers: bool,
 }
 
@@ -106,6 +108,7 @@ impl Default for DataConfig {
         Self {
             source: Source::Kinship(KinshipConfig::default()),
             held_out: 0.1,
+            split_seed: 0,
             distractors: None,
             train_hops: Vec::new(),
             rename: true,
@@ -281,6 +284,27 @@ impl ExperimentConfig {
         }
         if self.inner.scope == InnerScope::Lora && self.model.lora.is_none() {
             return Err("inner.scope = \"lora\" needs adapters; set model.lora.rank and model.lora.alpha".into());
+        }
+        if let InnerScope::LastLayers(count) = self.inner.scope
+            && !(1..=self.model.layers).contains(&count)
+        {
+            let layers = self.model.layers;
+            return Err(format!("inner.scope = last-layers {count}, but the model has {layers} layers; give 1 to {layers}"));
+        }
+        if self.method == Method::RandomFacts && self.outer.batch < 2 {
+            return Err("method = \"random-facts\" swaps facts within a batch; set outer.batch to at least 2".into());
+        }
+        if self.data.balance_answers
+            && (self.data.distractors.is_none() || !matches!(self.data.source, Source::File { .. }))
+        {
+            return Err("data.balance_answers needs a file and data.distractors, so that a training example has one question; leave it out or set both".into());
+        }
+        let rates = [("inner.rate", self.inner.rate), ("outer.rates_rate", self.outer.rates_rate), ("objective.retention", self.objective.retention)];
+        if let Some((name, value)) = rates.iter().find(|(_, value)| !value.is_finite() || *value < 0.0) {
+            return Err(format!("{name} = {value}; it must be a number of at least 0"));
+        }
+        if self.outer.decay != Decay::Constant && self.outer.warm_up >= self.outer.steps.max(1) && self.outer.steps > 0 {
+            return Err(format!("outer.warm_up = {} leaves no step of {} to decay; lower it", self.outer.warm_up, self.outer.steps));
         }
         if !(0.0..1.0).contains(&self.data.held_out) {
             return Err(format!("data.held_out = {} is no share; give 0 up to below 1", self.data.held_out));

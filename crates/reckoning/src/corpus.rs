@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use experiment::seed::Seed;
+use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
@@ -13,7 +14,9 @@ use crate::data::{DataError, Dataset, KnowledgeSet, Split, letters, load, split_
 use crate::encoding::TARGET_WORDS;
 
 const GENERATED_TEST_SETS: usize = 1000;
-/// Generated test sets lie far from the training stream, which counts up from zero.
+/// Numbers that the prefixes of facts may use.
+const MOST_NUMBERED_FACTS: usize = 100;
+/// Generated training sets have numbers below half of this, validation sets from there on, test sets from here on.
 const FIRST_TEST_SET: u64 = 1 << 40;
 
 /// Where training examples come from.
@@ -29,7 +32,7 @@ pub struct Corpus {
     training: Training,
     /// Test sets by name, such as `4 hops`.
     pub tests: Vec<(String, Vec<KnowledgeSet>)>,
-    /// Sets for choices made while training; from the training distribution, but not trained on.
+    /// Sets for choices made while training, not trained on; with held-out chains, of those chains.
     pub validation: Vec<KnowledgeSet>,
     /// Every word that may occur.
     pub vocabulary: Vec<String>,
@@ -42,7 +45,7 @@ impl Corpus {
     /// As the readers and generators.
     pub fn new(config: &DataConfig, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
         match &config.source {
-            Source::Kinship(kinship) => Self::of_kinship(config, kinship, evaluation),
+            Source::Kinship(kinship) => Self::of_kinship(config, kinship, evaluation, seed),
             Source::Rules(rules) => Self::of_rules(config, rules, evaluation, seed),
             Source::File { path, options } => {
                 Self::of_dataset(config, load(path, options)?, evaluation, seed)
@@ -59,8 +62,12 @@ impl Corpus {
         let index = (step * batch + place) as u64;
         let mut random = seed.child("example").index(index).rng();
         let set = match &self.training {
-            Training::Kinship(generator) => generator.knowledge_set(Chains::Training, index)?,
-            Training::Rules(generator) => generator.knowledge_set(index)?,
+            Training::Kinship(generator) => {
+                generator.knowledge_set(Chains::Training, random.random_range(0..FIRST_TEST_SET / 2))?
+            }
+            Training::Rules(generator) => {
+                generator.knowledge_set(random.random_range(0..FIRST_TEST_SET / 2))?
+            }
             Training::Pool { by_answer, sets } => self.draw(by_answer, sets, &mut random),
         };
         let mut set = self.cut(set, &mut random)?;
@@ -118,7 +125,7 @@ impl Corpus {
         Ok(set)
     }
 
-    fn of_kinship(config: &DataConfig, kinship: &KinshipConfig, evaluation: &EvaluationConfig) -> Result<Self, DataError> {
+    fn of_kinship(config: &DataConfig, kinship: &KinshipConfig, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
         let generator = KinshipGenerator::new(kinship.clone())?;
         let hops = if evaluation.hops.is_empty() { &kinship.hops } else { &evaluation.hops };
         let count = generated_sets(evaluation);
@@ -139,7 +146,8 @@ impl Corpus {
             validation.extend(test(hops, each, FIRST_TEST_SET / 2)?);
         }
         let vocabulary = with_target_words(generator.vocabulary());
-        Ok(Self { config: config.clone(), training: Training::Kinship(generator), tests, validation, vocabulary })
+        let training = Training::Kinship(generator);
+        Self { config: config.clone(), training, tests, validation, vocabulary }.with_asked(seed)
     }
 
     fn of_rules(config: &DataConfig, rules: &RuleConfig, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
@@ -168,23 +176,32 @@ impl Corpus {
         }
         vocabulary.sort();
         vocabulary.dedup();
-        let split_seed = u64::from_le_bytes(seed.child("split").rng().get_seed()[..8].try_into().expect("eight bytes"));
         let mut splits = dataset.splits;
         let whole = splits.remove(&Split::Train);
         let (training, tests) = match whole {
-            Some(training) if !splits.is_empty() => (training, splits),
+            Some(training) if splits.keys().any(|split| *split != Split::Validation) => (training, splits),
+            Some(training) if !splits.is_empty() => {
+                // Training and validation files, but nothing to test on: part of the training file is held out.
+                let (training, test) = split_by_id(training, config.held_out, config.split_seed);
+                splits.insert(Split::Test, test);
+                (training, splits)
+            }
             whole => {
                 // A single split, whatever its name, is divided.
                 let all = whole.into_iter().chain(splits.into_values()).flatten().collect();
-                let (training, test) = split_by_id(all, config.held_out, split_seed);
+                let (training, test) = split_by_id(all, config.held_out, config.split_seed);
                 (training, BTreeMap::from([(Split::Test, test)]))
             }
         };
         let (mut training, validation) = match tests.get(&Split::Validation) {
             Some(validation) => (training, validation.clone()),
-            None => split_by_id(training, config.held_out.min(0.05), split_seed ^ 1),
+            None => split_by_id(training, config.held_out.min(0.05), config.split_seed ^ 1),
         };
         keep_hops(&mut training, &config.train_hops);
+        if training.is_empty() {
+            let problem = "no question is left to train on; check data.train_hops and data.held_out";
+            return Err(DataError::Configuration { field: "data", problem: problem.into() });
+        }
         // Beside a proper test split, files of other names are variants of the same data.
         let has_test = tests.keys().any(|split| matches!(split, Split::Test | Split::TestAtHops(_)));
         let is_test = |split: &Split| match split {
@@ -221,6 +238,21 @@ impl Corpus {
     }
 }
 
+/// Every set with the facts of the next one that is about something else: the control with random facts. Sets whose
+/// names differ only after the last `/` ask about the same theory.
+pub fn with_facts_of_others(sets: &[KnowledgeSet]) -> Vec<KnowledgeSet> {
+    let theory = |set: &KnowledgeSet| set.id.rsplit_once('/').map_or(set.id.clone(), |(theory, _)| theory.into());
+    let exchanged = |(index, set): (usize, &KnowledgeSet)| {
+        let mut others = sets[index + 1..].iter().chain(&sets[..index]);
+        let other = others.find(|other| theory(other) != theory(set));
+        let facts = other.map_or_else(Vec::new, |other| other.facts.clone());
+        let mut set = KnowledgeSet { facts, ..set.clone() };
+        set.questions.iter_mut().for_each(|question| question.relevant.clear());
+        set
+    };
+    sets.iter().enumerate().map(exchanged).collect()
+}
+
 fn generated_sets(evaluation: &EvaluationConfig) -> usize {
     if evaluation.final_sets == 0 { GENERATED_TEST_SETS } else { evaluation.final_sets }
 }
@@ -233,10 +265,8 @@ fn limited(mut sets: Vec<KnowledgeSet>, most: usize) -> Vec<KnowledgeSet> {
 }
 
 fn keep_hops(sets: &mut Vec<KnowledgeSet>, hops: &[usize]) {
-    if hops.is_empty() {
-        return;
-    }
-    sets.iter_mut().for_each(|set| set.questions.retain(|question| hops.contains(&question.hops)));
+    let wanted = |hop: usize| hops.is_empty() || hops.contains(&hop);
+    sets.iter_mut().for_each(|set| set.questions.retain(|question| wanted(question.hops)));
     sets.retain(|set| !set.questions.is_empty());
 }
 
@@ -254,6 +284,6 @@ fn shuffled(mut set: KnowledgeSet, random: &mut ChaCha8Rng) -> KnowledgeSet {
 
 fn with_target_words(mut vocabulary: Vec<String>) -> Vec<String> {
     vocabulary.extend(TARGET_WORDS.map(String::from));
-    vocabulary.extend((0..10).map(|digit| digit.to_string()));
+    vocabulary.extend((0..MOST_NUMBERED_FACTS).map(|number| number.to_string()));
     vocabulary
 }

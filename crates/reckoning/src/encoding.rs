@@ -14,6 +14,39 @@ use crate::tokenizer::{Tokenizer, TokenizerError};
 /// Words that targets and prefixes use beside those of the data.
 pub const TARGET_WORDS: [&str; 4] = ["because", ",", "fact", ":"];
 
+/// A knowledge set that cannot be encoded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodingError {
+    /// A text has words that the tokenizer does not know.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// There is nothing to encode or to ask.
+    #[error("knowledge set `{id}` has no {what}; give it at least one")]
+    Empty {
+        /// Its identifier.
+        id: String,
+        /// `facts` or `questions`.
+        what: &'static str,
+    },
+    /// A fact is too short to predict anything.
+    #[error("the fact `{fact}` has {tokens} tokens after its prefix; the inner loop predicts words from those before, so it needs at least 2")]
+    ShortFact {
+        /// The fact.
+        fact: String,
+        /// Its tokens.
+        tokens: usize,
+    },
+    /// A sequence is longer than the model's context.
+    #[error("a sequence of {found} tokens does not fit the model's context of {context}; raise model.context to at least {found}, or give fewer or shorter facts")]
+    TooLong {
+        /// Its tokens.
+        found: usize,
+        /// The model's context.
+        context: usize,
+    },
+}
+
 /// Encodes knowledge sets for one method and objective.
 #[derive(Clone, Debug)]
 pub struct Encoder {
@@ -37,30 +70,41 @@ pub struct Prompted {
 }
 
 impl Encoder {
-    /// One task from one knowledge set: its facts for the inner loop (where the method has one) and its questions.
+    /// One task from one knowledge set: its facts for the inner loop (where the method has one) and its questions,
+    /// whose losses are averaged.
     ///
     /// # Errors
-    /// If a word is not in the vocabulary.
-    pub fn task<B: Backend>(&self, set: &KnowledgeSet, device: &Device<B>) -> Result<Task<B>, TokenizerError> {
-        self.joined(std::slice::from_ref(set), device)
+    /// If the set is empty, a fact too short, or a word not in the vocabulary.
+    pub fn task<B: Backend>(&self, set: &KnowledgeSet, device: &Device<B>) -> Result<Task<B>, EncodingError> {
+        self.joined(std::slice::from_ref(set), 1.0, device)
     }
 
-    /// One task from several knowledge sets, for methods without inner loop: all their questions as rows.
+    /// One task from several knowledge sets, for methods without inner loop: all their questions as rows. Each set
+    /// counts `share` in the loss, divided among its questions.
     ///
     /// # Errors
-    /// If a word is not in the vocabulary.
-    pub fn joined<B: Backend>(&self, sets: &[KnowledgeSet], device: &Device<B>) -> Result<Task<B>, TokenizerError> {
+    /// As [`Self::task`].
+    pub fn joined<B: Backend>(
+        &self,
+        sets: &[KnowledgeSet],
+        share: f32,
+        device: &Device<B>,
+    ) -> Result<Task<B>, EncodingError> {
         let mut rows = Vec::new();
         for set in sets {
+            if set.questions.is_empty() {
+                return Err(EncodingError::Empty { id: set.id.clone(), what: "questions" });
+            }
+            let share = share / set.questions.len() as f32;
             for question in &set.questions {
-                rows.push(match self.method {
+                let mut row = match self.method {
                     Method::Language => self.document(set, question)?,
                     _ => self.weighted(&self.prompted(set, question)?),
-                });
+                };
+                row.weights.iter_mut().for_each(|weight| *weight *= share);
+                rows.push(row);
             }
         }
-        let share = 1.0 / rows.len() as f32;
-        rows.iter_mut().for_each(|row| row.weights.iter_mut().for_each(|weight| *weight *= share));
         let padding = self.tokenizer.padding();
         let facts = match self.method.has_inner_loop() {
             true => Some(Rows::new(&self.facts(&sets[0])?, padding, device)),
@@ -72,8 +116,11 @@ impl Encoder {
     /// Each fact as a row; the loss is the mean over facts of the mean over a fact's tokens (official code).
     ///
     /// # Errors
-    /// If a word is not in the vocabulary.
-    pub fn facts(&self, set: &KnowledgeSet) -> Result<Vec<Sequence>, TokenizerError> {
+    /// As [`Self::task`].
+    pub fn facts(&self, set: &KnowledgeSet) -> Result<Vec<Sequence>, EncodingError> {
+        if set.facts.is_empty() {
+            return Err(EncodingError::Empty { id: set.id.clone(), what: "facts" });
+        }
         let share = 1.0 / set.facts.len() as f32;
         let encode = |(index, fact): (usize, &crate::data::Fact)| {
             let mut tokens = match self.objective.numbered_facts {
@@ -82,12 +129,25 @@ impl Encoder {
             };
             let prefix = tokens.len().max(1);
             tokens.extend(self.tokenizer.encode(&fact.text)?);
-            let predicted = tokens.len() - prefix;
+            let predicted = tokens.len().saturating_sub(prefix);
+            if predicted == 0 {
+                return Err(EncodingError::ShortFact { fact: fact.text.clone(), tokens: tokens.len() });
+            }
             let mut weights = vec![share / predicted as f32; tokens.len()];
             weights[..prefix].fill(0.0);
             Ok(Sequence { tokens, weights })
         };
         set.facts.iter().enumerate().map(encode).collect()
+    }
+
+    /// Refuses a task that does not fit a model's context.
+    ///
+    /// # Errors
+    /// [`EncodingError::TooLong`].
+    pub fn fitting<B: Backend>(&self, task: Task<B>, context: usize) -> Result<Task<B>, EncodingError> {
+        let rows = task.facts.iter().chain([&task.questions]);
+        let found = rows.map(|rows| rows.tokens.dims()[1]).max().unwrap_or_default();
+        if found > context { Err(EncodingError::TooLong { found, context }) } else { Ok(task) }
     }
 
     /// What is read and what is to be answered, for one question.

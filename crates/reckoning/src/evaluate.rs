@@ -47,7 +47,7 @@ impl<B: Backend> Exam<B> {
                 first = predictions.end;
                 let weights = [vec![0.0; prompt.len()], vec![1.0; answer.len()]].concat();
                 rows.push(Sequence { tokens: [prompt, answer].concat(), weights });
-                let distractors = set.facts.len() - question.relevant.len();
+                let distractors = set.facts.len().saturating_sub(question.relevant.len());
                 questions.push((predictions, Outcome { hops: question.hops, distractors, correct: false }));
             }
         }

@@ -116,18 +116,26 @@ mod tests {
                 "learned-rates-a",
             ]
         );
-        assert!(figures.iter().all(|figure| figure.svg.starts_with("<svg") && !figure.caption.is_empty()));
+        assert!(
+            figures
+                .iter()
+                .all(|figure| figure.svg.starts_with("<svg") && !figure.caption.is_empty())
+        );
     }
 
     #[test]
     fn a_run_that_has_just_begun_has_none() {
-        let run = Run { metrics: Vec::new(), accuracies: Vec::new(), rates: None, ..test_run("a", 1) };
+        let run =
+            Run { metrics: Vec::new(), accuracies: Vec::new(), rates: None, ..test_run("a", 1) };
         assert!(figures(&grouped(vec![run])).unwrap().is_empty());
     }
 
     #[test]
     fn sizes_read_well() {
-        assert_eq!((span([3, 3]), span([5, 1, 2]), span([])), ("3".into(), "1 to 5".into(), "no".into()));
+        assert_eq!(
+            (span([3, 3]), span([5, 1, 2]), span([])),
+            ("3".into(), "1 to 5".into(), "no".into())
+        );
         assert_eq!((counted(1, "run"), counted(2, "run")), ("1 run".into(), "2 runs".into()));
     }
 }

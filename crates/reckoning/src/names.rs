@@ -42,6 +42,9 @@ impl Names {
     }
 
     fn replace(&self, text: &str, pair: impl Fn(&(String, String)) -> (&str, &str)) -> String {
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
         let exchange = |word: &str| {
             let found = self.0.iter().map(&pair).find(|(from, _)| *from == word);
             found.map_or_else(|| word.to_owned(), |(_, to)| to.to_owned())

@@ -10,7 +10,7 @@ use crate::Reckoning;
 use crate::answer::{Answer, AnswerError, BeamSearch, Reader};
 use crate::config::{Recall, SystemSettings};
 use crate::data::{Fact, KnowledgeSet, Question};
-use crate::encoding::Encoder;
+use crate::encoding::{Encoder, EncodingError};
 use crate::fingerprint::Fingerprint;
 use crate::memory::{Memory, MemoryError};
 use crate::model::Gpt2;
@@ -42,19 +42,20 @@ pub enum SystemError {
     /// The inner loop failed.
     #[error("the facts cannot be encoded: {0}")]
     Encoding(#[from] inner_outer::Error),
+    /// The memory is of another system.
+    #[error("the memory was encoded by the system {found}, not by {expected}; use that system, or encode the facts again")]
+    AnotherBase {
+        /// Fingerprint of the system that encoded it.
+        found: Fingerprint,
+        /// Fingerprint of this system.
+        expected: Fingerprint,
+    },
     /// The system has no inner loop.
     #[error("this system was trained without inner loop, so it has no memory; train one with method = \"reckoning\"")]
     NoInnerLoop,
-    /// A fact is longer than the model's context, or too short to learn from.
-    #[error("the fact `{fact}` has {tokens} tokens; this system takes facts of 2 to {context}")]
-    FactLength {
-        /// The fact.
-        fact: String,
-        /// Its tokens.
-        tokens: usize,
-        /// The model's context.
-        context: usize,
-    },
+    /// A fact or question cannot be encoded.
+    #[error(transparent)]
+    Text(#[from] EncodingError),
 }
 
 /// A trained system, ready for use.
@@ -94,32 +95,28 @@ impl<B: Backend> System<B> {
     /// Writes facts into a copy of the model by the inner loop.
     ///
     /// # Errors
-    /// [`SystemError::NoInnerLoop`], [`SystemError::FactLength`], unknown words, or an inner loss that is not finite.
+    /// [`SystemError::NoInnerLoop`], no or too short or too long facts, unknown words, or an inner loss that is not finite.
     pub fn encode(&self, facts: &[String]) -> Result<Memory, SystemError> {
         if !self.trained.settings.method.has_inner_loop() {
             return Err(SystemError::NoInnerLoop);
         }
         let names = Names::of(facts, &self.encoder.tokenizer);
         let set = KnowledgeSet {
-            id: String::new(),
+            id: "facts".into(),
             facts: facts.iter().map(|text| Fact { text: names.hide(text) }).collect(),
             questions: Vec::new(),
             entities: Vec::new(),
         };
-        let sequences = if facts.is_empty() { Vec::new() } else { self.encoder.facts(&set)? };
-        self.check_lengths(facts, &sequences)?;
-        let problem = self.problem();
+        let padding = self.encoder.tokenizer.padding();
         let task = Task {
-            facts: (!sequences.is_empty())
-                .then(|| Rows::new(&sequences, self.encoder.tokenizer.padding(), &self.device)),
-            questions: Rows::new(&[self.dummy()], self.encoder.tokenizer.padding(), &self.device),
+            facts: Some(Rows::new(&self.encoder.facts(&set)?, padding, &self.device)),
+            questions: Rows::new(&[self.dummy()], padding, &self.device),
         };
+        let task = self.encoder.fitting(task, self.trained.config.context)?;
         let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
         let inner = &self.trained.settings.inner;
         let inner_loop = InnerLoop { optimizer: inner.rule, steps: inner.steps };
-        if task.facts.is_none() {
-            return Err(MemoryError::NoFacts.into());
-        }
+        let problem = self.problem();
         let adapted = inner_loop.adapt(&problem, &self.trained.model, &self.trained.rates, &task)?;
         Ok(Memory::encode(&problem, self.fingerprint, &stated, &task, &adapted)?)
     }
@@ -129,6 +126,9 @@ impl<B: Backend> System<B> {
     /// # Errors
     /// [`SystemError::Memory`] if the memory is of another system.
     pub fn remember(&self, memory: &Memory) -> Result<Remembering<'_, B>, SystemError> {
+        if *memory.base() != self.fingerprint {
+            return Err(SystemError::AnotherBase { found: *memory.base(), expected: self.fingerprint });
+        }
         let model = memory.apply(self.trained.model.clone())?;
         Ok(Remembering { system: self, model, names: Names::of(memory.facts(), &self.encoder.tokenizer) })
     }
@@ -136,19 +136,6 @@ impl<B: Backend> System<B> {
     fn problem(&self) -> Reckoning {
         let SystemSettings { objective, inner, .. } = &self.trained.settings;
         Reckoning { scope: inner.scope, layers: self.trained.config.layers, retention: objective.retention }
-    }
-
-    fn check_lengths(&self, facts: &[String], sequences: &[Sequence]) -> Result<(), SystemError> {
-        let context = self.trained.config.context;
-        let fits = |tokens: usize| (2..=context).contains(&tokens);
-        match facts.iter().zip(sequences).find(|(_, sequence)| !fits(sequence.tokens.len())) {
-            Some((fact, sequence)) => Err(SystemError::FactLength {
-                fact: fact.clone(),
-                tokens: sequence.tokens.len(),
-                context,
-            }),
-            None => Ok(()),
-        }
     }
 
     /// A question that is never asked: encoding facts needs none.

@@ -13,17 +13,19 @@ use inner_outer::{
 
 use crate::Reckoning;
 use crate::config::{ExperimentConfig, Method, SystemSettings};
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, with_facts_of_others};
 use crate::data::{DataError, KnowledgeSet};
-use crate::encoding::Encoder;
+use crate::encoding::{Encoder, EncodingError};
 use crate::evaluate::{Accuracy, Exam, Outcome};
-use crate::model::Gpt2;
+use crate::model::{Gpt2, ModelConfig};
 use crate::task::Task;
 use crate::tokenizer::{TokenizerError, WordTokenizer};
 use crate::trained::{StoredTokenizer, TrainedSystem, TrainedSystemError};
 
 /// Knowledge sets that methods without inner loop put into one graph.
 const SETS_A_GRAPH: usize = 16;
+/// Words that those may have, questions times words of a set, so that long sets do not fill the memory.
+const WORDS_A_GRAPH: usize = 8192;
 
 /// The learner of every method.
 pub type Learner<B> = MetaLearner<Reckoning, RuleChoice, HypergradientChoice, B>;
@@ -44,14 +46,9 @@ pub enum TrainingError {
     /// The system to start from cannot be read.
     #[error(transparent)]
     StartFrom(#[from] TrainedSystemError),
-    /// A sequence is longer than the model's context.
-    #[error("a sequence of {found} tokens does not fit the model's context of {context}; raise model.context to at least {found}")]
-    TooLong {
-        /// Its tokens.
-        found: usize,
-        /// The model's context.
-        context: usize,
-    },
+    /// A knowledge set cannot be encoded.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     /// The bi-level core refused.
     #[error("outer step {step}: {source}")]
     Learning {
@@ -90,8 +87,13 @@ impl<B: Backend> Trainer<B> {
         let (model, tokenizer) = match &config.start_from {
             Some(folder) => {
                 let start = TrainedSystem::<B, SystemSettings>::load(folder, device)?;
-                config.model = start.config;
-                (start.model, start.tokenizer)
+                let lora = config.model.lora.filter(|_| start.config.lora.is_none());
+                config.model = ModelConfig { lora: lora.or(start.config.lora), ..start.config };
+                let model = match lora {
+                    Some(lora) => start.model.with_adapters(lora, &mut seed.child("adapters").rng()),
+                    None => start.model,
+                };
+                (model, start.tokenizer)
             }
             None => {
                 let words = WordTokenizer::from_words(&corpus.vocabulary)?;
@@ -106,7 +108,9 @@ impl<B: Backend> Trainer<B> {
         let first = encoder.task(&corpus.training_set(0, 0, config.outer.batch, &seed)?, device)?;
         let learner = learner(&config, model, &first)
             .map_err(|source| TrainingError::Learning { step: 0, source })?;
-        Ok(Self { config, seed, tokenizer, corpus, encoder, learner, device: device.clone() })
+        let trainer = Self { config, seed, tokenizer, corpus, encoder, learner, device: device.clone() };
+        trainer.check_tests()?;
+        Ok(trainer)
     }
 
     /// The system as it is now, ready to be saved and used.
@@ -160,7 +164,7 @@ impl<B: Backend> Trainer<B> {
     /// If a set cannot be encoded or an inner loss is not finite.
     pub fn outcomes(&self, sets: &[KnowledgeSet]) -> Result<Vec<Outcome>, TrainingError> {
         let sets = self.with_facts_of_others(sets.to_vec());
-        let exams = self.grouped(&sets).map(|group| Exam::new(&self.encoder, group, &self.device));
+        let exams = self.grouped(&sets).into_iter().map(|group| Exam::new(&self.encoder, group, &self.device));
         let exams = exams.collect::<Result<Vec<_>, _>>()?;
         let tasks = self.tasks(&sets)?;
         let step = self.learner.steps_taken();
@@ -189,37 +193,52 @@ impl<B: Backend> Trainer<B> {
         Ok(accuracies)
     }
 
-    /// Tasks of `sets`, in order: one a set, or [`SETS_A_GRAPH`] sets a task without inner loop.
+    /// Tasks of `sets`, in order: one a set, or several sets a task without inner loop. Every set counts the same.
     fn tasks(&self, sets: &[KnowledgeSet]) -> Result<Vec<Task<B>>, TrainingError> {
         let context = self.learner.outer().context();
-        let encode = |group: &[KnowledgeSet]| {
-            let task = self.encoder.joined(group, &self.device)?;
-            let rows = task.facts.iter().chain([&task.questions]);
-            let found = rows.map(|rows| rows.tokens.dims()[1]).max().unwrap_or_default();
-            if found > context {
-                return Err(TrainingError::TooLong { found, context });
-            }
-            Ok(task)
+        let groups = self.grouped(sets);
+        let share = groups.len() as f32 / sets.len() as f32;
+        let encode = |group: &&[KnowledgeSet]| {
+            let task = self.encoder.joined(group, share, &self.device)?;
+            Ok(self.encoder.fitting(task, context)?)
         };
-        self.grouped(sets).map(encode).collect()
+        groups.iter().map(encode).collect()
     }
 
-    fn grouped<'a>(&self, sets: &'a [KnowledgeSet]) -> std::slice::Chunks<'a, KnowledgeSet> {
-        sets.chunks(if self.config.method.has_inner_loop() { 1 } else { SETS_A_GRAPH })
+    /// `sets` cut into those that share a graph: one where facts go through the inner loop, else as many as
+    /// [`SETS_A_GRAPH`] and [`WORDS_A_GRAPH`] allow.
+    fn grouped<'a>(&self, sets: &'a [KnowledgeSet]) -> Vec<&'a [KnowledgeSet]> {
+        let most = if self.config.method.has_inner_loop() { 1 } else { SETS_A_GRAPH };
+        let mut groups = Vec::new();
+        let mut rest = sets;
+        while !rest.is_empty() {
+            let mut words = 0;
+            let within = |set: &&KnowledgeSet| {
+                words += set.questions.len() * set.texts().map(|text| text.split(' ').count()).sum::<usize>();
+                words <= WORDS_A_GRAPH
+            };
+            let count = rest.iter().take(most).take_while(within).count().max(1);
+            let (group, after) = rest.split_at(count);
+            groups.push(group);
+            rest = after;
+        }
+        groups
     }
 
-    /// For the control with random facts: every set gets the facts of the next one.
-    fn with_facts_of_others(&self, mut sets: Vec<KnowledgeSet>) -> Vec<KnowledgeSet> {
-        if self.config.method != Method::RandomFacts || sets.len() < 2 {
-            return sets;
+    fn with_facts_of_others(&self, sets: Vec<KnowledgeSet>) -> Vec<KnowledgeSet> {
+        if self.config.method == Method::RandomFacts { with_facts_of_others(&sets) } else { sets }
+    }
+
+    /// Encodes what will be evaluated at the end, so that a set that does not fit is found at the start.
+    fn check_tests(&self) -> Result<(), TrainingError> {
+        let tests = self.corpus.tests.iter().map(|(_, sets)| sets);
+        for sets in tests.chain([&self.corpus.validation]) {
+            for set in sets {
+                let task = self.encoder.task(set, &self.device)?;
+                self.encoder.fitting::<B>(task, self.learner.outer().context())?;
+            }
         }
-        let mut facts: Vec<_> = sets.iter().map(|set| set.facts.clone()).collect();
-        facts.rotate_left(1);
-        for (set, facts) in sets.iter_mut().zip(facts) {
-            set.facts = facts;
-            set.questions.iter_mut().for_each(|question| question.relevant.clear());
-        }
-        sets
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program under test, built once.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
@@ -30,7 +31,16 @@ fn build() {
     };
     let target = folder.parent().expect("the folder of a profile lies in the target folder");
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "reckoning", "--bin", "reckoning", "--profile", profile])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "reckoning",
+            "--bin",
+            "reckoning",
+            "--profile",
+            profile,
+        ])
         .arg("--target-dir")
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -40,12 +50,12 @@ fn build() {
 }
 
 /// Runs the program in `folder` and expects success.
-pub fn run(folder: &Path, arguments: &[&str]) -> Assert {
-    reckoning(folder).args(arguments).assert().success()
+pub fn run<S: AsRef<OsStr>>(folder: &Path, arguments: impl AsRef<[S]>) -> Assert {
+    reckoning(folder).args(arguments.as_ref()).assert().success()
 }
 
 /// Runs the program and reads its standard output, which must be one JSON value on one line.
-pub fn run_json(folder: &Path, arguments: &[&str]) -> serde_json::Value {
+pub fn run_json<S: AsRef<OsStr>>(folder: &Path, arguments: impl AsRef<[S]>) -> serde_json::Value {
     let assert = run(folder, arguments);
     let output = String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8");
     assert_eq!(output.lines().count(), 1, "{output}");
@@ -53,8 +63,8 @@ pub fn run_json(folder: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 /// Runs the program and expects `code` and one line on standard error, which is returned.
-pub fn failure(folder: &Path, arguments: &[&str], code: i32) -> String {
-    only_line(reckoning(folder).args(arguments).assert().code(code))
+pub fn failure<S: AsRef<OsStr>>(folder: &Path, arguments: impl AsRef<[S]>, code: i32) -> String {
+    only_line(reckoning(folder).args(arguments.as_ref()).assert().code(code))
 }
 
 /// The one line that a failed program leaves on standard error, beside its progress.

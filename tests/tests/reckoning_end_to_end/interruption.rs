@@ -26,7 +26,7 @@ fn a_run_that_is_killed_three_times_ends_like_one_that_is_not() {
         assert!(!child.wait().unwrap().success());
         assert!(!killed.join("results.json").exists(), "it was killed too late to show anything");
     }
-    run(folder.path(), &["train", "--resume", "--out", "killed"]);
+    run(folder.path(), ["train", "--resume", "--out", "killed"]);
     assert_eq!(outcome(&killed), undisturbed);
 }
 
@@ -41,7 +41,7 @@ fn a_run_that_is_asked_to_stop_saves_a_checkpoint_and_goes_on_from_it() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let last_row = metrics(&stopped).last().and_then(|row| row["step"].as_u64());
     assert_eq!(checkpoints(&stopped).last().copied(), last_row, "no step was lost");
-    run(folder.path(), &["train", "--resume", "--out", "stopped"]);
+    run(folder.path(), ["train", "--resume", "--out", "stopped"]);
     assert_eq!(outcome(&stopped), undisturbed);
 }
 
@@ -60,12 +60,18 @@ fn a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on_when_there_is_spac
 
     let program = reckoning(folder.path()).get_program().to_owned();
     let limited = "trap '' XFSZ; ulimit -f 40; exec \"$0\" train --resume --out full";
-    let assert = Command::new("sh").args(["-c", limited]).arg(program).current_dir(folder.path()).assert();
+    let assert =
+        Command::new("sh").args(["-c", limited]).arg(program).current_dir(folder.path()).assert();
     let line = only_line(assert.code(1));
-    assert!(predicate::str::contains("space left").and(predicate::str::contains("learner.bin")).eval(&line), "{line}");
+    assert!(
+        predicate::str::contains("space left")
+            .and(predicate::str::contains("learner.bin"))
+            .eval(&line),
+        "{line}"
+    );
     assert_eq!(checkpoints(&full), before);
 
-    run(folder.path(), &["train", "--resume", "--out", "full"]);
+    run(folder.path(), ["train", "--resume", "--out", "full"]);
     assert_eq!(outcome(&full), undisturbed);
 }
 
@@ -74,7 +80,8 @@ fn two_programs_do_not_write_one_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = start(folder.path(), "busy", false);
     wait_for_rows(&mut child, &folder.path().join("busy"), 1);
-    let second = reckoning(folder.path()).args(["train", "--resume", "--out", "busy"]).assert().code(2);
+    let second =
+        reckoning(folder.path()).args(["train", "--resume", "--out", "busy"]).assert().code(2);
     let line = only_line(second);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -6,10 +6,9 @@ use std::path::Path;
 use super::binary::{failure, run};
 use super::run_folder::train;
 
-/// Trains with one more argument pair and expects a refusal that contains every one of `parts`.
-fn refused(folder: &Path, more: &[&str], parts: &[&str]) {
-    let arguments = train("refused", 2, more);
-    let line = failure(folder, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2);
+/// Trains with `more` arguments and expects a refusal that contains every one of `parts`.
+fn refuses(folder: &Path, more: &[&str], parts: &[&str]) {
+    let line = failure(folder, train("refused", 2, more), 2);
     for part in parts {
         assert!(line.contains(part), "`{part}` is not in: {line}");
     }
@@ -20,7 +19,7 @@ fn refused(folder: &Path, more: &[&str], parts: &[&str]) {
 #[test]
 fn settings_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = |set: &str, parts: &[&str]| refused(folder.path(), &["--set", set], parts);
+    let refused = |set: &str, parts: &[&str]| refuses(folder.path(), &["--set", set], parts);
     refused("model.widht=3", &["--set model.widht=3", "`model.width`"]);
     refused("outer.steps=many", &["`outer.steps`", "--set outer.steps=many"]);
     refused("outer.steps", &["path.to.field=value"]);
@@ -36,62 +35,66 @@ fn configuration_files_are_refused_by_line_and_field() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |text: &str, parts: &[&str]| {
         fs::write(folder.path().join("experiment.toml"), text).unwrap();
-        refused(folder.path(), &["--config", "experiment.toml"], parts);
+        refuses(folder.path(), &["--config", "experiment.toml"], parts);
     };
     refused("seed = 1\nmethod = \n", &["experiment.toml, line 2"]);
     refused("[inner]\nrates = 0.1\n", &["experiment.toml", "`inner.rates`", "`inner.rate`"]);
     fs::remove_file(folder.path().join("experiment.toml")).unwrap();
-    super::mistakes::refused(folder.path(), &["--config", "experiment.toml"], &["experiment.toml", "check the path"]);
+    refuses(
+        folder.path(),
+        &["--config", "experiment.toml"],
+        &["experiment.toml", "check the path"],
+    );
 }
 
 #[test]
 fn data_files_are_refused_by_line() {
     let folder = tempfile::tempdir().unwrap();
     let source = ["--set", "data.source.kind=file", "--set", "data.source.path=facts.jsonl"];
-    refused(folder.path(), &source, &["facts.jsonl", "check that the path exists"]);
+    refuses(folder.path(), &source, &["facts.jsonl", "check that the path exists"]);
     let good = r#"{"id": "1", "facts": ["A son B ."], "questions": [{"text": "A ? B .", "answer": "son"}]}"#;
     let bad = r#"{"id": "2", "facts": "A son B .", "questions": []}"#;
     fs::write(folder.path().join("facts.jsonl"), format!("{good}\n{bad}\n")).unwrap();
-    refused(folder.path(), &source, &["facts.jsonl, line 2", "expected"]);
+    refuses(folder.path(), &source, &["facts.jsonl, line 2", "expected"]);
     fs::write(folder.path().join("facts.jsonl"), "once upon a time\n").unwrap();
-    refused(folder.path(), &source, &["not a known kind of data", "once upon a time"]);
+    refuses(folder.path(), &source, &["not a known kind of data", "once upon a time"]);
 }
 
 #[test]
 fn a_folder_that_is_a_run_is_kept_and_one_that_is_none_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = train("taken", 2, &[]);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     run(folder.path(), &arguments);
     let results = folder.path().join("taken/results.json");
     let before = fs::metadata(&results).unwrap().modified().unwrap();
     assert!(failure(folder.path(), &arguments, 2).contains("pass --resume"));
     assert_eq!(fs::metadata(&results).unwrap().modified().unwrap(), before);
-    let line = failure(folder.path(), &["train", "--resume", "--out", "absent"], 2);
+    let line = failure(folder.path(), ["train", "--resume", "--out", "absent"], 2);
     assert!(line.contains("absent holds no run"), "{line}");
 }
 
 #[test]
 fn a_damaged_checkpoint_is_named_with_the_one_to_go_on_from() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = train("damaged", 4, &[]);
-    run(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    run(folder.path(), train("damaged", 4, &[]));
     let learner = folder.path().join("damaged/checkpoints/step-000000000004/learner.bin");
     let mut bytes = fs::read(&learner).unwrap();
     bytes[100] ^= 1;
     fs::write(&learner, bytes).unwrap();
-    let line = failure(folder.path(), &["train", "--resume", "--out", "damaged"], 1);
-    assert!(line.contains("learner.bin") && line.contains("delete it to go on from step 2"), "{line}");
+    let line = failure(folder.path(), ["train", "--resume", "--out", "damaged"], 1);
+    assert!(
+        line.contains("learner.bin") && line.contains("delete it to go on from step 2"),
+        "{line}"
+    );
 }
 
 #[test]
 fn reports_of_no_runs_and_of_one_run_twice_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = train("run", 2, &[]);
-    run(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    let twice = failure(folder.path(), &["report", "run", "./run"], 2);
+    run(folder.path(), train("run", 2, &[]));
+    let twice = failure(folder.path(), ["report", "run", "./run"], 2);
     assert!(twice.contains("name each run once"), "{twice}");
-    let absent = failure(folder.path(), &["report", "run", "absent"], 2);
+    let absent = failure(folder.path(), ["report", "run", "absent"], 2);
     assert!(absent.contains("absent holds no run"), "{absent}");
     assert!(!folder.path().join("report.html").exists());
 }

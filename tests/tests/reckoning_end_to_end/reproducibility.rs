@@ -24,9 +24,7 @@ fn the_number_of_threads_changes_no_bit() {
 fn another_seed_is_another_run() {
     let folder = tempfile::tempdir().unwrap();
     let of_seed = |seed: &str| {
-        let set = format!("seed={seed}");
-        let arguments: Vec<String> = train(seed, 2, &["--set", &set]).into_iter().filter(|text| text != "--seed" && text != "1").collect();
-        run(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        run(folder.path(), train(seed, 2, &["--set", &format!("seed={seed}")]));
         outcome(&folder.path().join(seed))
     };
     assert_ne!(of_seed("11"), of_seed("12"));

@@ -6,24 +6,27 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Settings of a system that trains within a second.
-const TINY: [&str; 10] = [
+const TINY: [&str; 12] = [
+    "seed=1",
     "model.width=16",
     "model.layers=1",
     "model.heads=2",
     "model.context=16",
     "inner.steps=2",
     "outer.batch=4",
+    "outer.warm_up=1",
     "outer.checkpoint_every=2",
     "evaluation.every=2",
     "evaluation.sets=8",
     "evaluation.final_sets=8",
 ];
 
-/// Arguments that train a tiny system for `steps` steps in the folder `out`.
+/// Arguments that train a tiny system for `steps` steps in the folder `out`; `more` may set the settings otherwise.
 pub fn train(out: &str, steps: usize, more: &[&str]) -> Vec<String> {
     let steps = format!("outer.steps={steps}");
-    let settings = TINY.iter().copied().chain([steps.as_str()]).flat_map(|setting| ["--set", setting]);
-    let arguments = ["train", "--seed", "1", "--out", out].into_iter().chain(settings);
+    let settings =
+        TINY.iter().copied().chain([steps.as_str()]).flat_map(|setting| ["--set", setting]);
+    let arguments = ["train", "--out", out].into_iter().chain(settings);
     arguments.chain(more.iter().copied()).map(String::from).collect()
 }
 
@@ -39,7 +42,8 @@ pub struct Outcome {
 
 /// The outcome of the finished run in the folder `run`.
 pub fn outcome(run: &Path) -> Outcome {
-    let read = |name: &str| fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let read =
+        |name: &str| fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     Outcome {
         results: read("results.json"),
         model: read("system/model.safetensors"),
@@ -63,8 +67,10 @@ fn without_seconds(mut row: Value) -> Value {
 /// The steps of the checkpoints in the folder `run`, in order.
 pub fn checkpoints(run: &Path) -> Vec<u64> {
     let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten();
-    let names = entries.map(|entry| entry.expect("a readable folder").file_name().to_string_lossy().into_owned());
-    let mut steps: Vec<u64> = names.filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
+    let names = entries
+        .map(|entry| entry.expect("a readable folder").file_name().to_string_lossy().into_owned());
+    let mut steps: Vec<u64> =
+        names.filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
     steps.sort_unstable();
     steps
 }

@@ -16,8 +16,8 @@ use burn::optim::AdamConfig;
 use clap::Parser;
 use cleaning::{Cleaner, Cleaning, Split};
 use inner_outer::{
-    ConjugateGradient, Hypergradient, Implicit, InnerLoop, MetaLearner, MetaLearnerConfig, Nested,
-    RateScope, Schedule, Sgd, Unrolled,
+    ConjugateGradient, ForwardOverReverse, Hypergradient, Implicit, InnerLoop, MetaLearner,
+    MetaLearnerConfig, RateScope, Schedule, Sgd, Unrolled,
 };
 use measures::{accuracy, f1};
 use options::{Method, Options};
@@ -28,8 +28,10 @@ use samples::{CLASSES, Samples};
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     match options.method {
-        Method::Unrolled => clean(&options, Unrolled::<Nested>::default()),
-        Method::Implicit => clean(&options, Implicit::<ConjugateGradient>::default()),
+        Method::Unrolled => clean(&options, Unrolled { curvature: ForwardOverReverse }),
+        Method::Implicit => {
+            clean(&options, Implicit::<ConjugateGradient, ForwardOverReverse>::default())
+        }
     }
 }
 

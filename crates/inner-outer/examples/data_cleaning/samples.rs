@@ -42,13 +42,20 @@ impl Samples {
     }
 
     /// The training images of MNIST, from its two files `train-*-ubyte`, in `folder`.
-    pub fn mnist(folder: &Path) -> std::io::Result<Self> {
-        let images = std::fs::read(folder.join("train-images-idx3-ubyte"))?;
-        let classes = std::fs::read(folder.join("train-labels-idx1-ubyte"))?;
-        let centred =
-            |image: &[u8]| image.iter().map(|&grey| f32::from(grey) / 255.0 - 0.13).collect();
-        let images = images.get(16..).unwrap_or_default().chunks_exact(28 * 28).map(centred);
-        let classes = classes.get(8..).unwrap_or_default().iter().map(|&class| usize::from(class));
+    pub fn mnist(folder: &Path) -> Result<Self, String> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+        };
+        let (images, classes) =
+            (read("train-images-idx3-ubyte")?, read("train-labels-idx1-ubyte")?);
+        if images.len() != 16 + 60_000 * 28 * 28 || classes.len() != 8 + 60_000 {
+            return Err("these are not MNIST's 60 000 training images and labels, unpacked".into());
+        }
+        let centre = |&grey: &u8| f32::from(grey) / 255.0 - 0.13;
+        let images =
+            images[16..].chunks_exact(28 * 28).map(|image| image.iter().map(centre).collect());
+        let classes = classes[8..].iter().map(|&class| usize::from(class));
         Ok(Self(images.zip(classes).collect()))
     }
 

@@ -15,8 +15,8 @@ use burn::tensor::backend::Backend;
 use clap::Parser;
 use inner_outer::tensors::to_f64;
 use inner_outer::{
-    FirstOrder, Hypergradient, InnerLoop, MetaLearner, MetaLearnerConfig, Nested, Problem,
-    RateScope, Reptile, Schedule, Sgd, Unrolled,
+    FirstOrder, ForwardOverReverse, Hypergradient, InnerLoop, MetaLearner, MetaLearnerConfig,
+    Problem, RateScope, Reptile, Schedule, Sgd, Unrolled,
 };
 use options::{Method, Options};
 use rand::SeedableRng;
@@ -26,7 +26,9 @@ use waves::{Network, Recognise, Wave, random_wave};
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     match options.method {
-        Method::Maml | Method::MetaSgd => learn(&options, Unrolled::<Nested>::default()),
+        Method::Maml | Method::MetaSgd => {
+            learn(&options, Unrolled { curvature: ForwardOverReverse })
+        }
         Method::FirstOrder => learn(&options, FirstOrder),
         Method::Reptile => learn(&options, Reptile),
     }

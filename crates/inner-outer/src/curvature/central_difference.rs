@@ -51,10 +51,14 @@ impl Curvature for CentralDifference {
             let phi = point.phi.track_where(point.wanted_phi);
             gradients(lifted.inner_loss(&theta, &phi, point.step), [&theta, &phi])
         };
-        let ([theta_above, phi_above], [theta_below, phi_below]) = (gradient(shift), gradient(-shift));
+        let ([theta_above, phi_above], [theta_below, phi_below]) =
+            (gradient(shift), gradient(-shift));
         let difference = |above: Cotangents<B>, below: Cotangents<B>| {
-            above.add(below.scale(-1.0)).scale(0.5 / shift)
+            (above + below.scale(-1.0)).scale(0.5 / shift)
         };
-        Ok(Product { theta: difference(theta_above, theta_below), phi: difference(phi_above, phi_below) })
+        Ok(Product {
+            theta: difference(theta_above, theta_below),
+            phi: difference(phi_above, phi_below),
+        })
     }
 }

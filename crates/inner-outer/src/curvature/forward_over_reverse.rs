@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use forward_mode::{Dual, dual, tangent};
 
+use super::missing_derivative::differentiate;
 use super::{Curvature, Point, Product};
 use crate::problem::{Instance, Problem};
 use crate::tensors::{Cotangents, Tensors, gradients};
@@ -28,14 +29,17 @@ impl Curvature for ForwardOverReverse {
             Some(direction) => dual(value.clone(), direction.clone()),
             None => Tensor::from_inner(value.clone()),
         };
-        let theta = Tensors(point.theta.0.iter().zip(&direction.0).map(along).collect());
-        let theta = theta.track_where(point.wanted_theta);
-        let phi = point.phi.lift::<Dual<B>>().track_where(point.wanted_phi);
-        let lifted = instance.lift::<Dual<B>>().lift::<Autodiff<Dual<B>>>();
-        let [theta, phi] = gradients(lifted.inner_loss(&theta, &phi, point.step), [&theta, &phi]);
         let tangents = |list: Cotangents<Dual<B>>| {
             Cotangents(list.0.into_iter().map(|entry| entry.and_then(tangent)).collect())
         };
-        Ok(Product { theta: tangents(theta), phi: tangents(phi) })
+        differentiate("ForwardOverReverse", || {
+            let theta = Tensors(point.theta.0.iter().zip(&direction.0).map(along).collect());
+            let theta = theta.track_where(point.wanted_theta);
+            let phi = point.phi.lift::<Dual<B>>().track_where(point.wanted_phi);
+            let lifted = instance.lift::<Dual<B>>().lift::<Autodiff<Dual<B>>>();
+            let loss = lifted.inner_loss(&theta, &phi, point.step);
+            let [theta, phi] = gradients(loss, [&theta, &phi]);
+            Product { theta: tangents(theta), phi: tangents(phi) }
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 mod central_difference;
 mod forward_over_reverse;
+mod missing_derivative;
 mod nested;
 
 pub use central_difference::CentralDifference;
@@ -51,7 +52,8 @@ pub trait Curvature: Clone + Send + Sync + 'static {
     /// absent for parameters that the inner loop does not adapt.
     ///
     /// # Errors
-    /// If a layer cannot be differentiated twice by this engine.
+    /// [`Error::NotTwiceDifferentiable`](crate::Error::NotTwiceDifferentiable) if this engine cannot differentiate a
+    /// layer twice.
     fn product<P: Problem, B: Backend>(
         &self,
         instance: &Instance<P, B>,

@@ -65,7 +65,8 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
 
     /// `F_K` at the end of the inner loop.
     pub fn outer_loss(&self, theta: &Tensors<B>, steps: usize) -> Result<OuterLoss<B>> {
-        let (theta, phi) = (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
+        let (theta, phi) =
+            (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
         let loss = self.lifted.outer_loss(&theta, &phi);
         let value = to_f64(&loss.clone().inner())[0];
         if !value.is_finite() {
@@ -77,7 +78,8 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
 
     /// `F_k` before step `step`, where the problem has one.
     pub fn trajectory_loss(&self, theta: &Tensors<B>, step: usize) -> Result<Option<OuterLoss<B>>> {
-        let (theta, phi) = (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
+        let (theta, phi) =
+            (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
         let Some(loss) = self.lifted.trajectory_loss(&theta, &phi, step) else { return Ok(None) };
         let value = to_f64(&loss.clone().inner())[0];
         if !value.is_finite() {
@@ -100,8 +102,25 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         }
     }
 
+    /// Refuses a learned parameter without a first-order gradient `mu` that one of the `steps` inner losses reads: it
+    /// needs second order.
+    pub fn refuse_unreachable(&self, steps: usize, mu: &Cotangents<B>) -> Result<()> {
+        let learned = self.roles.learned.iter().zip(&mu.0);
+        let missing: Vec<_> = learned.map(|(&learned, entry)| learned && entry.is_none()).collect();
+        if steps == 0 || !missing.contains(&true) {
+            return Ok(());
+        }
+        let read = self.read_by_inner_loss();
+        match missing.into_iter().zip(read).position(|(missing, read)| missing && read) {
+            Some(index) => {
+                Err(Error::FirstOrderCannotReach { path: self.roles.outer_paths[index].clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether the inner loss reads each learned outer parameter directly, at the start of the inner loop.
-    pub fn read_by_inner_loss(&self) -> Vec<bool> {
+    fn read_by_inner_loss(&self) -> Vec<bool> {
         let phi = self.phi.track_where(&self.roles.learned);
         let loss = self.lifted.inner_loss(&self.start.lift(), &phi, 0);
         let [read] = gradients(loss, [&phi]);
@@ -138,9 +157,9 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
         let at = trajectory.iterate(optimizer, rates, k);
         let gradient = &trajectory.gradients[k];
         let cotangent = IterateCotangents { theta: lambda.select(adapted), state: of_state };
-        let pulled =
-            optimizer.pullback(k, &rates.at(k, gradient.len()), &at, gradient, &cotangent);
-        lambda = pulled.at.theta.spread(adapted).add(lambda.keep(&frozen));
+        let (taken, at_step) = (at.steps_taken, rates.at(k, gradient.len()));
+        let pulled = optimizer.pullback(taken, &at_step, &at, gradient, &cotangent);
+        lambda = pulled.at.theta.spread(adapted) + lambda.keep(&frozen);
         of_state = pulled.at.state;
         of_rates.push(pulled.rates);
 
@@ -148,19 +167,19 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
         if k >= steps.saturating_sub(exact_steps) && !pulled.gradient.is_zero() {
             let direction = pulled.gradient.spread(adapted);
             let product = curvature.product(&walk.instance, walk.point(&theta, k), &direction)?;
-            lambda = lambda.add(product.theta);
-            mu = mu.add(product.phi);
+            lambda = lambda + product.theta;
+            mu = mu + product.phi;
         }
         if let Some(here) = walk.trajectory_loss(&theta, k)? {
             outer_loss += here.value;
-            lambda = lambda.add(here.theta);
-            mu = mu.add(here.phi);
+            lambda = lambda + here.theta;
+            mu = mu + here.phi;
         }
     }
-    mu = mu.add(walk.pull_init(&lambda));
+    mu = mu + walk.pull_init(&lambda);
 
-    if exact_steps == 0 && *steps > 0 {
-        refuse_unreachable(&walk, &mu)?;
+    if exact_steps == 0 {
+        walk.refuse_unreachable(*steps, &mu)?;
     }
     of_rates.reverse();
     Ok(MetaGradient {
@@ -171,20 +190,4 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
         adapted: end,
         roles: walk.roles,
     })
-}
-
-/// A learned parameter without a first-order gradient that the inner loss reads needs second order.
-fn refuse_unreachable<P: Problem, B: Backend>(walk: &Walk<P, B>, mu: &Cotangents<B>) -> Result<()> {
-    let learned = walk.roles.learned.iter().zip(&mu.0);
-    if !learned.clone().any(|(&learned, gradient)| learned && gradient.is_none()) {
-        return Ok(());
-    }
-    let read = walk.read_by_inner_loss();
-    let unreachable = learned.zip(read).position(|((&l, gradient), read)| l && gradient.is_none() && read);
-    match unreachable {
-        Some(index) => {
-            Err(Error::FirstOrderCannotReach { path: walk.roles.outer_paths[index].clone() })
-        }
-        None => Ok(()),
-    }
 }

@@ -12,7 +12,8 @@ use crate::{On, Result};
 /// The derivative of the outer loss at the adapted parameters, with the gradient stopped through them.
 ///
 /// Exact where the inner loop optimises the outer loss itself (Danskin 1966): adversarial training, where the
-/// perturbation maximises the loss that the weights minimise; elsewhere an approximation. Losses along the way
+/// perturbation maximises the loss that the weights minimise; elsewhere an approximation. Rates get no gradient, and a
+/// variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`](crate::Error::FirstOrderCannotReach). Losses along the way
 /// ([`Problem::trajectory_loss`]) are differentiated in the same manner.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Envelope;
@@ -28,16 +29,24 @@ impl Hypergradient for Envelope {
     ) -> Result<MetaGradient<B>> {
         let walk = Walk::new(problem, outer, task)?;
         let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
-        let trajectory =
-            inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Everything)?;
+        let trajectory = inner_loop.run(
+            &walk.instance,
+            &walk.roles,
+            &walk.phi,
+            rates,
+            start,
+            Keep::Everything,
+        )?;
         let end = walk.theta(&trajectory.end.theta);
-        let OuterLoss { value: mut outer_loss, phi: mut mu, .. } = walk.outer_loss(&end, inner_loop.steps)?;
+        let OuterLoss { value: mut outer_loss, phi: mut mu, .. } =
+            walk.outer_loss(&end, inner_loop.steps)?;
         for k in (0..inner_loop.steps).rev() {
             let theta = walk.theta(&trajectory.iterate(&inner_loop.optimizer, rates, k).theta);
             let Some(here) = walk.trajectory_loss(&theta, k)? else { continue };
             outer_loss += here.value;
-            mu = mu.add(here.phi);
+            mu = mu + here.phi;
         }
+        walk.refuse_unreachable(inner_loop.steps, &mu)?;
         Ok(MetaGradient {
             outer_loss,
             inner_losses: trajectory.losses,

@@ -13,7 +13,7 @@ use crate::{Error, On, Result};
 /// pulled through `init`.
 ///
 /// The outer loss is evaluated for the record only, after the last step: Reptile has no query set. Rates get no
-/// gradient.
+/// gradient, and a variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reptile;
 
@@ -37,10 +37,12 @@ impl Hypergradient for Reptile {
         if !outer_loss.is_finite() {
             return Err(Error::NonFiniteOuterLoss { loss: outer_loss, steps: inner_loop.steps });
         }
+        let outer = walk.pull_init(&lambda);
+        walk.refuse_unreachable(inner_loop.steps, &outer)?;
         Ok(MetaGradient {
             outer_loss,
             inner_losses: trajectory.losses,
-            outer: walk.pull_init(&lambda),
+            outer,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,
             roles: walk.roles,

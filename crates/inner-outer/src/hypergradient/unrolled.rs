@@ -41,7 +41,15 @@ impl<C: Curvature> Hypergradient for Unrolled<C> {
         rates: &Rates<B>,
         task: &On<P::Task, B>,
     ) -> Result<MetaGradient<B>> {
-        adjoint::meta_gradient(&self.curvature, inner_loop.steps, problem, inner_loop, outer, rates, task)
+        adjoint::meta_gradient(
+            &self.curvature,
+            inner_loop.steps,
+            problem,
+            inner_loop,
+            outer,
+            rates,
+            task,
+        )
     }
 }
 
@@ -54,7 +62,15 @@ impl<C: Curvature> Hypergradient for Truncated<C> {
         rates: &Rates<B>,
         task: &On<P::Task, B>,
     ) -> Result<MetaGradient<B>> {
-        adjoint::meta_gradient(&self.curvature, self.exact_steps, problem, inner_loop, outer, rates, task)
+        adjoint::meta_gradient(
+            &self.curvature,
+            self.exact_steps,
+            problem,
+            inner_loop,
+            outer,
+            rates,
+            task,
+        )
     }
 }
 

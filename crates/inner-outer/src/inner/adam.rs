@@ -38,11 +38,19 @@ impl Adam {
     }
 
     /// The direction of the step: bias-corrected first moment over root of the second.
-    fn direction<B: Backend>(&self, step: usize, m: &Tensor<B, 1>, v: &Tensor<B, 1>) -> Tensor<B, 1> {
+    fn direction<B: Backend>(
+        &self,
+        step: usize,
+        m: &Tensor<B, 1>,
+        v: &Tensor<B, 1>,
+    ) -> Tensor<B, 1> {
         let t = step as i32 + 1;
         let untouched = v.clone().equal_elem(0.0);
-        let v = v.clone().mask_fill(untouched.clone(), 1.0) / (1.0 - self.beta_2.powi(t));
-        let direction = m.clone() / (1.0 - self.beta_1.powi(t)) / (v.sqrt() + self.epsilon);
+        // Multiplied by reciprocals: Burn rounds the derivative of a division by a number to single precision.
+        let [correct_1, correct_2] =
+            [self.beta_1, self.beta_2].map(|beta| 1.0 / (1.0 - beta.powi(t)));
+        let v = v.clone().mask_fill(untouched.clone(), 1.0) * correct_2;
+        let direction = m.clone() * correct_1 / (v.sqrt() + self.epsilon);
         direction.mask_fill(untouched, 0.0)
     }
 }
@@ -62,7 +70,8 @@ impl InnerOptimizer for Adam {
         gradient: &Tensors<B>,
     ) -> Iterate<B> {
         let (first, second) = at.state.0.split_at(at.theta.len());
-        let mut next = Iterate { theta: Tensors(Vec::new()), state: Tensors(Vec::new()) };
+        let (theta, state) = (Tensors(Vec::new()), Tensors(Vec::new()));
+        let mut next = Iterate { theta, state, steps_taken: at.steps_taken };
         let mut second_moments = Vec::new();
         for (i, theta) in at.theta.0.into_iter().enumerate() {
             let (g, rate) = (gradient.0[i].clone(), rates.0[i].clone());

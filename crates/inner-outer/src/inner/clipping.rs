@@ -4,6 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate};
+use crate::Result;
+use crate::settings::require_positive;
 use crate::tensors::Tensors;
 
 /// An update rule whose gradient is first scaled down to a norm of at most `limit`, over all tensors together.
@@ -18,6 +20,11 @@ pub struct Clipped<O> {
 }
 
 impl<O: InnerOptimizer> InnerOptimizer for Clipped<O> {
+    fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
+        require_positive("Clipped::limit", self.limit)?;
+        self.rule.check(theta)
+    }
+
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         self.rule.state(theta)
     }
@@ -40,5 +47,72 @@ impl<O: InnerOptimizer> InnerOptimizer for Clipped<O> {
         let scale = |g: &Tensor<B, 1>| g.clone() * factor.clone();
         let clipped = Tensors(gradient.0.iter().map(scale).collect());
         self.rule.step(step, rates, at, &clipped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::tensor::{DType, TensorData};
+    use proptest::prelude::*;
+
+    use super::super::{NormalizedAscent, Sgd};
+    use super::*;
+    use crate::Error;
+
+    fn tensors(values: &[f64], dtype: DType) -> Tensors<Flex> {
+        let tensor = |value: &f64| {
+            Tensor::from_data(TensorData::new(vec![*value], [1]), (&Default::default(), dtype))
+        };
+        Tensors(values.iter().map(tensor).collect())
+    }
+
+    /// The gradient that the rule gets.
+    fn clipped(limit: f64, gradient: &[f64], dtype: DType) -> Vec<f64> {
+        let [theta, rates] = [0.0, -1.0].map(|value| tensors(&vec![value; gradient.len()], dtype));
+        let at = Iterate { theta, state: Tensors(Vec::new()), steps_taken: 0 };
+        let rule = Clipped { rule: Sgd, limit };
+        rule.step(0, &rates, at, &tensors(gradient, dtype)).theta.to_f64()
+    }
+
+    #[test]
+    fn the_norm_is_that_of_all_tensors_together() {
+        assert_eq!(clipped(1.0, &[3.0, 4.0], DType::F64), [0.6000000000000001, 0.8]);
+        assert_eq!(clipped(1.0, &[0.0, 0.0], DType::F64), [0.0, 0.0]);
+        assert!(clipped(1.0, &[], DType::F64).is_empty());
+    }
+
+    #[test]
+    fn limits_that_are_no_positive_numbers_are_refused() {
+        let theta = tensors(&[1.0], DType::F64);
+        Clipped { rule: Sgd, limit: 1e-3 }.check(&theta).unwrap();
+        for limit in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let refused = Clipped { rule: Sgd, limit }.check(&theta).unwrap_err();
+            assert!(matches!(refused, Error::OutOfRange { setting: "Clipped::limit", .. }));
+            assert!(refused.to_string().contains("must be a finite number above 0"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_rule_is_checked_too() {
+        let uneven = Clipped { rule: NormalizedAscent { rows: 2 }, limit: 1.0 };
+        let refused = uneven.check(&tensors(&[1.0], DType::F64)).unwrap_err();
+        assert!(matches!(refused, Error::UnevenRows { rows: 2, elements: 1, .. }));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_changes_below_the_limit(limit in 0.01_f64..100.0, share in 0.0_f64..0.999) {
+            for dtype in [DType::F32, DType::F64] {
+                let gradient = [0.6 * share * limit, 0.8 * share * limit];
+                prop_assert_eq!(clipped(limit, &gradient, dtype), tensors(&gradient, dtype).to_f64());
+            }
+        }
+
+        #[test]
+        fn the_limit_is_kept_above_it(limit in 0.01_f64..100.0, excess in 1.001_f64..1e6) {
+            let found = clipped(limit, &[0.6 * excess * limit, -0.8 * excess * limit], DType::F64);
+            prop_assert!((found[0] / limit - 0.6).abs() < 1e-12 && (found[1] / limit + 0.8).abs() < 1e-12);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Inner rates as tensors that the outer loop can learn.
 
 use burn::module::{Module, Param};
-use burn::tensor::backend::Backend;
 use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::{Cotangents, Tensors};
@@ -53,7 +53,7 @@ impl<B: Backend> Rates<B> {
         let row = |rates: &Param<Tensor<B, 2>>| {
             let rates = rates.val();
             let [steps, elements] = rates.dims();
-            let row = if steps == 1 { rates } else { rates.slice([step..step + 1]) };
+            let row = if steps == 1 { rates } else { rates.narrow(0, step, 1) };
             row.reshape([elements])
         };
         let rows: Vec<_> = self.tensors.iter().map(row).collect();
@@ -73,7 +73,7 @@ impl<B: Backend> Rates<B> {
             if rates.dims()[0] == 1 || steps.is_empty() {
                 return rows.flatten().reduce(|a, b| a + b);
             }
-            let zeros = || Tensor::zeros_like(&rates.val().slice([0..1])).flatten(0, 1);
+            let zeros = || Tensor::zeros_like(&rates.val().narrow(0, 0, 1)).flatten(0, 1);
             Some(Tensor::cat(rows.map(|row| row.unwrap_or_else(zeros)).collect(), 0))
         };
         Cotangents(self.tensors.iter().enumerate().map(of_tensor).collect())
@@ -81,14 +81,13 @@ impl<B: Backend> Rates<B> {
 
     /// Checks that the rates serve adapted tensors of these sizes for `steps` steps.
     pub(crate) fn check(&self, theta: &Tensors<B>, steps: usize) -> Result<()> {
-        let shared = self.tensors.len() == 1;
+        let (shared, one_each) = (self.tensors.len() == 1, self.tensors.len() == theta.len());
         let fits = |(index, rates): (usize, &Param<Tensor<B, 2>>)| {
             let [rows, columns] = rates.dims();
             let elements = theta.0.get(index).map_or(0, |theta| theta.dims()[0]);
-            (rows == 1 || rows == steps) && (columns == 1 || (columns == elements && !shared) || theta.len() == 1)
+            (rows == 1 || rows == steps) && (columns == 1 || (columns == elements && one_each))
         };
-        let count = shared || self.tensors.len() == theta.len();
-        if count && self.tensors.iter().enumerate().all(fits) {
+        if (shared || one_each) && self.tensors.iter().enumerate().all(fits) {
             return Ok(());
         }
         let shapes: Vec<_> = self.tensors.iter().map(|rates| rates.dims()).collect();
@@ -96,5 +95,108 @@ impl<B: Backend> Rates<B> {
             found: format!("{} tensors of shapes {shapes:?}", shapes.len()),
             needed: format!("{} tensors and {steps} steps", theta.len()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::tensor::DType;
+
+    use super::*;
+    use crate::tensors::to_f64;
+
+    /// Tensors of three elements and of one.
+    fn theta() -> Tensors<Flex> {
+        let zeros = |elements: usize| Tensor::zeros([elements], (&Default::default(), DType::F64));
+        Tensors(vec![zeros(3), zeros(1)])
+    }
+
+    fn shapes(scope: RateScope, steps: usize) -> Vec<[usize; 2]> {
+        Rates::new(scope, 0.1, &theta(), steps).tensors.iter().map(|rates| rates.dims()).collect()
+    }
+
+    #[test]
+    fn scopes_have_their_shapes() {
+        assert_eq!(shapes(RateScope::Global, 4), [[1, 1]]);
+        assert_eq!(shapes(RateScope::PerTensor, 4), [[1, 1], [1, 1]]);
+        assert_eq!(shapes(RateScope::PerTensorPerStep, 4), [[4, 1], [4, 1]]);
+        assert_eq!(shapes(RateScope::PerElement, 4), [[1, 3], [1, 1]]);
+        assert_eq!(shapes(RateScope::PerTensorPerStep, 0), [[0, 1], [0, 1]]);
+    }
+
+    #[test]
+    fn every_scope_fits_the_loop_it_was_made_for() {
+        for scope in [
+            RateScope::Global,
+            RateScope::PerTensor,
+            RateScope::PerTensorPerStep,
+            RateScope::PerElement,
+        ] {
+            for steps in 0..4 {
+                let rates = Rates::new(scope, 0.1, &theta(), steps);
+                rates.check(&theta(), steps).unwrap();
+                for step in 0..steps {
+                    let at = rates.at(step, 2);
+                    assert_eq!(at.len(), 2);
+                    assert_eq!(
+                        at.0[0].dims()[0],
+                        if scope == RateScope::PerElement { 3 } else { 1 }
+                    );
+                }
+            }
+        }
+        assert!(
+            Rates::new(RateScope::PerTensorPerStep, 0.1, &theta(), 2).check(&theta(), 3).is_err()
+        );
+        let (three, one) = (theta().select(&[true, false]), theta().select(&[false, true]));
+        let of_three = Rates::new(RateScope::PerElement, 0.1, &three, 2);
+        of_three.check(&three, 2).unwrap();
+        assert!(of_three.check(&one, 2).is_err());
+        assert!(of_three.check(&theta(), 2).is_err());
+    }
+
+    /// Gathering is the adjoint of reading: `<gather(c), r> = sum_k <c_k, at_k(r)>`.
+    #[test]
+    fn gathering_is_the_adjoint_of_reading() {
+        let steps = 3;
+        for scope in [
+            RateScope::Global,
+            RateScope::PerTensor,
+            RateScope::PerTensorPerStep,
+            RateScope::PerElement,
+        ] {
+            let rates = Rates::new(scope, 0.7, &theta(), steps);
+            let of_step = |step: usize| {
+                let cotangent = |(tensor, rate): (usize, &Tensor<Flex, 1>)| {
+                    // One is left out: a tensor that the loss of a step does not depend on.
+                    let absent = (step, tensor) == (1, 0);
+                    (!absent).then(|| rate.ones_like() * (1.0 + step as f64 + 10.0 * tensor as f64))
+                };
+                Cotangents(rates.at(step, 2).0.iter().enumerate().map(cotangent).collect())
+            };
+            let cotangents: Vec<_> = (0..steps).map(of_step).collect();
+            let read: f64 = (0..steps)
+                .map(|step| cotangents[step].dot(&rates.at(step, 2).into_cotangents()))
+                .sum();
+            let gathered = rates.gather(cotangents);
+            let written: f64 = gathered
+                .0
+                .iter()
+                .flatten()
+                .zip(&rates.tensors)
+                .map(|(gathered, rates)| {
+                    let rates = to_f64(&rates.val());
+                    to_f64(gathered).iter().zip(rates).map(|(a, b)| a * b).sum::<f64>()
+                })
+                .sum();
+            assert!((read - written).abs() < 1e-12, "{scope:?}: {read} and {written}");
+        }
+    }
+
+    #[test]
+    fn no_steps_have_no_derivative() {
+        let rates = Rates::new(RateScope::PerTensorPerStep, 0.1, &theta(), 0);
+        assert!(rates.gather(Vec::new()).is_zero());
     }
 }

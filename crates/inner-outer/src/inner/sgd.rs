@@ -22,7 +22,7 @@ impl InnerOptimizer for Sgd {
         at: Iterate<B>,
         gradient: &Tensors<B>,
     ) -> Iterate<B> {
-        Iterate { theta: descend(at.theta, rates, gradient), state: at.state }
+        Iterate { theta: descend(at.theta, rates, gradient), ..at }
     }
 
     fn pullback<B: Backend>(
@@ -65,7 +65,11 @@ impl InnerOptimizer for Momentum {
     ) -> Iterate<B> {
         let accelerate = |(m, g): (Tensor<B, 1>, &Tensor<B, 1>)| m * self.coefficient + g.clone();
         let velocity = Tensors(at.state.0.into_iter().zip(&gradient.0).map(accelerate).collect());
-        Iterate { theta: descend(at.theta, rates, &velocity), state: velocity }
+        Iterate {
+            theta: descend(at.theta, rates, &velocity),
+            state: velocity,
+            steps_taken: at.steps_taken,
+        }
     }
 
     fn pullback<B: Backend>(
@@ -78,7 +82,7 @@ impl InnerOptimizer for Momentum {
     ) -> Pullback<B> {
         let velocity = self.step(step, rates, at.clone(), gradient).state;
         let (of_velocity, rates) = pull_descent(&cotangent.theta, rates, &velocity);
-        let of_velocity = of_velocity.add(cotangent.state.clone());
+        let of_velocity = of_velocity + cotangent.state.clone();
         let state = of_velocity.clone().scale(self.coefficient);
         let at = IterateCotangents { theta: cotangent.theta.clone(), state };
         Pullback { at, gradient: of_velocity, rates }
@@ -101,15 +105,23 @@ fn pull_descent<B: Backend>(
     rates: &Tensors<B>,
     gradient: &Tensors<B>,
 ) -> (Cotangents<B>, Cotangents<B>) {
-    let of_gradient = |(lambda, rate): (&Option<Tensor<B, 1>>, &Tensor<B, 1>)| {
-        lambda.clone().map(|lambda| (lambda * rate.clone()).neg())
-    };
-    let directions = lambda.0.iter().zip(&rates.0).map(of_gradient).collect();
-    let of_rate = |((lambda, rate), g): ((&Option<Tensor<B, 1>>, &Tensor<B, 1>), &Tensor<B, 1>)| {
-        let product = (lambda.clone()? * g.clone()).neg();
-        let shared = rate.dims()[0] == 1;
+    let scaled = lambda.0.iter().zip(&rates.0).map(|(lambda, rate)| {
+        let product = lambda.clone()? * rate.clone();
+        Some(product.neg())
+    });
+    (Cotangents(scaled.collect()), pull_rates(lambda, rates, gradient))
+}
+
+/// The part of `lambda^T d(theta - rate * direction)` for the rates.
+pub(super) fn pull_rates<B: Backend>(
+    lambda: &Cotangents<B>,
+    rates: &Tensors<B>,
+    direction: &Tensors<B>,
+) -> Cotangents<B> {
+    let pull = |index: usize| {
+        let product = (lambda.0[index].clone()? * direction.0[index].clone()).neg();
+        let shared = rates.0[index].dims()[0] == 1;
         Some(if shared { product.sum() } else { product })
     };
-    let of_rates = lambda.0.iter().zip(&rates.0).zip(&gradient.0).map(of_rate).collect();
-    (Cotangents(directions), Cotangents(of_rates))
+    Cotangents((0..rates.len()).map(pull).collect())
 }

@@ -7,6 +7,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate, IterateCotangents, Pullback};
+use crate::Result;
+use crate::settings::require_even_rows;
 use crate::tensors::{Cotangents, Tensors};
 
 /// `theta - rate * sign(gradient)`: the steepest step in the maximum norm (FGSM, PGD of Madry et al. 2018).
@@ -26,7 +28,7 @@ impl InnerOptimizer for SignedAscent {
         gradient: &Tensors<B>,
     ) -> Iterate<B> {
         let signs = Tensors(gradient.0.iter().map(|g| g.clone().sign()).collect());
-        Iterate { theta: super::sgd::descend(at.theta, rates, &signs), state: at.state }
+        Iterate { theta: super::sgd::descend(at.theta, rates, &signs), ..at }
     }
 
     /// The sign is flat: nothing reaches the gradient.
@@ -38,15 +40,11 @@ impl InnerOptimizer for SignedAscent {
         gradient: &Tensors<B>,
         cotangent: &IterateCotangents<B>,
     ) -> Pullback<B> {
-        let of_rate = |((lambda, g), rate): ((&Option<Tensor<B, 1>>, &Tensor<B, 1>), &Tensor<B, 1>)| {
-            let product = (lambda.clone()? * g.clone().sign()).neg();
-            Some(if rate.dims()[0] == 1 { product.sum() } else { product })
-        };
-        let of_rates = cotangent.theta.0.iter().zip(&gradient.0).zip(&rates.0).map(of_rate);
+        let signs = Tensors(gradient.0.iter().map(|g| g.clone().sign()).collect());
         Pullback {
             at: cotangent.clone(),
             gradient: Cotangents::zeros(gradient.len()),
-            rates: Cotangents(of_rates.collect()),
+            rates: super::sgd::pull_rates(&cotangent.theta, rates, &signs),
         }
     }
 }
@@ -60,6 +58,10 @@ pub struct NormalizedAscent {
 }
 
 impl InnerOptimizer for NormalizedAscent {
+    fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
+        require_even_rows("NormalizedAscent::rows", self.rows, theta)
+    }
+
     fn state<B: Backend>(&self, _theta: &Tensors<B>) -> Tensors<B> {
         Tensors(Vec::new())
     }
@@ -81,6 +83,6 @@ impl InnerOptimizer for NormalizedAscent {
             (blocks / norms).reshape([elements])
         };
         let directions = Tensors(gradient.0.iter().map(normalize).collect());
-        Iterate { theta: super::sgd::descend(at.theta, rates, &directions), state: at.state }
+        Iterate { theta: super::sgd::descend(at.theta, rates, &directions), ..at }
     }
 }

@@ -63,7 +63,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// Adapts the inner module to one task: the inner loop alone, as at test time.
     ///
     /// # Errors
-    /// If nothing is adapted, the rates do not fit, or a loss is not finite.
+    /// If nothing is adapted, the rates or the optimiser's settings do not fit, or a loss is not finite.
     pub fn adapt<P: Problem, B: Backend>(
         &self,
         problem: &P,
@@ -76,8 +76,10 @@ impl<O: InnerOptimizer> InnerLoop<O> {
 
     /// [`Self::adapt`] from a given iterate instead of `init` and a fresh state: an online memory.
     ///
+    /// The optimiser goes on as in one long loop; the rates and the losses are those of the step within this loop.
+    ///
     /// # Errors
-    /// As [`Self::adapt`].
+    /// As [`Self::adapt`], and [`Error::IterateMismatch`] if the iterate has other sizes or another precision.
     pub fn adapt_from<P: Problem, B: Backend>(
         &self,
         problem: &P,
@@ -89,8 +91,13 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         let instance = Instance::new(problem, outer, task);
         let roles = Roles::of(&instance)?;
         let base = instance.start();
-        let start = from.unwrap_or_else(|| self.start(&base.select(&roles.adapted)));
-        let trajectory = self.run(&instance, &roles, &instance.phi(), rates, start, Keep::Nothing)?;
+        let fresh = self.start(&base.select(&roles.adapted));
+        let start = match from {
+            Some(iterate) => iterate.check_like(&fresh).map(|()| iterate)?,
+            None => fresh,
+        };
+        let trajectory =
+            self.run(&instance, &roles, &instance.phi(), rates, start, Keep::Nothing)?;
         let theta = base.replace(&roles.adapted, &trajectory.end.theta);
         Ok(Adapted {
             inner: instance.inner(&theta),
@@ -101,13 +108,13 @@ impl<O: InnerOptimizer> InnerLoop<O> {
 
     /// The adapted tensors `theta` with a fresh optimiser state.
     pub fn start<B: Backend>(&self, theta: &Tensors<B>) -> Iterate<B> {
-        Iterate { theta: theta.clone(), state: self.optimizer.state(theta) }
+        Iterate { theta: theta.clone(), state: self.optimizer.state(theta), steps_taken: 0 }
     }
 
     /// `theta_{k+1} = U_k(theta_k, grad L_k(theta_k, phi))` for `k = 0..K-1`.
     ///
     /// # Errors
-    /// If the rates do not fit or an inner loss is not finite.
+    /// If the rates or the optimiser's settings do not fit, or an inner loss is not finite.
     pub fn run<P: Problem, B: Backend>(
         &self,
         instance: &Instance<P, B>,
@@ -118,12 +125,18 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         keep: Keep,
     ) -> Result<Trajectory<B>> {
         rates.check(&start.theta, self.steps)?;
+        self.optimizer.check(&start.theta)?;
         let base = instance.start();
         let lifted = instance.lift::<crate::Autodiff<B>>();
         let (base_lifted, phi_lifted) = (base.lift(), phi.lift());
         let spacing = (self.steps as f64).sqrt().ceil().max(1.0) as usize;
-        let mut trajectory =
-            Trajectory { checkpoints: vec![], spacing, gradients: vec![], losses: vec![], end: start };
+        let mut trajectory = Trajectory {
+            checkpoints: vec![],
+            spacing,
+            gradients: vec![],
+            losses: vec![],
+            end: start,
+        };
         let mut before = None;
         for step in 0..self.steps {
             let leaves = trajectory.end.theta.track();
@@ -139,7 +152,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
                 trajectory.checkpoints.push(trajectory.end.clone());
             }
             let at_step = rates.at(step, gradient.len());
-            trajectory.end = self.optimizer.step(step, &at_step, trajectory.end, &gradient);
+            trajectory.end = trajectory.end.advance(&self.optimizer, &at_step, &gradient);
             trajectory.losses.push(value);
             if keep == Keep::Everything {
                 trajectory.gradients.push(gradient.clone());
@@ -161,12 +174,17 @@ pub enum Keep {
 
 impl<B: Backend> Trajectory<B> {
     /// The iterate before step `step`, replayed from the nearest kept one.
-    pub fn iterate<O: InnerOptimizer>(&self, optimizer: &O, rates: &Rates<B>, step: usize) -> Iterate<B> {
+    pub fn iterate<O: InnerOptimizer>(
+        &self,
+        optimizer: &O,
+        rates: &Rates<B>,
+        step: usize,
+    ) -> Iterate<B> {
         let nearest = step / self.spacing;
         let mut at = self.checkpoints[nearest].clone();
         for replayed in nearest * self.spacing..step {
             let gradient = &self.gradients[replayed];
-            at = optimizer.step(replayed, &rates.at(replayed, gradient.len()), at, gradient);
+            at = at.advance(optimizer, &rates.at(replayed, gradient.len()), gradient);
         }
         at
     }
@@ -181,16 +199,187 @@ fn non_finite<B: Backend>(
     paths: &[String],
 ) -> Error {
     let magnitude = |tensor: &Tensor<B, 1>| {
-        to_f64(tensor).into_iter().map(f64::abs).fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })
+        to_f64(tensor)
+            .into_iter()
+            .map(f64::abs)
+            .fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })
     };
-    let entries = before.into_iter().flat_map(|gradient| gradient.0.iter().map(magnitude)).zip(paths);
+    let entries =
+        before.into_iter().flat_map(|gradient| gradient.0.iter().map(magnitude)).zip(paths);
     let largest = entries.max_by(|a, b| a.0.total_cmp(&b.0));
-    let (largest_gradient, path) = largest.map(|(entry, path)| (entry, path.clone())).unwrap_or_default();
+    let (largest_gradient, path) =
+        largest.map(|(entry, path)| (entry, path.clone())).unwrap_or_default();
     Error::NonFiniteInnerLoss { step, loss, largest_gradient, path }
 }
 
 impl<B: Backend> From<Tensors<B>> for Cotangents<B> {
     fn from(tensors: Tensors<B>) -> Self {
         tensors.into_cotangents()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::module::{Module, Param};
+    use burn::tensor::DType;
+
+    use super::super::{Adam, Clipped};
+    use super::*;
+    use crate::{Selection, family};
+
+    #[derive(Module, Debug)]
+    struct Point<B: Backend> {
+        x: Param<Tensor<B, 1>>,
+        y: Param<Tensor<B, 1>>,
+    }
+
+    family!(Points => Point);
+
+    /// A path through a bent valley that grows steeper with every step of the loop.
+    struct Valley {
+        growth: f64,
+    }
+
+    const GROWING: Valley = Valley { growth: 1.0 };
+    const STEADY: Valley = Valley { growth: 0.0 };
+
+    impl Problem for Valley {
+        type Outer = Points;
+        type Inner = Points;
+        type Task = Points;
+
+        fn adapted(&self) -> Selection {
+            Selection::below(["x"])
+        }
+
+        fn init<B: Backend>(&self, outer: &Point<B>, _task: &Point<B>) -> Point<B> {
+            outer.clone()
+        }
+
+        fn inner_loss<B: Backend>(
+            &self,
+            inner: &Point<B>,
+            _outer: &Point<B>,
+            task: &Point<B>,
+            step: usize,
+        ) -> Tensor<B, 1> {
+            let bend = (inner.x.val().powi_scalar(2) - inner.y.val()).powi_scalar(2);
+            ((inner.x.val() - task.x.val()).powi_scalar(2) + bend * (1.0 + self.growth * step as f64)).sum()
+        }
+
+        fn outer_loss<B: Backend>(
+            &self,
+            inner: &Point<B>,
+            outer: &Point<B>,
+            task: &Point<B>,
+        ) -> Tensor<B, 1> {
+            self.inner_loss(inner, outer, task, 0)
+        }
+    }
+
+    fn point(x: f64, y: f64) -> Point<Flex> {
+        let tensor = |value: f64| Tensor::full([3], value, (&Default::default(), DType::F64));
+        Point { x: Param::from_tensor(tensor(x)), y: Param::from_tensor(tensor(y)) }
+    }
+
+    fn try_adapt<O: InnerOptimizer>(
+        valley: &Valley,
+        inner_loop: InnerLoop<O>,
+        from: Option<Iterate<Flex>>,
+    ) -> Result<Adapted<Valley, Flex>> {
+        let (outer, task) = (point(0.3, 0.8), point(1.0, 0.0));
+        let rates = inner_loop.rates(valley, RateScope::Global, 0.1, &outer, &task)?;
+        inner_loop.adapt_from(valley, &outer, &rates, &task, from)
+    }
+
+    fn adapt(
+        valley: &Valley,
+        steps: usize,
+        from: Option<Iterate<Flex>>,
+    ) -> Adapted<Valley, Flex> {
+        try_adapt(valley, InnerLoop { optimizer: Adam::default(), steps }, from).unwrap()
+    }
+
+    #[test]
+    fn replayed_iterates_are_those_of_the_run_bit_for_bit() {
+        for steps in [1, 2, 7, 9] {
+            let inner_loop = InnerLoop { optimizer: Adam::default(), steps };
+            let instance = Instance::<_, Flex>::new(&GROWING, &point(0.3, 0.8), &point(1.0, 0.0));
+            let roles = Roles::of(&instance).unwrap();
+            let start = inner_loop.start(&instance.start().select(&roles.adapted));
+            let rates = Rates::new(RateScope::PerTensor, 0.1, &start.theta, steps);
+            let phi = instance.phi();
+            let run =
+                inner_loop.run(&instance, &roles, &phi, &rates, start, Keep::Everything).unwrap();
+            assert_eq!((run.gradients.len(), run.losses.len()), (steps, steps));
+            for step in 0..steps {
+                let replayed = run.iterate(&inner_loop.optimizer, &rates, step);
+                let direct = adapt(&GROWING, step, None).end;
+                assert_eq!(
+                    replayed.theta.to_f64(),
+                    direct.theta.to_f64(),
+                    "step {step} of {steps}"
+                );
+                assert_eq!(
+                    replayed.state.to_f64(),
+                    direct.state.to_f64(),
+                    "state at {step} of {steps}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_selected_moves() {
+        let adapted = adapt(&GROWING, 3, None);
+        assert_eq!(to_f64(&adapted.inner.y.val()), [0.8; 3]);
+        assert_ne!(to_f64(&adapted.inner.x.val()), [0.3; 3]);
+        assert_eq!(adapted.inner_losses.len(), 3);
+    }
+
+    #[test]
+    fn a_loop_goes_on_from_an_iterate_as_if_it_had_not_stopped() {
+        let once = adapt(&STEADY, 5, None);
+        let twice = adapt(&STEADY, 3, Some(adapt(&STEADY, 2, None).end));
+        assert_eq!(twice.end.theta.to_f64(), once.end.theta.to_f64());
+        assert_eq!(twice.end.state.to_f64(), once.end.state.to_f64());
+        assert_eq!((twice.end.steps_taken, once.end.steps_taken), (5, 5));
+        assert_eq!(twice.inner_losses, once.inner_losses[2..]);
+        assert_eq!(twice.end.theta.to_f64(), to_f64(&twice.inner.x.val()));
+    }
+
+    #[test]
+    fn losses_are_those_of_the_step_within_the_loop() {
+        let end = adapt(&GROWING, 2, None).end;
+        let first = |valley| adapt(valley, 1, Some(end.clone())).inner_losses[0];
+        assert_eq!(first(&GROWING), first(&STEADY));
+    }
+
+    #[test]
+    fn an_iterate_of_another_problem_or_rule_is_refused() {
+        let steps = 1;
+        let end = adapt(&STEADY, steps, None).end;
+        let refused = |from: Iterate<Flex>| {
+            let inner_loop = InnerLoop { optimizer: Adam::default(), steps };
+            let refused = try_adapt(&STEADY, inner_loop, Some(from)).err().expect("other sizes");
+            assert!(matches!(refused, Error::IterateMismatch { .. }), "{refused}");
+            assert!(refused.to_string().contains("go on from `Adapted::end`"), "{refused}");
+            refused.to_string()
+        };
+        let wide = Tensors(vec![Tensor::zeros([4], (&Default::default(), DType::F64))]);
+        let message = refused(Iterate { theta: wide, ..end.clone() });
+        assert!(message.contains("adapted tensors") && message.contains("[4 x F64]"), "{message}");
+        let stateless = Iterate { state: Tensors(Vec::new()), ..end.clone() };
+        assert!(refused(stateless).contains("optimiser's state of the iterate to go on from is []"));
+        let single = Tensors(vec![Tensor::zeros([3], (&Default::default(), DType::F32))]);
+        assert!(refused(Iterate { theta: single, ..end }).contains("[3 x F32]"));
+    }
+
+    #[test]
+    fn the_rule_is_checked_before_the_first_step() {
+        let clipped = InnerLoop { optimizer: Clipped { rule: Adam::default(), limit: 0.0 }, steps: 1 };
+        let refused = try_adapt(&STEADY, clipped, None).err().expect("a limit of zero");
+        assert!(matches!(refused, Error::OutOfRange { setting: "Clipped::limit", .. }));
     }
 }

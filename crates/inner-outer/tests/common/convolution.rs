@@ -65,7 +65,10 @@ impl Problem for Filtering {
 /// A filter of 4 channels, in double precision.
 pub fn filter(seed: u64) -> Filter<Flex> {
     let mut random = Random::doubles(seed);
-    Filter { first: random.parameter([4, 1, 3, 3], 0.5), second: random.parameter([4, 1, 3, 3], 0.5) }
+    Filter {
+        first: random.parameter([4, 1, 3, 3], 0.5),
+        second: random.parameter([4, 1, 3, 3], 0.5),
+    }
 }
 
 /// Two images of 8 by 8.

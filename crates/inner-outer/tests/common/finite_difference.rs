@@ -5,7 +5,9 @@ use burn::tensor::{Tensor, TensorData};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::inner::Iterate;
 use inner_outer::tensors::{Tensors, gradients, to_f64};
-use inner_outer::{Hypergradient, InnerLoop, InnerOptimizer, Instance, On, Problem, RateScope, Rates, Roles};
+use inner_outer::{
+    Hypergradient, InnerLoop, InnerOptimizer, Instance, On, Problem, RateScope, Rates, Roles,
+};
 
 use super::numbers::{Random, assert_close, entries};
 
@@ -27,7 +29,8 @@ impl<P: Problem, O: InnerOptimizer> Case<P, O> {
         outer: On<P::Outer, Flex>,
         task: On<P::Task, Flex>,
     ) -> Self {
-        let rates = inner_loop.rates(&problem, scope, rate, &outer, &task).expect("something is adapted");
+        let rates =
+            inner_loop.rates(&problem, scope, rate, &outer, &task).expect("something is adapted");
         let scattered = Random::doubles(7).scatter(&Tensors::of(&rates), 0.2);
         let rates = scattered.write(rates);
         Self { problem, inner_loop, outer, rates, task }
@@ -53,7 +56,8 @@ impl<P: Problem, O: InnerOptimizer> Case<P, O> {
             let here = instance.trajectory_loss(&theta, &phi, step);
             meta_loss += here.map_or(0.0, |loss| to_f64(&loss)[0]);
             let leaves = at.theta.track();
-            let loss = lifted.inner_loss(&base.lift().replace(&adapted, &leaves), &phi.lift(), step);
+            let loss =
+                lifted.inner_loss(&base.lift().replace(&adapted, &leaves), &phi.lift(), step);
             let [gradient] = gradients(loss, [&leaves]);
             let gradient = gradient.or_zeros(&at.theta);
             at = optimizer.step(step, &rates.at(step, gradient.len()), at, &gradient);
@@ -63,9 +67,14 @@ impl<P: Problem, O: InnerOptimizer> Case<P, O> {
 
     /// The derivatives of the meta-loss with respect to every entry of the outer module and of the rates.
     pub fn differences(&self) -> [Vec<Vec<f64>>; 2] {
-        let outer = |phi: &Tensors<Flex>| self.meta_loss(&phi.write(self.outer.clone()), &self.rates);
-        let rates = |values: &Tensors<Flex>| self.meta_loss(&self.outer, &values.write(self.rates.clone()));
-        [differences(&Tensors::of(&self.outer), outer), differences(&Tensors::of(&self.rates), rates)]
+        let outer =
+            |phi: &Tensors<Flex>| self.meta_loss(&phi.write(self.outer.clone()), &self.rates);
+        let rates =
+            |values: &Tensors<Flex>| self.meta_loss(&self.outer, &values.write(self.rates.clone()));
+        [
+            differences(&Tensors::of(&self.outer), outer),
+            differences(&Tensors::of(&self.rates), rates),
+        ]
     }
 
     /// Checks value and derivatives of `method` against the definition, to a relative error of 1e-6 in every tensor.
@@ -83,8 +92,14 @@ impl<P: Problem, O: InnerOptimizer> Case<P, O> {
             let found = entries(found, expected.iter().map(Vec::len));
             for (tensor, (found, expected)) in found.iter().zip(expected).enumerate() {
                 // Below this size a difference holds nothing but rounding.
-                let tolerance = 1e-6 * f64::max(1.0, 1e-3 * all / scale(std::slice::from_ref(expected)));
-                assert_close(&format!("{label}, {what} tensor {tensor}"), found, expected, tolerance);
+                let tolerance =
+                    1e-6 * f64::max(1.0, 1e-3 * all / scale(std::slice::from_ref(expected)));
+                assert_close(
+                    &format!("{label}, {what} tensor {tensor}"),
+                    found,
+                    expected,
+                    tolerance,
+                );
             }
         }
     }

@@ -18,7 +18,8 @@ pub struct Changed<B: Backend> {
 
 impl<B: Backend> Changed<B> {
     fn error(&self, x: &Tensor<B, 2>, y: &Tensor<B, 2>) -> Tensor<B, 1> {
-        let hidden = Param::initialized(self.base.hidden.id, self.lora.merge(self.base.hidden.val()));
+        let hidden =
+            Param::initialized(self.base.hidden.id, self.lora.merge(self.base.hidden.val()));
         Network { hidden, ..self.base.clone() }.error(x, y)
     }
 }

@@ -56,7 +56,11 @@ impl Problem for Mistaken {
     type Task = Parabolas;
 
     fn adapted(&self) -> Selection {
-        if self.0 == Mistake::NothingAdapted { Selection::below(["weight"]) } else { Selection::All }
+        if self.0 == Mistake::NothingAdapted {
+            Selection::below(["weight"])
+        } else {
+            Selection::All
+        }
     }
 
     fn init<B: Backend>(&self, outer: &Pair<B>, _task: &Parabola<B>) -> Number<B> {

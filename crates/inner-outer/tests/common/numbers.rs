@@ -9,7 +9,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A tensor of `values` in the precision `dtype`.
-pub fn tensor<B: Backend, const D: usize>(values: Vec<f64>, shape: [usize; D], dtype: DType) -> Tensor<B, D> {
+pub fn tensor<B: Backend, const D: usize>(
+    values: Vec<f64>,
+    shape: [usize; D],
+    dtype: DType,
+) -> Tensor<B, D> {
     let device = Device::<B>::default();
     Tensor::from_data(TensorData::new(values, shape), (&device, dtype))
 }
@@ -44,13 +48,18 @@ impl Random {
     }
 
     /// A parameter with entries in `[-size, size]`.
-    pub fn parameter<const D: usize>(&mut self, shape: [usize; D], size: f64) -> Param<Tensor<Flex, D>> {
+    pub fn parameter<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        size: f64,
+    ) -> Param<Tensor<Flex, D>> {
         Param::from_tensor(self.tensor(shape, size))
     }
 
     /// Scatters every entry of `values` by up to `share` of itself.
     pub fn scatter(&mut self, values: &Tensors<Flex>, share: f64) -> Tensors<Flex> {
-        let scattered = |value: &Tensor<Flex, 1>| value.clone() * (self.tensor(value.dims(), share) + 1.0);
+        let scattered =
+            |value: &Tensor<Flex, 1>| value.clone() * (self.tensor(value.dims(), share) + 1.0);
         Tensors(values.0.iter().map(scattered).collect())
     }
 }
@@ -75,7 +84,10 @@ pub fn assert_close(label: &str, found: &[f64], expected: &[f64], tolerance: f64
 }
 
 /// The entries of each derivative; `sizes` gives the number of zeros where one is absent.
-pub fn entries<B: Backend>(cotangents: &Cotangents<B>, sizes: impl IntoIterator<Item = usize>) -> Vec<Vec<f64>> {
+pub fn entries<B: Backend>(
+    cotangents: &Cotangents<B>,
+    sizes: impl IntoIterator<Item = usize>,
+) -> Vec<Vec<f64>> {
     let values = |(entry, size): (&Option<Tensor<B, 1>>, usize)| match entry {
         Some(tensor) => to_f64(&tensor.clone()),
         None => vec![0.0; size],

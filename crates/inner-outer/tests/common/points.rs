@@ -58,6 +58,8 @@ family!(pub Networks => Network, pub Learners => Learned, pub PointSets => Point
 pub struct Fit {
     /// What the inner loop adapts; the rest stays as `init` made it.
     pub adapted: Selection,
+    /// What the outer loop learns.
+    pub learned: Selection,
     /// Whether the iterates before the last are judged too.
     pub along_the_way: bool,
 }
@@ -69,6 +71,10 @@ impl Problem for Fit {
 
     fn adapted(&self) -> Selection {
         self.adapted.clone()
+    }
+
+    fn learned(&self) -> Selection {
+        self.learned.clone()
     }
 
     fn init<B: Backend>(&self, outer: &Learned<B>, task: &Points<B>) -> Network<B> {
@@ -96,7 +102,8 @@ impl Problem for Fit {
         outer: &Learned<B>,
         task: &Points<B>,
     ) -> Tensor<B, 1> {
-        inner.error(&task.x_query, &task.y_query) + outer.network.hidden.val().powi_scalar(2).sum() * 0.05
+        inner.error(&task.x_query, &task.y_query)
+            + outer.network.hidden.val().powi_scalar(2).sum() * 0.05
     }
 
     fn trajectory_loss<B: Backend>(
@@ -109,7 +116,8 @@ impl Problem for Fit {
         // None at one step, so that a step without a loss is seen too.
         let judged = self.along_the_way && step != 1;
         judged.then(|| {
-            inner.error(&task.x_query, &task.y_query) * 0.3 + outer.shift.val().powi_scalar(2).sum() * 0.1
+            inner.error(&task.x_query, &task.y_query) * 0.3
+                + outer.shift.val().powi_scalar(2).sum() * 0.1
         })
     }
 }
@@ -142,7 +150,11 @@ pub fn learned_in(dtype: DType, sizes: Sizes, seed: u64) -> Learned<Flex> {
         bias: random.parameter([hidden], 0.5),
         output: random.parameter([hidden, 1], 1.0),
     };
-    Learned { network, shift: random.parameter([inputs, hidden], 0.5), penalty: random.parameter([1], 0.5) }
+    Learned {
+        network,
+        shift: random.parameter([inputs, hidden], 0.5),
+        penalty: random.parameter([1], 0.5),
+    }
 }
 
 /// A task, in double precision.

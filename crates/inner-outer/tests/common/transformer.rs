@@ -68,7 +68,11 @@ impl Sizes {
         let norm = || LayerNormConfig::new(width).init(device);
         let block = |_| Block {
             ln_1: norm(),
-            attn: Attention { c_attn: linear(width, 3 * width), c_proj: linear(width, width), heads },
+            attn: Attention {
+                c_attn: linear(width, 3 * width),
+                c_proj: linear(width, width),
+                heads,
+            },
             ln_2: norm(),
             mlp: FeedForward { c_fc: linear(width, 4 * width), c_proj: linear(4 * width, width) },
         };
@@ -89,7 +93,8 @@ impl<B: Backend> Attention<B> {
         let head = width / self.heads;
         let all = layers::linear(&self.c_attn, x.reshape([batch * tokens, width]));
         let all = all.reshape([batch, tokens, 3, self.heads, head]).permute([2, 0, 3, 1, 4]);
-        let part = |index| all.clone().slice([index..index + 1]).reshape([batch, self.heads, tokens, head]);
+        let part =
+            |index| all.clone().narrow(0, index, 1).reshape([batch, self.heads, tokens, head]);
         let future = Tensor::<B, 2, Bool>::tril_mask([tokens, tokens], 0, &all.device());
         let mixed = layers::attention(part(0), part(1), part(2), future.unsqueeze());
         let mixed = mixed.swap_dims(1, 2).reshape([batch * tokens, width]);
@@ -112,7 +117,7 @@ impl<B: Backend> Transformer<B> {
         let [batch, length] = tokens.dims();
         let [vocabulary, width] = self.wte.weight.dims();
         let words = layers::embedding(&self.wte, tokens.reshape([batch * length]));
-        let positions = self.wpe.weight.val().slice([0..length]);
+        let positions = self.wpe.weight.val().narrow(0, 0, length);
         let mut x = words.reshape([batch, length, width]) + positions.unsqueeze();
         for block in &self.h {
             x = x.clone() + block.attn.forward(block.ln_1.forward(x));

@@ -51,7 +51,8 @@ impl Problem for WeightedMean {
     ) -> Tensor<B, 1> {
         let theta = inner.w.val();
         let distances = (task.points.clone() - theta.clone()).powi_scalar(2);
-        ((outer.of_points.val() * distances).sum() + outer.penalty.val() * theta.powi_scalar(2)) * 0.5
+        ((outer.of_points.val() * distances).sum() + outer.penalty.val() * theta.powi_scalar(2))
+            * 0.5
     }
 
     fn outer_loss<B: Backend>(
@@ -76,7 +77,13 @@ pub struct Values {
 impl Values {
     /// Some values; the curvature `sum w + p` is 1.3, so that 0.5 is a stable rate.
     pub const fn some() -> Self {
-        Self { weights: [0.2, 0.5, 0.3], penalty: 0.3, points: [1.0, -0.5, 2.0], target: 0.9, rate: 0.5 }
+        Self {
+            weights: [0.2, 0.5, 0.3],
+            penalty: 0.3,
+            points: [1.0, -0.5, 2.0],
+            target: 0.9,
+            rate: 0.5,
+        }
     }
 
     pub fn outer(&self) -> Weights<Flex> {

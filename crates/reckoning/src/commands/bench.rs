@@ -64,10 +64,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let config: ExperimentConfig =
         arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
     let sizes = [arguments.facts, arguments.fact_tokens, arguments.question_tokens, arguments.repeats];
-    if sizes.contains(&0) || arguments.questions.contains(&0) {
-        let cause = anyhow::anyhow!("facts, tokens, questions and repeats must be at least 1");
+    let tokens = arguments.fact_tokens.min(arguments.question_tokens);
+    if sizes.contains(&0) || arguments.questions.contains(&0) || arguments.questions.is_empty() || tokens < 2 {
+        let cause = anyhow::anyhow!("facts, questions and repeats must be at least 1, and tokens at least 2");
         return Err(Failure::BadInput(cause));
     }
+    let mut arguments = arguments;
+    arguments.questions.sort_unstable();
+    arguments.questions.dedup();
+    let model = crate::model::ModelConfig { vocabulary: config.model.vocabulary.max(64), ..config.model.clone() };
+    model.check().map_err(anyhow::Error::msg).bad_input()?;
     let measured = crate::on_device!(arguments.common.device, B => {
         measure::<B>(&arguments, &config, &Default::default())
     })?;
@@ -114,7 +120,7 @@ pub fn line(measured: &[Measurement], reader: &str) -> (f64, f64) {
 /// The smallest number of questions at which the first line is below the second.
 pub fn break_even(ours: &(f64, f64), rival: &(f64, f64)) -> Option<u64> {
     let (head_start, gain) = (ours.0 - rival.0, rival.1 - ours.1);
-    if head_start < 0.0 {
+    if head_start + ours.1 - rival.1 < 0.0 {
         return Some(1);
     }
     (gain > 0.0).then(|| (head_start / gain).floor() as u64 + 1)
@@ -211,14 +217,13 @@ impl<B: Backend> Bench<B> {
         Ok(())
     }
 
-    /// The facts once, their keys and values kept for every question.
+    /// The facts once, their keys and values kept; then all questions as one batch.
     fn in_context_cached(&self, questions: usize) -> Result<(), Failure> {
         let mut cache = self.model.cache();
         self.model.hidden_after(self.context.clone(), &mut cache);
-        for _ in 0..questions {
-            let mut cache = cache.clone();
-            answer(&self.model, self.model.hidden_after(self.question.clone(), &mut cache), 1);
-        }
+        let mut cache = cache.repeat(questions);
+        let asked = self.question.clone().repeat_dim(0, questions);
+        answer(&self.model, self.model.hidden_after(asked, &mut cache), questions);
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "runs/demo")]
     out: PathBuf,
     /// Outer steps of RECKONING and of the controls with inner loop
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 150)]
     steps: usize,
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
@@ -111,7 +111,7 @@ fn one_run<B: Backend>(
     config: &ExperimentConfig,
     interrupt: &Interrupt,
 ) -> Result<Vec<Accuracy>, Failure> {
-    let run = match folder.exists() {
+    let run = match folder.join("config.toml").exists() {
         true => RunDirectory::resume(folder).bad_input()?,
         false => RunDirectory::create(folder, config).bad_input()?,
     };

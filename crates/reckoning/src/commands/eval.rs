@@ -12,14 +12,14 @@ use inner_outer::parallel::{Threads, in_order};
 use serde::Serialize;
 
 use crate::answer::{BeamSearch, Reader};
-use crate::config::{ExperimentConfig, Recall, SystemSettings};
-use crate::corpus::Corpus;
+use crate::config::{ExperimentConfig, Method, Recall, SystemSettings};
+use crate::corpus::{Corpus, with_facts_of_others};
 use crate::data::KnowledgeSet;
 use crate::encoding::Encoder;
 use crate::model::Gpt2;
 use crate::score::{FactRecall, LenientRecall, exact_match};
 use crate::trained::TrainedSystem;
-use crate::{InnerScope, Reckoning};
+use crate::Reckoning;
 
 /// Arguments of `eval`. The configuration's `data` and `evaluation` say what is asked.
 #[derive(Debug, clap::Args)]
@@ -104,6 +104,11 @@ fn score<B: Backend>(
     sets: &[KnowledgeSet],
     beams: usize,
 ) -> Result<Scores, Failure> {
+    let exchanged = match system.settings.method {
+        Method::RandomFacts => with_facts_of_others(sets),
+        _ => sets.to_vec(),
+    };
+    let sets = exchanged.as_slice();
     let examiner = Examiner::new(system, sets, beams);
     // Parameters that nobody has read yet must be drawn before threads share them.
     let _drawn: Vec<Tensor<B, 1>> = inner_outer::tensors::Tensors::of(&system.model).0;
@@ -186,14 +191,12 @@ impl<'s, B: Backend> Examiner<'s, B> {
         if !method.has_inner_loop() {
             return Ok(self.system.model.clone());
         }
-        let device = Default::default();
-        let task = self.encoder.task(set, &device)?;
+        let task = self.encoder.fitting(self.encoder.task(set, &Default::default())?, self.system.config.context)?;
         let problem = Reckoning {
             scope: inner.scope,
             layers: self.system.config.layers,
             retention: objective.retention,
         };
-        debug_assert!(inner.scope != InnerScope::Lora || self.system.config.lora.is_some());
         let inner_loop = InnerLoop { optimizer: inner.rule, steps: inner.steps };
         Ok(inner_loop.adapt(&problem, &self.system.model, &self.system.rates, &task)?.inner)
     }

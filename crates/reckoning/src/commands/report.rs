@@ -35,20 +35,29 @@ pub struct Arguments {
     json: bool,
 }
 
+/// What a page shows.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// The runs, those that differ only in their seed together.
+    pub groups: Vec<Group>,
+    /// The figures, in the order of the page.
+    pub figures: Vec<Figure>,
+    /// What is not shown, and why.
+    pub notes: Vec<String>,
+}
+
 /// Reads the runs and writes the page.
 ///
 /// # Errors
 /// Bad input: a folder that holds no whole run. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { runs, out, svg, json } = arguments;
-    let (runs, notes) = read_runs(&runs).bad_input()?;
-    let groups = grouped(runs);
-    let figures = figures(&groups).failed()?;
-    write(&out, &page(&groups, &figures, &notes).to_html())?;
+    let Contents { groups, figures, notes } = write_page(&runs, &out)?;
     let drawings = write_drawings(svg.as_deref(), &figures)?;
     if json {
         let groups: Vec<Value> = groups.iter().map(in_json).collect();
-        return print_line(json!({ "out": out, "svg": drawings, "groups": groups, "notes": notes }));
+        let report = json!({ "out": out, "svg": drawings, "groups": groups, "notes": notes });
+        return print_line(report);
     }
     notes.iter().try_for_each(print_line)?;
     drawings.iter().try_for_each(|path| print_line(path.display()))?;
@@ -59,11 +68,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn write_page(runs: &[PathBuf], out: &Path) -> Result<(), Failure> {
+pub fn write_page(runs: &[PathBuf], out: &Path) -> Result<Contents, Failure> {
     let (runs, notes) = read_runs(runs).bad_input()?;
     let groups = grouped(runs);
     let figures = figures(&groups).failed()?;
-    write(out, &page(&groups, &figures, &notes).to_html())
+    write(out, &page(&groups, &figures, &notes).to_html())?;
+    Ok(Contents { groups, figures, notes })
 }
 
 /// Writes each figure as a file in `folder`, and tells their paths.
@@ -79,7 +89,12 @@ fn write_drawings(folder: Option<&Path>, figures: &[Figure]) -> Result<Vec<PathB
 
 /// Writes a file, and its folder where that is not there.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let refused = || format!("cannot write {}: check the path, its permissions and the space left", path.display());
+    let refused = || {
+        format!(
+            "cannot write {}: check the path, its permissions and the space left",
+            path.display()
+        )
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(refused).bad_input()?;
     }
@@ -88,11 +103,12 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 
 fn in_json(group: &Group) -> Value {
     let tests = page::test_sets(group);
-    let accuracy = |name: &String| Some((name.clone(), json!(group.proportion(|run| run.overall(name))?)));
+    let accuracy =
+        |name: &String| Some((name.clone(), json!(group.proportion(|run| run.overall(name))?)));
     let runs: Vec<Value> = group
         .runs
         .iter()
-        .map(|run| json!({ "run": run.name, "seed": run.config.seed, "steps": run.steps(), "hours": run.hours() }))
+        .map(|run| json!({ "run": run.name, "seed": run.config.seed, "steps": run.steps(), "seconds": run.seconds() }))
         .collect();
     json!({
         "label": group.label,

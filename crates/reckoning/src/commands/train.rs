@@ -1,6 +1,6 @@
 //! `reckoning train`: an experiment in a run directory that can be killed and resumed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
@@ -12,7 +12,8 @@ use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use inner_outer::MetaStep;
 
-use crate::config::ExperimentConfig;
+use crate::config::{ExperimentConfig, Source};
+use crate::data::LoadOptions;
 use crate::evaluate::Accuracy;
 use crate::train::Trainer;
 
@@ -28,6 +29,9 @@ const CHECKPOINTS_KEPT: usize = 2;
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
+    /// Data to train on instead of the configuration's: a file, archive or folder of a known kind
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
 }
 
 /// Trains, and leaves the run directory with checkpoints, metrics and `results.json`.
@@ -35,13 +39,20 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { common } = arguments;
+    let common = arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
     let run = match common.resume {
+        true if common.config.is_some() || common.seed.is_some() || !common.set.is_empty() => {
+            let cause = anyhow::anyhow!("--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out");
+            return Err(Failure::BadInput(cause));
+        }
         true => RunDirectory::resume(&out).bad_input()?,
         false => {
             let mut config: ExperimentConfig = common.configuration(&ExperimentConfig::default()).bad_input()?;
             config.seed = common.seed.unwrap_or(config.seed);
+            if let Some(path) = arguments.data {
+                config.data.source = Source::File { path, options: LoadOptions::default() };
+            }
             config.check().map_err(anyhow::Error::msg).bad_input()?;
             RunDirectory::create(&out, &config).bad_input()?
         }
@@ -77,11 +88,13 @@ pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory, interrupt:
         let report = trainer.step().failed()?;
         let done = report.step + 1;
         log_step(&mut metrics, &report)?;
-        if done.is_multiple_of(trainer.config().evaluation.every) && done < outer.steps {
-            if let Some(accuracy) = trainer.validate().failed()? {
-                progress.message(format!("loss {:.3}, validation {}", report.outer_loss, accuracy.overall.percent()));
-                metrics.log(done as u64, &[("validation accuracy", accuracy.overall.mean)]).failed()?;
-            }
+        if done.is_multiple_of(trainer.config().evaluation.every)
+            && done < outer.steps
+            && let Some(accuracy) = trainer.validate().failed()?
+        {
+            let validation = accuracy.overall.percent();
+            progress.message(format!("loss {:.3}, validation {validation}", report.outer_loss));
+            metrics.log(done as u64, &[("validation accuracy", accuracy.overall.mean)]).failed()?;
         }
         progress.advance(1);
         let stop = interrupt.requested();

@@ -15,11 +15,12 @@ use crate::config::{DataConfig, Source};
 pub(super) fn by_hops(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
     let title = "Answer accuracy by hops";
     let Some(mut chart) = chart(title, "hops", groups, Run::by_hops) else { return Ok(None) };
-    let trained: BTreeSet<_> = groups.iter().map(|group| longest_in_training(&group.config().data)).collect();
-    if let (Some(Some(hops)), 1) = (trained.first(), trained.len()) {
-        chart = chart.marker("longest in training", *hops as f64);
+    if let Some(hops) = end_of_training(groups) {
+        chart = chart.marker("longest in training", hops as f64);
     }
-    let caption = format!("Answers that match exactly, by the number of facts that the question needs. {BANDS}");
+    let caption = format!(
+        "Answers that match exactly, by the number of facts that the question needs. {BANDS}"
+    );
     Ok(Some(Figure { name: "accuracy-by-hops".into(), svg: chart.to_svg()?, caption }))
 }
 
@@ -29,11 +30,14 @@ pub(super) fn by_hops(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
 /// [`FigureError`] if it cannot be drawn.
 pub(super) fn by_distractors(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
     let title = "Answer accuracy by distractors";
-    let Some(chart) = chart(title, "distractors (facts the question does not need)", groups, Run::by_distractors)
+    let Some(chart) =
+        chart(title, "distractors (facts the question does not need)", groups, Run::by_distractors)
     else {
         return Ok(None);
     };
-    let caption = format!("Answers that match exactly, by the number of irrelevant facts in the knowledge set. {BANDS}");
+    let caption = format!(
+        "Answers that match exactly, by the number of irrelevant facts in the knowledge set. {BANDS}"
+    );
     Ok(Some(Figure { name: "accuracy-by-distractors".into(), svg: chart.to_svg()?, caption }))
 }
 
@@ -60,6 +64,16 @@ fn chart(
     };
     let chart = LineChart::new(title, Axis::linear(x), accuracy);
     Some(lines(groups, points).into_iter().fold(chart, LineChart::series))
+}
+
+/// The most hops of training, where all groups agree on it and some test questions have more.
+fn end_of_training(groups: &[Group]) -> Option<usize> {
+    let trained: BTreeSet<_> =
+        groups.iter().map(|group| longest_in_training(&group.config().data)).collect();
+    let (Some(Some(longest)), 1) = (trained.first(), trained.len()) else { return None };
+    let tested =
+        groups.iter().flat_map(|group| &group.runs).flat_map(|run| run.by_hops().into_keys()).max();
+    tested.is_some_and(|tested| tested > *longest).then_some(*longest)
 }
 
 /// The most hops that a training question has; `None` where a file decides.
@@ -91,6 +105,17 @@ mod tests {
         let mut file = test_run("file", 1);
         file.config.data.source = Source::File { path: "data".into(), options: Default::default() };
         let figure = by_hops(&grouped(vec![test_run("a", 1), file])).unwrap().unwrap();
+        assert!(!figure.svg.contains("longest in training"));
+    }
+
+    #[test]
+    fn tests_of_what_was_trained_need_no_marker() {
+        let mut run = test_run("a", 1);
+        let Source::Kinship(kinship) = &mut run.config.data.source else {
+            panic!("the default is kinship")
+        };
+        kinship.hops = vec![2, 3];
+        let figure = by_hops(&grouped(vec![run])).unwrap().unwrap();
         assert!(!figure.svg.contains("longest in training"));
     }
 

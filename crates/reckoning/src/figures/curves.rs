@@ -22,7 +22,10 @@ const OUTER_LOSS: &str = "outer loss";
 pub(super) fn validation_accuracy(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
     let points = |group: &Group| {
         let curve = mean_curve(group, |run| logged(run, VALIDATION, 1));
-        curve.into_iter().map(|(step, interval)| (step, percent(within(interval, 0.0..=1.0)))).collect::<Vec<_>>()
+        curve
+            .into_iter()
+            .map(|(step, interval)| (step, percent(within(interval, 0.0..=1.0))))
+            .collect::<Vec<_>>()
     };
     if groups.iter().all(|group| points(group).is_empty()) {
         return Ok(None);
@@ -44,10 +47,17 @@ pub(super) fn outer_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
     let width = |group: &Group| (group.config().outer.steps as u64).div_ceil(POINTS).max(1);
     let points = |group: &Group| {
         let curve = mean_curve(group, |run| logged(run, OUTER_LOSS, width(group)));
-        curve.into_iter().map(|(step, interval)| (step, within(interval, 0.0..=f64::INFINITY))).collect::<Vec<_>>()
+        curve
+            .into_iter()
+            .map(|(step, interval)| (step, within(interval, 0.0..=f64::INFINITY)))
+            .collect::<Vec<_>>()
     };
-    let means: Vec<f64> =
-        groups.iter().flat_map(points).map(|(_, interval)| interval.mean).filter(|mean| mean.is_finite()).collect();
+    let means: Vec<f64> = groups
+        .iter()
+        .flat_map(points)
+        .map(|(_, interval)| interval.mean)
+        .filter(|mean| mean.is_finite())
+        .collect();
     if means.is_empty() {
         return Ok(None);
     }
@@ -81,7 +91,10 @@ fn over_runs(groups: &[Group]) -> String {
     let most = groups.iter().map(|group| group.runs.len()).max().unwrap_or_default();
     match most {
         0 | 1 => "One run a line.".to_owned(),
-        most => format!("Means of up to {} that differ in the seed, with 95 % t intervals.", counted(most, "run")),
+        most => format!(
+            "Means of up to {} that differ in the seed, with 95 % t intervals.",
+            counted(most, "run")
+        ),
     }
 }
 
@@ -102,7 +115,8 @@ fn logged(run: &Run, name: &str, width: u64) -> BTreeMap<u64, f64> {
 fn mean_curve(group: &Group, curve: impl Fn(&Run) -> BTreeMap<u64, f64>) -> Vec<(f64, Interval)> {
     let curves: Vec<BTreeMap<u64, f64>> = group.runs.iter().map(curve).collect();
     let point = |step: &u64| {
-        let values: Vec<f64> = curves.iter().map(|curve| curve.get(step).copied()).collect::<Option<_>>()?;
+        let values: Vec<f64> =
+            curves.iter().map(|curve| curve.get(step).copied()).collect::<Option<_>>()?;
         Some((*step as f64, mean_interval(&values).ok()?))
     };
     curves.first().map(|first| first.keys().filter_map(point).collect()).unwrap_or_default()

@@ -27,8 +27,10 @@ pub fn grouped(runs: Vec<Run>) -> Vec<Group> {
     }
     for index in 0..groups.len() {
         let label = common_name(&groups[index].runs);
-        let namesakes = groups[..index].iter().filter(|group| common_name(&group.runs) == label).count();
-        groups[index].label = if namesakes == 0 { label } else { format!("{label} ({})", namesakes + 1) };
+        let namesakes =
+            groups[..index].iter().filter(|group| common_name(&group.runs) == label).count();
+        groups[index].label =
+            if namesakes == 0 { label } else { format!("{label} ({})", namesakes + 1) };
     }
     groups
 }
@@ -61,10 +63,13 @@ fn common_name(runs: &[Run]) -> String {
     if runs.len() == 1 {
         return first.clone();
     }
-    let shared = |run: &Run| first.chars().zip(run.name.chars()).take_while(|(left, right)| left == right).count();
+    let shared = |run: &Run| {
+        first.chars().zip(run.name.chars()).take_while(|(left, right)| left == right).count()
+    };
     let shared = runs.iter().map(shared).min().unwrap_or_default();
     let common: String = first.chars().take(shared).collect();
-    let ends = |text: &str| text.trim_end_matches(|letter: char| !letter.is_alphanumeric()).to_owned();
+    let ends =
+        |text: &str| text.trim_end_matches(|letter: char| !letter.is_alphanumeric()).to_owned();
     let common = ends(&common);
     let common = ends(common.strip_suffix("seed").unwrap_or(&common));
     if common.is_empty() { first.clone() } else { common }
@@ -80,7 +85,8 @@ mod tests {
     fn runs_that_differ_only_in_the_seed_are_one_group() {
         let mut baseline = test_run("baseline", 1);
         baseline.config.method = Method::InContext;
-        let groups = grouped(vec![test_run("exact-seed-1", 1), baseline, test_run("exact-seed-2", 2)]);
+        let groups =
+            grouped(vec![test_run("exact-seed-1", 1), baseline, test_run("exact-seed-2", 2)]);
         let labels: Vec<(&str, usize)> =
             groups.iter().map(|group| (group.label.as_str(), group.runs.len())).collect();
         assert_eq!(labels, [("exact", 2), ("baseline", 1)]);

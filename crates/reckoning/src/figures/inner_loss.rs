@@ -1,9 +1,10 @@
 //! How far the inner loop brings down the loss of the facts, before and after the outer loop has learned.
 
 use experiment::figure::{Axis, FigureError, LineChart, Series};
+use experiment::metrics::Row;
 
 use super::curves::loss_axis;
-use super::{Figure, Group, Run};
+use super::{Figure, Group, Run, span};
 
 /// The share of the steps that the start and the end of training are averages over.
 const SHARE: f64 = 0.05;
@@ -14,7 +15,10 @@ const SHARE: f64 = 0.05;
 /// [`FigureError`] if it cannot be drawn.
 pub(super) fn inner_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError> {
     let lines = |name: &str, part: Part| -> Vec<(String, Vec<f64>)> {
-        groups.iter().map(|group| (format!("{}, {name}", group.label), losses(group, part))).collect()
+        groups
+            .iter()
+            .map(|group| (format!("{}, {name}", group.label), losses(group, part)))
+            .collect()
     };
     // The ends come first so that they have the colours that the groups have elsewhere.
     let lines = [lines("end of training", Part::End), lines("start", Part::Start)].concat();
@@ -22,14 +26,18 @@ pub(super) fn inner_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
     if all.is_empty() {
         return Ok(None);
     }
+    let batch = span(groups.iter().map(|group| group.config().outer.batch));
     let chart = LineChart::new(
-        "Loss of the facts over the inner steps",
+        format!("Loss of the facts over the inner steps (meta-batches of {batch})"),
         Axis::linear("inner steps taken").including(0.0),
         loss_axis("inner loss, nats a token", &all),
     );
     let series = |(name, losses): (String, Vec<f64>)| match losses.is_empty() {
         true => Series::new("", []),
-        false => Series::new(name, losses.into_iter().enumerate().map(|(step, loss)| (step as f64, loss))),
+        false => Series::new(
+            name,
+            losses.into_iter().enumerate().map(|(step, loss)| (step as f64, loss)),
+        ),
     };
     let chart = lines.into_iter().map(series).fold(chart, LineChart::series);
     let caption = "Causal language-modelling loss of the facts before each inner step: mean over the first and over \
@@ -60,7 +68,7 @@ fn losses(group: &Group, part: Part) -> Vec<f64> {
     (0..).map_while(of_step).collect()
 }
 
-fn rows(run: &Run, part: Part) -> &[experiment::metrics::Row] {
+fn rows(run: &Run, part: Part) -> &[Row] {
     let rows = &run.metrics;
     let count = ((SHARE * rows.len() as f64).ceil() as usize).min(rows.len());
     match part {
@@ -87,13 +95,17 @@ mod tests {
     #[test]
     fn both_ends_are_lines() {
         let figure = inner_loss(&grouped(vec![test_run("exact", 0)])).unwrap().unwrap();
-        assert!(figure.svg.contains("exact, start") && figure.svg.contains("exact, end of training"));
+        assert!(
+            figure.svg.contains("exact, start") && figure.svg.contains("exact, end of training")
+        );
     }
 
     #[test]
     fn without_an_inner_loop_there_is_no_figure() {
         let mut run = test_run("a", 0);
-        run.metrics.iter_mut().for_each(|row| row.values.retain(|name, _| !name.starts_with("inner")));
+        run.metrics
+            .iter_mut()
+            .for_each(|row| row.values.retain(|name, _| !name.starts_with("inner")));
         assert!(inner_loss(&grouped(vec![run])).unwrap().is_none());
     }
 }

@@ -21,9 +21,16 @@ pub(super) fn learned_rates(group: &Group) -> Result<Option<Figure>, FigureError
     let initial = group.config().inner.rate;
     let scale = Scale::of(rows.iter().flat_map(|row| &row.rates).copied().chain([initial]));
 
-    let title = format!("Learned inner rates of {}{}: {} by {}", group.label, scale.unit(), tensors(first), counted(steps, "step"));
+    let title = format!(
+        "Learned inner rates of {}{}: {} by {}",
+        group.label,
+        scale.unit(),
+        tensors(first),
+        counted(steps, "step")
+    );
     let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    let values = rows.iter().map(|row| row.rates.iter().map(|rate| scale.scaled(*rate)).collect()).collect();
+    let values =
+        rows.iter().map(|row| row.rates.iter().map(|rate| scale.scaled(*rate)).collect()).collect();
     let columns: Vec<String> = match steps {
         1 => vec!["every step".into()],
         steps => (1..=steps).map(|step| format!("step {step}")).collect(),
@@ -36,8 +43,13 @@ pub(super) fn learned_rates(group: &Group) -> Result<Option<Figure>, FigureError
         true => " Rows are means over the transformer blocks.",
         false => "",
     };
-    let seeds = if all.len() > 1 { format!(" Mean of {}.", counted(all.len(), "run")) } else { String::new() };
-    let caption = format!("Red is above the initial rate of {initial}, blue below it.{averaged}{seeds}");
+    let seeds = if all.len() > 1 {
+        format!(" Mean of {}.", counted(all.len(), "run"))
+    } else {
+        String::new()
+    };
+    let caption =
+        format!("Red is above the initial rate of {initial}, blue below it.{averaged}{seeds}");
     let name = format!("learned-rates-{}", file_name(&group.label));
     Ok(Some(Figure { name, svg: map.to_svg()?, caption }))
 }
@@ -53,7 +65,9 @@ struct Row {
 fn rows(rates: &LearnedRates) -> Vec<Row> {
     let tensors = rates.tensors.iter().zip(&rates.values);
     if rates.tensors.len() <= MOST_ROWS {
-        return tensors.map(|(path, rates)| Row { name: readable(path), rates: rates.clone() }).collect();
+        return tensors
+            .map(|(path, rates)| Row { name: readable(path), rates: rates.clone() })
+            .collect();
     }
     let mut kinds: Vec<(String, Vec<&Vec<f64>>)> = Vec::new();
     for (path, rates) in tensors {
@@ -79,7 +93,9 @@ fn readable(path: &str) -> String {
     let parts: Vec<&str> = path.split('.').filter(|part| *part != "linear").collect();
     let words = match parts.as_slice() {
         ["blocks", index, rest @ ..] => {
-            let number = index.parse::<usize>().map_or_else(|_| (*index).to_owned(), |index| (index + 1).to_string());
+            let number = index
+                .parse::<usize>()
+                .map_or_else(|_| (*index).to_owned(), |index| (index + 1).to_string());
             format!("block {number} {}", rest.join(" "))
         }
         parts => parts.join(" "),
@@ -89,13 +105,15 @@ fn readable(path: &str) -> String {
 
 /// The mean over runs; runs of one group adapt the same tensors.
 fn mean(all: &[&LearnedRates]) -> LearnedRates {
-    let of_tensor = |tensor: usize| mean_of(&all.iter().map(|rates| &rates.values[tensor]).collect::<Vec<_>>());
+    let of_tensor =
+        |tensor: usize| mean_of(&all.iter().map(|rates| &rates.values[tensor]).collect::<Vec<_>>());
     let tensors = all[0].tensors.clone();
     LearnedRates { values: (0..tensors.len()).map(of_tensor).collect(), tensors }
 }
 
 fn mean_of(members: &[&Vec<f64>]) -> Vec<f64> {
-    let of_step = |step: usize| members.iter().map(|rates| rates[step]).sum::<f64>() / members.len() as f64;
+    let of_step =
+        |step: usize| members.iter().map(|rates| rates[step]).sum::<f64>() / members.len() as f64;
     (0..members[0].len()).map(of_step).collect()
 }
 
@@ -140,7 +158,8 @@ mod tests {
 
     fn many(blocks: usize) -> LearnedRates {
         let tensors = (0..blocks).flat_map(|block| {
-            ["attention_norm.gamma", "attention.input.linear.weight"].map(|kind| format!("blocks.{block}.{kind}"))
+            ["attention_norm.gamma", "attention.input.linear.weight"]
+                .map(|kind| format!("blocks.{block}.{kind}"))
         });
         let tensors: Vec<String> = tensors.chain(["final_norm.beta".into()]).collect();
         let values = (0..tensors.len()).map(|row| vec![row as f64, 1.0]).collect();
@@ -163,7 +182,11 @@ mod tests {
         other.rates.as_mut().unwrap().values[0] = vec![0.15, 0.04, 0.06];
         let groups = grouped(vec![test_run("a-1", 1), other]);
         let figure = learned_rates(&groups[0]).unwrap().unwrap();
-        assert!(figure.svg.contains("0.100") && figure.caption.contains("Mean of 2 runs"), "{}", figure.svg);
+        assert!(
+            figure.svg.contains("0.100") && figure.caption.contains("Mean of 2 runs"),
+            "{}",
+            figure.svg
+        );
         assert!(figure.svg.contains("3 tensors by 3 steps"));
     }
 
@@ -176,7 +199,10 @@ mod tests {
     #[test]
     fn small_rates_are_printed_in_a_unit_of_their_own() {
         let scale = Scale::of([3e-5, -1e-5].into_iter());
-        assert_eq!((scale.power, scale.decimals, scale.unit()), (-5, 2, ", in units of 1e-5".into()));
+        assert_eq!(
+            (scale.power, scale.decimals, scale.unit()),
+            (-5, 2, ", in units of 1e-5".into())
+        );
         assert!((scale.scaled(3e-5) - 3.0).abs() < 1e-12);
         let scale = Scale::of([0.05].into_iter());
         assert_eq!((scale.power, scale.decimals), (0, 4));

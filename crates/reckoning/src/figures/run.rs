@@ -38,14 +38,17 @@ impl Run {
         self.metrics.last().map_or(0, |row| row.step)
     }
 
-    /// Hours of run time up to the last logged step.
-    pub fn hours(&self) -> f64 {
-        self.metrics.last().map_or(0.0, |row| row.seconds / 3600.0)
+    /// Seconds of run time up to the last logged step.
+    pub fn seconds(&self) -> f64 {
+        self.metrics.last().map_or(0.0, |row| row.seconds)
     }
 
     /// Accuracy on the test set `name`.
     pub fn overall(&self, name: &str) -> Option<Interval> {
-        self.accuracies.iter().find(|accuracy| accuracy.name == name).map(|accuracy| accuracy.overall)
+        self.accuracies
+            .iter()
+            .find(|accuracy| accuracy.name == name)
+            .map(|accuracy| accuracy.overall)
     }
 
     /// Accuracy by hops, over the questions of all test sets.
@@ -58,7 +61,10 @@ impl Run {
         self.pooled(|accuracy| &accuracy.by_distractors)
     }
 
-    fn pooled(&self, part: impl Fn(&Accuracy) -> &BTreeMap<usize, Interval>) -> BTreeMap<usize, Interval> {
+    fn pooled(
+        &self,
+        part: impl Fn(&Accuracy) -> &BTreeMap<usize, Interval>,
+    ) -> BTreeMap<usize, Interval> {
         let mut counts: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
         for (key, interval) in self.accuracies.iter().flat_map(part) {
             let (correct, all) = counts.entry(*key).or_default();
@@ -78,8 +84,9 @@ pub(super) fn test_run(name: &str, seed: u64) -> Run {
     config.outer.steps = 40;
     let row = |step: u64| {
         let loss = 3.0 / step as f64 + 0.01 * seed as f64;
-        let mut values: BTreeMap<String, f64> =
-            (0..3).map(|inner| (format!("inner loss {inner}"), loss / f64::from(inner + 1))).collect();
+        let mut values: BTreeMap<String, f64> = (0..3)
+            .map(|inner| (format!("inner loss {inner}"), loss / f64::from(inner + 1)))
+            .collect();
         values.insert("outer loss".into(), loss);
         if step.is_multiple_of(10) {
             values.insert("validation accuracy".into(), step as f64 / 50.0);
@@ -93,7 +100,11 @@ pub(super) fn test_run(name: &str, seed: u64) -> Run {
         by_hops: BTreeMap::from([(hops, interval(90 - 5 * hops))]),
         by_distractors: BTreeMap::from([(0, interval(95)), (4, interval(60))]),
     };
-    let tensors = ["token_embedding.weight", "blocks.0.attention.input.linear.weight", "blocks.1.attention.input.linear.weight"];
+    let tensors = [
+        "token_embedding.weight",
+        "blocks.0.attention.input.linear.weight",
+        "blocks.1.attention.input.linear.weight",
+    ];
     let rates = LearnedRates {
         tensors: tensors.map(String::from).to_vec(),
         values: vec![vec![0.05, 0.04, 0.06], vec![0.01, 0.02, 0.03], vec![0.03, 0.04, 0.05]],
@@ -121,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_none() {
         let run = Run { metrics: Vec::new(), ..test_run("a", 0) };
-        assert_eq!((run.steps(), run.hours()), (0, 0.0));
+        assert_eq!((run.steps(), run.seconds()), (0, 0.0));
         assert!(run.overall("9 hops").is_none());
         assert_eq!(run.overall("2 hops"), Some(proportion_interval(80, 100).unwrap()));
     }

@@ -25,6 +25,13 @@ pub struct KeyValues<B: Backend> {
     values: Tensor<B, 4>,
 }
 
+impl<B: Backend> KeyValues<B> {
+    /// Those of one sequence, `copies` times.
+    pub(super) fn repeat(&self, copies: usize) -> Self {
+        Self { keys: self.keys.clone().repeat_dim(0, copies), values: self.values.clone().repeat_dim(0, copies) }
+    }
+}
+
 impl<B: Backend> Attention<B> {
     /// `[batch tokens, width]` to the same shape. With a cache, `x` holds the tokens after the cached ones.
     pub fn forward(

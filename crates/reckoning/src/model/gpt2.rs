@@ -136,7 +136,7 @@ impl<B: Backend> Gpt2<B> {
         let device = tokens.device();
         let past = cache.as_ref().map_or(0, |cache| cache.tokens);
         let words = layers::embedding(&self.token_embedding, tokens.reshape([batch * length]));
-        let positions = self.position_embedding.weight.val().slice([past..past + length]);
+        let positions = self.position_embedding.weight.val().narrow(0, past, length);
         let positions = positions.unsqueeze::<3>().repeat_dim(0, batch).flatten(0, 1);
         let mask = future(past, length, &device);
         let mut x = words + positions;
@@ -151,6 +151,14 @@ impl<B: Backend> Gpt2<B> {
             cache.tokens += length;
         }
         self.final_norm.forward(x)
+    }
+}
+
+impl<B: Backend> Cache<B> {
+    /// The cache of one sequence as that of `copies` equal ones, to go on in different ways.
+    pub fn repeat(&self, copies: usize) -> Self {
+        let repeat = |block: &Option<KeyValues<B>>| block.as_ref().map(|past| past.repeat(copies));
+        Self { blocks: self.blocks.iter().map(repeat).collect(), tokens: self.tokens }
     }
 }
 

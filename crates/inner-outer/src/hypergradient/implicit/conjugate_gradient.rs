@@ -1,6 +1,7 @@
 //! The conjugate gradient method.
 
 use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize};
 
 use super::{LinearSolver, Operator, add_scaled, dot, scaled};
 use crate::tensors::Tensors;
@@ -9,7 +10,8 @@ use crate::{Error, Result};
 /// Conjugate gradients (Hestenes and Stiefel 1952) from zero; one curvature product an iteration.
 ///
 /// Needs `A + damping` positive definite: negative curvature along a search direction is an error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct ConjugateGradient {
     /// Most iterations.
     pub iterations: usize,
@@ -40,7 +42,11 @@ impl LinearSolver for ConjugateGradient {
             let curvature = dot(&direction, &image);
             if curvature.is_nan() || curvature <= 0.0 {
                 let reason = format!("the curvature along the search direction is {curvature:.3e}");
-                return Err(Error::LinearSolver { solver: "conjugate gradient", iteration, reason });
+                return Err(Error::LinearSolver {
+                    solver: "conjugate gradient",
+                    iteration,
+                    reason,
+                });
             }
             let length = square / curvature;
             x = add_scaled(&x, length, &direction);

@@ -2,9 +2,9 @@
 //!
 //! Where `grad_theta L(theta*, phi) = 0` defines `theta*(phi)`, the implicit function theorem gives
 //!
-//! $$\frac{d F}{d \phi} = \frac{\partial F}{\partial \phi}
-//!   - \frac{\partial^2 L}{\partial \phi\, \partial \theta}\, v, \qquad
-//!   \frac{\partial^2 L}{\partial \theta^2}\, v = \frac{\partial F}{\partial \theta}.$$
+//! $$\frac{d F}{d \phi} = \frac{\partial F}{\partial \phi} -
+//! \frac{\partial^2 L}{\partial \phi\, \partial \theta}\, v, \qquad
+//! \frac{\partial^2 L}{\partial \theta^2}\, v = \frac{\partial F}{\partial \theta}.$$
 //!
 //! The inner steps are not differentiated, so memory and time of the derivative do not depend on their number, and
 //! the initial value of the adapted parameters gets no gradient. Losses along the way
@@ -87,8 +87,8 @@ impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
         if through.phi.is_zero() && through_init.is_zero() && !at_minimum {
             return Err(Error::ImplicitGradientIsZero);
         }
-        let lambda = of_theta.keep(&frozen).add(through_init.scale(-1.0));
-        let outer = of_phi.add(through.phi.scale(-1.0)).add(walk.pull_init(&lambda));
+        let lambda = of_theta.keep(&frozen) + through_init.scale(-1.0);
+        let outer = of_phi + through.phi.scale(-1.0) + walk.pull_init(&lambda);
         Ok(MetaGradient {
             outer_loss: value,
             inner_losses: trajectory.losses,
@@ -113,4 +113,88 @@ fn add_scaled<B: Backend>(a: &Tensors<B>, scale: f64, b: &Tensors<B>) -> Tensors
 /// `scale * a`.
 fn scaled<B: Backend>(a: &Tensors<B>, scale: f64) -> Tensors<B> {
     Tensors(a.0.iter().map(|tensor| tensor.clone() * scale).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::tensor::{DType, Tensor};
+    use nalgebra::{DMatrix, DVector};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The numbers as tensors of one and of two elements.
+    fn split(values: &[f64]) -> Tensors<Flex> {
+        let tensor = |part: &[f64]| Tensor::from_data(part, (&Default::default(), DType::F64));
+        Tensors(vec![tensor(&values[..1]), tensor(&values[1..])])
+    }
+
+    fn apply(matrix: &DMatrix<f64>) -> impl FnMut(&Tensors<Flex>) -> Result<Tensors<Flex>> {
+        move |x| Ok(split((matrix * DVector::from_vec(x.to_f64())).as_slice()))
+    }
+
+    fn solve<S: LinearSolver>(solver: S, matrix: &DMatrix<f64>, right: &[f64; 3]) -> Vec<f64> {
+        solver.solve(&mut apply(matrix), &split(right)).unwrap().to_f64()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn solvers_agree_with_a_direct_solution(
+            root in prop::array::uniform9(-1.0_f64..1.0),
+            right in prop::array::uniform3(-2.0_f64..2.0),
+        ) {
+            let root = DMatrix::from_row_slice(3, 3, &root);
+            let matrix = &root * root.transpose() + DMatrix::identity(3, 3) * 0.5;
+            let direct = |damping: f64| {
+                let damped = &matrix + DMatrix::identity(3, 3) * damping;
+                damped.lu().solve(&DVector::from_row_slice(&right)).unwrap()
+            };
+            let close = |found: Vec<f64>, expected: DVector<f64>, tolerance: f64| {
+                let distance = (DVector::from_vec(found) - &expected).norm();
+                prop_assert!(distance <= tolerance * (1.0 + expected.norm()), "off by {distance:e}");
+                Ok(())
+            };
+            let conjugate = ConjugateGradient { damping: 0.3, ..ConjugateGradient::default() };
+            close(solve(conjugate, &matrix, &right), direct(0.3), 1e-8)?;
+            let step = 1.0 / matrix.norm();
+            close(solve(Neumann { terms: 3000, step }, &matrix, &right), direct(0.0), 1e-8)?;
+            // More columns than dimensions, so that the sketch spans all of them whatever its signs.
+            let nystroem = Nystroem { rank: 12, damping: 0.1, seed: 1 };
+            close(solve(nystroem, &matrix, &right), direct(0.1), 1e-6)?;
+        }
+    }
+
+    #[test]
+    fn a_right_hand_side_of_zero_has_the_solution_zero() {
+        let matrix = DMatrix::identity(3, 3);
+        let zero = [0.0; 3];
+        assert_eq!(solve(ConjugateGradient::default(), &matrix, &zero), zero);
+        assert_eq!(solve(Neumann { terms: 5, step: 0.5 }, &matrix, &zero), zero);
+        assert_eq!(solve(Nystroem::default(), &matrix, &zero), zero);
+    }
+
+    #[test]
+    fn settings_without_meaning_are_refused() {
+        fn refused(solver: impl LinearSolver, named: &str) {
+            let mut apply = apply(&DMatrix::identity(3, 3));
+            let refused = solver.solve(&mut apply, &split(&[1.0; 3])).unwrap_err();
+            assert!(matches!(refused, Error::OutOfRange { setting, .. } if setting == named));
+        }
+        refused(Neumann { terms: 0, step: 0.5 }, "Neumann::terms");
+        refused(Neumann { terms: 1, step: 0.0 }, "Neumann::step");
+        refused(Nystroem { rank: 0, ..Nystroem::default() }, "Nystroem::rank");
+        refused(Nystroem { damping: 0.0, ..Nystroem::default() }, "Nystroem::damping");
+    }
+
+    #[test]
+    fn a_few_terms_are_a_truncated_series() {
+        let matrix = DMatrix::from_diagonal_element(3, 3, 0.5);
+        let found = solve(Neumann { terms: 2, step: 1.0 }, &matrix, &[1.0, 2.0, 4.0]);
+        assert_eq!(found, [1.5, 3.0, 6.0]);
+        let one = solve(Neumann { terms: 1, step: 0.25 }, &matrix, &[1.0, 2.0, 4.0]);
+        assert_eq!(one, [0.25, 0.5, 1.0]);
+    }
 }

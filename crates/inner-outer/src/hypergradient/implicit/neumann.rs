@@ -1,14 +1,17 @@
 //! The Neumann series.
 
 use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize};
 
 use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use crate::settings::{require_positive, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
 
 /// The truncated series `step * sum_{j < terms} (I - step A)^j b` (Lorraine et al. 2020); one curvature product a
 /// term. Converges to `A^{-1} b` when `0 < step < 2 / largest eigenvalue`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Neumann {
     /// Terms of the series, at least 1.
     pub terms: usize,
@@ -18,6 +21,8 @@ pub struct Neumann {
 
 impl LinearSolver for Neumann {
     fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>> {
+        require_some("Neumann::terms", self.terms)?;
+        require_positive("Neumann::step", self.step)?;
         let size = dot(right, right);
         let mut term = right.clone();
         let mut sum = right.clone();

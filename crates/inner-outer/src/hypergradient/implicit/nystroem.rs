@@ -5,8 +5,10 @@ use burn::tensor::{Tensor, TensorData};
 use nalgebra::{DMatrix, DVector};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use crate::settings::{require_positive, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
 
@@ -16,7 +18,8 @@ use crate::{Error, Result};
 /// With `C = A S` for a random sign sketch `S` and `W = S^T C`, `A` is taken as `C W^{-1} C^T`, so by Woodbury
 /// `(A + damping)^{-1} b = (b - C (damping W + C^T C)^{-1} C^T b) / damping`. Exact when `rank` reaches the number
 /// of adapted elements and the damping is small.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Nystroem {
     /// Columns of the sketch, at least 1.
     pub rank: usize,
@@ -34,6 +37,8 @@ impl Default for Nystroem {
 
 impl LinearSolver for Nystroem {
     fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>> {
+        require_some("Nystroem::rank", self.rank)?;
+        require_positive("Nystroem::damping", self.damping)?;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let sketch: Vec<_> = (0..self.rank).map(|_| random_signs(right, &mut random)).collect();
         let columns = sketch.iter().map(apply).collect::<Result<Vec<_>>>()?;

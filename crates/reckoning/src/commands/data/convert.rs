@@ -41,7 +41,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         write_sets(file, sets)?;
     }
     if json {
-        let written = files.iter().map(|(file, sets)| json!({ "out": file, "statistics": counts(&Statistics::of(*sets)) }));
+        let written = files.iter().map(
+            |(file, sets)| json!({ "out": file, "statistics": counts(&Statistics::of(*sets)) }),
+        );
         return print_line(Value::from_iter(written));
     }
     files.iter().try_for_each(|(file, sets)| {
@@ -107,7 +109,10 @@ mod tests {
     fn one_split_is_one_file_and_several_are_a_folder() {
         let dataset = |splits: &[Split]| Dataset {
             kind: Kind::Clutrr,
-            splits: splits.iter().map(|split| (split.clone(), Vec::new())).collect::<BTreeMap<_, _>>(),
+            splits: splits
+                .iter()
+                .map(|split| (split.clone(), Vec::new()))
+                .collect::<BTreeMap<_, _>>(),
             skipped: Vec::new(),
         };
         let paths = |splits: &[Split]| -> Vec<PathBuf> {

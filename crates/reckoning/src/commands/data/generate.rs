@@ -48,6 +48,9 @@ pub(super) struct GeneratorArguments {
     held_out: bool,
 }
 
+/// Gives the knowledge set of a number.
+type Generator = Box<dyn Fn(u64) -> Result<KnowledgeSet, DataError>>;
+
 /// Generates the sets and writes them.
 ///
 /// # Errors
@@ -78,21 +81,23 @@ impl GeneratorArguments {
         sets.collect::<Result<_, _>>().bad_input()
     }
 
-    fn generator(&self) -> Result<Box<dyn Fn(u64) -> Result<KnowledgeSet, DataError>>, Failure> {
+    fn generator(&self) -> Result<Generator, Failure> {
         let defaults = ExperimentConfig::default();
         let config = config::load(&defaults, self.config.as_deref(), &self.set).bad_input()?;
         match config.data.source {
             Source::Kinship(kinship) => {
                 let chains = if self.held_out { Chains::HeldOut } else { Chains::Training };
                 if self.held_out && kinship.held_out_chains == 0.0 {
-                    return refused("--held-out finds no chain: set data.source.held_out_chains above 0");
+                    return refused(
+                        "--held-out finds no chain: set data.source.held_out_chains above 0",
+                    );
                 }
                 let generator = KinshipGenerator::new(kinship).bad_input()?;
                 Ok(Box::new(move |index| generator.knowledge_set(chains, index)))
             }
-            Source::Rules(_) if self.held_out => {
-                refused("--held-out is about relation chains: leave it out, or set data.source.kind=kinship")
-            }
+            Source::Rules(_) if self.held_out => refused(
+                "--held-out is about relation chains: leave it out, or set data.source.kind=kinship",
+            ),
             Source::Rules(rules) => {
                 let generator = RuleGenerator::new(rules).bad_input()?;
                 Ok(Box::new(move |index| generator.knowledge_set(index)))
@@ -129,7 +134,9 @@ mod tests {
     fn both_generators_follow_the_configuration() {
         let kinship = arguments(&["data.source.hops=[3]"], false).generate(4).unwrap();
         assert!(kinship.iter().all(|set| set.questions[0].hops == 3));
-        let rules = arguments(&["data.source.kind=rules", "data.source.hops=[1]"], false).generate(2).unwrap();
+        let rules = arguments(&["data.source.kind=rules", "data.source.hops=[1]"], false)
+            .generate(2)
+            .unwrap();
         assert!(rules.iter().all(|set| set.questions.len() == 3));
     }
 

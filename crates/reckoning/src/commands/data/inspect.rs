@@ -72,8 +72,11 @@ impl From<Dataset> for Findings {
 
 impl Findings {
     fn to_json(&self, examples: usize) -> Value {
-        let splits: Map<String, Value> =
-            self.splits.iter().map(|(name, sets)| (name.clone(), counts(&Statistics::of(sets)))).collect();
+        let splits: Map<String, Value> = self
+            .splits
+            .iter()
+            .map(|(name, sets)| (name.clone(), counts(&Statistics::of(sets))))
+            .collect();
         json!({ "kind": self.kind, "splits": splits, "skipped": self.skipped, "examples": self.spread(examples) })
     }
 
@@ -106,13 +109,19 @@ mod tests {
         let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
         let sets = generator.knowledge_sets(Chains::Any, count).unwrap();
         let splits = vec![("train".to_owned(), sets)];
-        Findings { kind: "native".to_owned(), splits, skipped: vec!["notes.txt: a text".to_owned()] }
+        Findings {
+            kind: "native".to_owned(),
+            splits,
+            skipped: vec!["notes.txt: a text".to_owned()],
+        }
     }
 
     #[test]
     fn examples_lie_evenly_over_the_data_and_are_never_more_than_there_are() {
         let findings = findings(10);
-        let ids = |count| -> Vec<String> { findings.spread(count).iter().map(|set| set.id.clone()).collect() };
+        let ids = |count| -> Vec<String> {
+            findings.spread(count).iter().map(|set| set.id.clone()).collect()
+        };
         let id = |index: usize| format!("kinship-0-any-{index}");
         assert_eq!(ids(2), [id(0), id(5)]);
         assert_eq!(ids(99).len(), 10);

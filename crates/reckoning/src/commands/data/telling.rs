@@ -36,7 +36,12 @@ mod tests {
     use crate::data::Fact;
 
     fn question(relevant: &[usize], hops: usize) -> Question {
-        Question { text: "A ? C .".into(), answer: "grandson".into(), relevant: relevant.to_vec(), hops }
+        Question {
+            text: "A ? C .".into(),
+            answer: "grandson".into(),
+            relevant: relevant.to_vec(),
+            hops,
+        }
     }
 
     #[test]

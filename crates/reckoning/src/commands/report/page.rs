@@ -1,8 +1,9 @@
-//! The page: a table of results, the figures, and what the runs were set to.
+//! The page: tables of results and runs, the figures, and what the runs were set to.
 
 use std::collections::BTreeMap;
 
 use experiment::report::Report;
+use experiment::statistics::Interval;
 use serde_json::Value;
 
 use crate::config::Method;
@@ -22,55 +23,60 @@ pub fn page(groups: &[Group], figures: &[Figure], notes: &[String]) -> Report {
         "Share of questions whose answer matches exactly, with 95 % intervals: Wilson's over the questions of a \
          single run, Student's t over runs that differ only in the seed.",
     );
-    report = runs_table(report, groups);
-    if groups.iter().any(|group| group.runs.len() > 1) {
-        report = means_table(report, groups);
-    }
+    report = accuracy_table(report, groups);
     report = notes.iter().fold(report, |report, note| report.paragraph(note));
+    report = runs_table(report.heading("Runs"), groups);
     if !figures.is_empty() {
         report = report.heading("Figures");
     }
-    report = figures.iter().fold(report, |report, figure| report.figure(&figure.svg, &figure.caption));
+    report =
+        figures.iter().fold(report, |report, figure| report.figure(&figure.svg, &figure.caption));
     settings_table(report.heading("Settings"), groups)
 }
 
 /// Names of the test sets of a group, in the order of its runs.
 pub(super) fn test_sets(group: &Group) -> Vec<String> {
-    distinct(group.runs.iter().flat_map(|run| &run.accuracies).map(|accuracy| accuracy.name.clone()))
+    distinct(
+        group.runs.iter().flat_map(|run| &run.accuracies).map(|accuracy| accuracy.name.clone()),
+    )
 }
 
+/// A row for each test set, a column for each group.
+fn accuracy_table(report: Report, groups: &[Group]) -> Report {
+    let row = |name: String| {
+        let of = |group: &Group| shown(group.proportion(|run| run.overall(&name)));
+        let measured: Vec<String> = groups.iter().map(of).collect();
+        [vec![name], measured].concat()
+    };
+    let header = ["test set"].into_iter().chain(groups.iter().map(|group| group.label.as_str()));
+    let tests = distinct(groups.iter().flat_map(test_sets));
+    if tests.is_empty() { report } else { report.table(header, tests.into_iter().map(row)) }
+}
+
+/// What was run, and, where groups have several seeds, what each run reached by itself.
 fn runs_table(report: Report, groups: &[Group]) -> Report {
-    let tests = distinct(groups.iter().flat_map(test_sets));
-    let header = ["run", "method", "seed", "outer steps", "hours"].map(String::from).into_iter().chain(tests.clone());
-    let row = |run: &Run| {
-        let measured = tests.iter().map(|name| match run.overall(name) {
-            Some(accuracy) => accuracy.percent().to_string(),
-            None => ABSENT.into(),
-        });
-        let first = [
-            run.name.clone(),
-            method(run.config.method).to_owned(),
-            run.config.seed.to_string(),
-            run.steps().to_string(),
-            format!("{:.2}", run.hours()),
-        ];
-        first.into_iter().chain(measured).collect::<Vec<_>>()
+    let runs = || groups.iter().flat_map(|group| &group.runs);
+    let about = |run: &Run| {
+        let Run { name, config, .. } = run;
+        let (steps, minutes) = (run.steps().to_string(), format!("{:.1}", run.seconds() / 60.0));
+        [name.clone(), method(config.method).to_owned(), config.seed.to_string(), steps, minutes]
     };
-    report.table(header, groups.iter().flat_map(|group| &group.runs).map(row))
+    let report =
+        report.table(["run", "method", "seed", "outer steps", "minutes"], runs().map(about));
+    if groups.iter().all(|group| group.runs.len() == 1) {
+        return report;
+    }
+    let tests = distinct(groups.iter().flat_map(test_sets));
+    let reached = |run: &Run| {
+        let measured = tests.iter().map(|name| shown(run.overall(name)));
+        [run.name.clone()].into_iter().chain(measured).collect::<Vec<_>>()
+    };
+    let header = ["run"].into_iter().chain(tests.iter().map(String::as_str));
+    report.table(header, runs().map(reached))
 }
 
-fn means_table(report: Report, groups: &[Group]) -> Report {
-    let tests = distinct(groups.iter().flat_map(test_sets));
-    let header = ["mean of", "method", "runs"].map(String::from).into_iter().chain(tests.clone());
-    let row = |group: &Group| {
-        let measured = tests.iter().map(|name| match group.proportion(|run| run.overall(name)) {
-            Some(accuracy) => accuracy.percent().to_string(),
-            None => ABSENT.into(),
-        });
-        let first = [group.label.clone(), method(group.config().method).to_owned(), group.runs.len().to_string()];
-        first.into_iter().chain(measured).collect::<Vec<_>>()
-    };
-    report.table(header, groups.iter().map(row))
+fn shown(accuracy: Option<Interval>) -> String {
+    accuracy.map_or_else(|| ABSENT.to_owned(), |accuracy| accuracy.percent().to_string())
 }
 
 /// The settings in which the groups differ; all settings of a single group.
@@ -78,15 +84,22 @@ fn settings_table(report: Report, groups: &[Group]) -> Report {
     let settings: Vec<BTreeMap<String, String>> = groups.iter().map(settings).collect();
     let fields = distinct(settings.iter().flat_map(BTreeMap::keys).cloned());
     let of = |field: &String| -> Vec<String> {
-        settings.iter().map(|group| group.get(field).cloned().unwrap_or_else(|| ABSENT.into())).collect()
+        settings
+            .iter()
+            .map(|group| group.get(field).cloned().unwrap_or_else(|| ABSENT.into()))
+            .collect()
     };
-    let shown = fields.into_iter().filter(|field| groups.len() == 1 || of(field).iter().any(|value| *value != of(field)[0]));
-    let rows: Vec<Vec<String>> = shown.map(|field| [vec![field.clone()], of(&field)].concat()).collect();
+    let shown = fields
+        .into_iter()
+        .filter(|field| groups.len() == 1 || of(field).iter().any(|value| *value != of(field)[0]));
+    let rows: Vec<Vec<String>> =
+        shown.map(|field| [vec![field.clone()], of(&field)].concat()).collect();
     let intro = match groups.len() {
         1 => "What the runs were set to, but for the seed.",
         _ => "The settings in which the systems differ; all others are the same.",
     };
-    let header: Vec<&str> = std::iter::once("setting").chain(groups.iter().map(|group| group.label.as_str())).collect();
+    let header: Vec<&str> =
+        std::iter::once("setting").chain(groups.iter().map(|group| group.label.as_str())).collect();
     report.paragraph(intro).table(header, rows)
 }
 
@@ -152,14 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn seeds_are_rows_and_their_mean_is_a_second_table() {
+    fn means_come_before_the_runs_that_they_are_of() {
         let groups = grouped(vec![run("exact-1", 1, |_| ()), run("exact-2", 2, |_| ())]);
         let html = page(&groups, &[], &["a note".into()]).to_html();
-        for text in ["98.0 % [", "97.0 % [", "97.5 % [", "RECKONING: exact", "a note", "inner.rate"] {
+        for text in ["98.0 % [", "97.0 % [", "97.5 % [", "RECKONING: exact", "a note", "inner.rate"]
+        {
             assert!(html.contains(text), "{text} in {html}");
         }
         let alone = page(&grouped(vec![run("exact", 1, |_| ())]), &[], &[]).to_html();
-        assert!(!alone.contains("mean of"));
+        assert_eq!(alone.matches("98.0 % [").count(), 1, "one run is shown once");
     }
 
     #[test]
@@ -172,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_run_without_results_has_empty_cells() {
-        let unfinished = Run { accuracies: Vec::new(), ..run("unfinished", 2, |config| config.inner.steps = 5) };
+        let unfinished =
+            Run { accuracies: Vec::new(), ..run("unfinished", 2, |config| config.inner.steps = 5) };
         let html = page(&grouped(vec![run("exact", 1, |_| ()), unfinished]), &[], &[]).to_html();
         assert!(html.contains(&format!("<td>{ABSENT}</td>")));
     }

@@ -62,19 +62,27 @@ pub fn read_runs(folders: &[PathBuf]) -> Result<(Vec<Run>, Vec<String>), Reading
         if !seen.insert(canonical.clone()) {
             return Err(ReadingError::Twice(folder.clone()));
         }
-        let name = canonical.file_name().unwrap_or(canonical.as_os_str()).to_string_lossy().into_owned();
+        let name =
+            canonical.file_name().unwrap_or(canonical.as_os_str()).to_string_lossy().into_owned();
         runs.push(read_run(&directory, name, &mut notes)?);
     }
     Ok((runs, notes))
 }
 
-fn read_run(directory: &RunDirectory, name: String, notes: &mut Vec<String>) -> Result<Run, ReadingError> {
+fn read_run(
+    directory: &RunDirectory,
+    name: String,
+    notes: &mut Vec<String>,
+) -> Result<Run, ReadingError> {
     let config: ExperimentConfig = directory.config()?;
     let metrics = read_metrics(directory)?;
     let accuracies = read_results(&directory.path().join(RESULTS_FILE))?;
     if accuracies.is_empty() {
         let step = metrics.last().map_or(0, |row| row.step);
-        notes.push(format!("{name} has no results yet: it is at step {step} of {}.", config.outer.steps));
+        notes.push(format!(
+            "{name} has no results yet: it is at step {step} of {}.",
+            config.outer.steps
+        ));
     }
     let rates = learned_rates(directory.path(), &config).unwrap_or_else(|failure| {
         notes.push(format!("The learned rates of {name} are not shown: {failure}"));
@@ -98,8 +106,10 @@ fn read_results(path: &Path) -> Result<Vec<Accuracy>, ReadingError> {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(access(path))?,
     };
-    serde_json::from_str(&text)
-        .map_err(|failure| ReadingError::Results { path: path.to_owned(), reason: failure.to_string() })
+    serde_json::from_str(&text).map_err(|failure| ReadingError::Results {
+        path: path.to_owned(),
+        reason: failure.to_string(),
+    })
 }
 
 fn access(path: &Path) -> impl FnOnce(io::Error) -> ReadingError {
@@ -108,7 +118,10 @@ fn access(path: &Path) -> impl FnOnce(io::Error) -> ReadingError {
 }
 
 /// The inner rates of the trained system; `None` for a run that learns none or has not ended.
-fn learned_rates(folder: &Path, config: &ExperimentConfig) -> Result<Option<LearnedRates>, TrainedSystemError> {
+fn learned_rates(
+    folder: &Path,
+    config: &ExperimentConfig,
+) -> Result<Option<LearnedRates>, TrainedSystemError> {
     let folder = folder.join(SYSTEM_FOLDER);
     if !config.method.has_inner_loop() || config.inner.fixed_rates || !folder.exists() {
         return Ok(None);
@@ -123,7 +136,8 @@ fn named_rates<B: Backend>(system: &TrainedSystem<B, SystemSettings>) -> Learned
     let paths = parameter_paths(&system.model).into_iter().filter(|path| adapted.contains(path));
     let tensors: Vec<String> = paths.collect();
     let rates = system.rates.tensors.iter();
-    let values: Vec<Vec<f64>> = rates.map(|rates| by_step(&to_f64(&rates.val()), rates.dims())).collect();
+    let values: Vec<Vec<f64>> =
+        rates.map(|rates| by_step(&to_f64(&rates.val()), rates.dims())).collect();
     match values.len() == tensors.len() {
         true => LearnedRates { tensors, values },
         false => LearnedRates { tensors: vec!["all tensors".into()], values },
@@ -155,7 +169,9 @@ mod tests {
     #[test]
     fn a_run_that_has_just_begun_is_read_with_a_note() {
         let (runs, notes) = read(&folder_with(&[])).unwrap();
-        assert!(runs[0].metrics.is_empty() && runs[0].accuracies.is_empty() && runs[0].rates.is_none());
+        assert!(
+            runs[0].metrics.is_empty() && runs[0].accuracies.is_empty() && runs[0].rates.is_none()
+        );
         assert!(notes[0].ends_with("has no results yet: it is at step 0 of 1000."), "{notes:?}");
     }
 
