@@ -11,8 +11,7 @@ pub const CONFIDENCE: f64 = 0.95;
 ///
 /// Displays as `0.973 [0.961, 0.982]`, with as many decimals as the format asks for (`{:.1}`), three by default;
 /// [`Interval::percent`] displays the same as `97.3 % [96.1, 98.2]`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Interval {
     /// The estimate: a mean of values or a proportion.
     pub mean: f64,

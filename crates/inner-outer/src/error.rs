@@ -146,7 +146,9 @@ pub enum Error {
         needed: String,
     },
     /// An iterate to go on from belongs to another problem or update rule.
-    #[error("the {part} of the iterate to go on from is {found}, but the inner loop needs {needed}; go on from `Adapted::end` of the same problem and update rule")]
+    #[error(
+        "the {part} of the iterate to go on from is {found}, but the inner loop needs {needed}; go on from `Adapted::end` of the same problem and update rule"
+    )]
     IterateMismatch {
         /// `adapted tensors` or `optimiser's state`.
         part: &'static str,
@@ -179,7 +181,9 @@ pub enum Error {
         elements: usize,
     },
     /// A box without a point in it.
-    #[error("the box from {lower} to {upper} is empty; give `BoxConstraint` a lower bound that is at most the upper one")]
+    #[error(
+        "the box from {lower} to {upper} is empty; give `BoxConstraint` a lower bound that is at most the upper one"
+    )]
     EmptyBox {
         /// Lower bound.
         lower: f64,

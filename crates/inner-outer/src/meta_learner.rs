@@ -1,21 +1,20 @@
 //! The outer loop: meta-batches, Burn's optimisers, schedules, evaluation and state.
 
-use std::marker::PhantomData;
-
-use burn::module::{AutodiffModule, Module};
+use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
-use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
+use burn::tensor::Device;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Element};
 use serde::{Deserialize, Serialize};
 
+use crate::descent::{Descent, Lifted};
 use crate::hypergradient::Hypergradient;
 use crate::inner::{Adapted, InnerLoop, InnerOptimizer, Rates};
+use crate::learner_state::{State, StoredModule, unread, unwritten};
 use crate::meta_batch::{MetaBatch, meta_batch};
 use crate::parallel::{Threads, in_order};
 use crate::problem::Problem;
 use crate::schedule::Schedule;
-use crate::tensors::{Cotangents, Tensors, parameter_shapes};
+use crate::tensors::{Cotangents, Tensors};
 use crate::{Autodiff, Error, On, Result};
 
 /// Settings of the outer loop.
@@ -126,12 +125,14 @@ where
     /// One outer step on a meta-batch.
     ///
     /// # Errors
-    /// As [`meta_batch`](fn@meta_batch), [`Error::NonFiniteMetaGradient`], and [`Error::ZeroGradient`] at the first
-    /// step. The learner is left as it was.
+    /// As [`meta_batch`](fn@meta_batch) and [`Schedule::check`], [`Error::NonFiniteMetaGradient`], and at the first step
+    /// [`Error::ZeroGradient`] and [`Error::NoRatesGradient`]. The learner is left as it was.
     pub fn step(&mut self, tasks: &[On<P::Task, B>]) -> Result<MetaStep> {
+        self.config.outer_rate.check()?;
+        self.config.rates_rate.as_ref().map_or(Ok(()), Schedule::check)?;
         let batch = self.meta_gradient(tasks)?;
-        if self.step == 0 && !self.config.allow_zero_gradients {
-            refuse_zero_gradients(&batch)?;
+        if self.step == 0 {
+            self.check_gradients(&batch)?;
         }
         let learns_rates = self.config.rates_rate.is_some();
         let rates_norm = if learns_rates { batch.rates.norm() } else { 0.0 };
@@ -158,6 +159,17 @@ where
         self.step += 1;
         self.observers.iter_mut().for_each(|observe| observe(&report));
         Ok(report)
+    }
+
+    /// Whether the first meta-gradient reaches everything that is to be learned.
+    fn check_gradients(&self, batch: &MetaBatch<B>) -> Result<()> {
+        if self.config.rates_rate.is_some() && batch.rates.is_zero() {
+            return Err(Error::NoRatesGradient);
+        }
+        match self.config.allow_zero_gradients {
+            true => Ok(()),
+            false => refuse_zero_gradients(batch),
+        }
     }
 
     /// The meta-gradient of a meta-batch, without a step.
@@ -196,12 +208,10 @@ where
     /// [`Error::State`] if a record cannot be written, or a parameter is not in the backend's own precision, which
     /// is the only one that Burn's records come back in.
     pub fn state(&self) -> Result<Vec<u8>> {
-        refuse_other_precision(&Tensors::of(&self.outer))?;
-        refuse_other_precision(&Tensors::of(&self.rates))?;
         let state = State {
             step: self.step,
-            outer: module_to_bytes(self.outer.clone())?,
-            rates: module_to_bytes(self.rates.clone())?,
+            outer: StoredModule::of(&self.outer)?,
+            rates: StoredModule::of(&self.rates)?,
             outer_optimizer: self.outer_optimizer.save()?,
             rates_optimizer: self.rates_optimizer.save()?,
         };
@@ -215,8 +225,8 @@ where
     pub fn with_state(mut self, bytes: &[u8], device: &Device<B>) -> Result<Self> {
         let state: State = rmp_serde::from_slice(bytes).map_err(unread)?;
         self.step = state.step;
-        self.outer = module_from_bytes(self.outer, state.outer, device)?;
-        self.rates = module_from_bytes(self.rates, state.rates, device)?;
+        self.outer = state.outer.load_into(self.outer, device)?;
+        self.rates = state.rates.load_into(self.rates, device)?;
         self.outer_optimizer.load(state.outer_optimizer, device)?;
         self.rates_optimizer.load(state.rates_optimizer, device)?;
         Ok(self)
@@ -266,108 +276,167 @@ fn non_finite<B: Backend>(batch: &MetaBatch<B>) -> Error {
     }
 }
 
-/// Everything that learning changes. Modules and optimisers are Burn records in bytes.
-#[derive(Serialize, Deserialize)]
-struct State {
-    step: usize,
-    #[serde(with = "serde_bytes")]
-    outer: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    rates: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    outer_optimizer: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    rates_optimizer: Vec<u8>,
-}
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::module::{Module, Param};
+    use burn::optim::SgdConfig;
+    use burn::tensor::Tensor;
 
-/// Any of Burn's optimisers, for a module on the backend below autodiff.
-trait Descent<M, B: Backend>: Send {
-    fn descend(&mut self, rate: f64, module: M, gradient: &Cotangents<B>) -> M;
-    fn save(&self) -> Result<Vec<u8>>;
-    fn load(&mut self, bytes: Vec<u8>, device: &Device<B>) -> Result<()>;
-}
+    use super::*;
+    use crate::{
+        Decay, Envelope, FirstOrder, HypergradientChoice, Implicit, RateScope, Reptile, Sgd,
+        Unrolled, family,
+    };
 
-/// An optimiser of the lifted module `M`.
-struct Lifted<Opt, M> {
-    optimizer: Opt,
-    module: PhantomData<fn() -> M>,
-}
-
-impl<Opt, M> Lifted<Opt, M> {
-    fn new(optimizer: Opt) -> Self {
-        Self { optimizer, module: PhantomData }
-    }
-}
-
-impl<Opt, M, B> Descent<M::InnerModule, B> for Lifted<Opt, M>
-where
-    B: Backend,
-    M: AutodiffModule<Autodiff<B>>,
-    Opt: Optimizer<M, Autodiff<B>>,
-{
-    fn descend(
-        &mut self,
-        rate: f64,
-        module: M::InnerModule,
-        gradient: &Cotangents<B>,
-    ) -> M::InnerModule {
-        let module = M::from_inner(module);
-        let gradients = gradient.gradients(&module);
-        self.optimizer.step(rate, module, gradients).valid()
+    /// As many numbers as there are layers.
+    #[derive(Module, Debug)]
+    struct Stack<B: Backend> {
+        layers: Vec<Param<Tensor<B, 1>>>,
     }
 
-    fn save(&self) -> Result<Vec<u8>> {
-        let record = self.optimizer.to_record();
-        Recorder::<Autodiff<B>>::record(&recorder(), record, ()).map_err(unwritten)
+    family!(Stacks => Stack);
+
+    /// Numbers that start at what is learned, are pulled to it and to 1, and should be 2.
+    struct Pulled;
+
+    fn distance<B: Backend>(
+        stack: &Stack<B>,
+        other: impl Fn(usize) -> Tensor<B, 1>,
+    ) -> Tensor<B, 1> {
+        let layers = stack.layers.iter().enumerate();
+        let squares = layers.map(|(i, layer)| (layer.val() - other(i)).powi_scalar(2));
+        squares.reduce(|a, b| a + b).expect("a stack has layers")
     }
 
-    fn load(&mut self, bytes: Vec<u8>, device: &Device<B>) -> Result<()> {
-        let record = Recorder::<Autodiff<B>>::load(&recorder(), bytes, device).map_err(unread)?;
-        self.optimizer = self.optimizer.clone().load_record(record);
-        Ok(())
-    }
-}
+    impl Problem for Pulled {
+        type Outer = Stacks;
+        type Inner = Stacks;
+        type Task = Stacks;
 
-fn recorder() -> BinBytesRecorder<FullPrecisionSettings> {
-    BinBytesRecorder::default()
-}
-
-fn module_to_bytes<B: Backend, M: Module<B>>(module: M) -> Result<Vec<u8>> {
-    Recorder::<B>::record(&recorder(), module.into_record(), ()).map_err(unwritten)
-}
-
-fn module_from_bytes<B: Backend, M: Module<B>>(
-    module: M,
-    bytes: Vec<u8>,
-    device: &Device<B>,
-) -> Result<M> {
-    let expected = parameter_shapes(&module);
-    let record = Recorder::<B>::load(&recorder(), bytes, device).map_err(unread)?;
-    let loaded = module.load_record(record);
-    let found = parameter_shapes(&loaded);
-    match expected.iter().zip(&found).find(|(expected, found)| expected != found) {
-        Some(((path, expected), (_, found))) => {
-            Err(unread(format!("`{path}` is {found:?} there and {expected:?} in the module")))
+        fn init<B: Backend>(&self, outer: &Stack<B>, _task: &Stack<B>) -> Stack<B> {
+            outer.clone()
         }
-        None if expected.len() != found.len() => Err(unread("it has another number of parameters")),
-        None => Ok(loaded),
+
+        fn inner_loss<B: Backend>(
+            &self,
+            inner: &Stack<B>,
+            outer: &Stack<B>,
+            task: &Stack<B>,
+            _step: usize,
+        ) -> Tensor<B, 1> {
+            distance(inner, |i| outer.layers[i].val()) + distance(inner, |_| task.layers[0].val())
+        }
+
+        fn outer_loss<B: Backend>(
+            &self,
+            inner: &Stack<B>,
+            outer: &Stack<B>,
+            task: &Stack<B>,
+        ) -> Tensor<B, 1> {
+            let far = distance(inner, |_| task.layers[0].val() * 2.0);
+            far + distance(outer, |i| outer.layers[i].val() * 0.5)
+        }
     }
-}
 
-fn refuse_other_precision<B: Backend>(parameters: &Tensors<B>) -> Result<()> {
-    let own = B::FloatElem::dtype();
-    match parameters.0.iter().map(|tensor| tensor.dtype()).find(|dtype| *dtype != own) {
-        Some(dtype) => Err(unwritten(format!(
-            "a parameter is {dtype:?}, and the backend's precision is {own:?}"
-        ))),
-        None => Ok(()),
+    fn stack(layers: usize, value: f64) -> Stack<Flex> {
+        let layer = |_| Param::from_tensor(Tensor::full([1], value, &Default::default()));
+        Stack { layers: (0..layers).map(layer).collect() }
     }
-}
 
-fn unwritten(reason: impl std::fmt::Display) -> Error {
-    Error::State { action: "write", reason: reason.to_string() }
-}
+    fn learner<H: Hypergradient>(
+        layers: usize,
+        scope: RateScope,
+        hypergradient: H,
+        config: MetaLearnerConfig,
+    ) -> MetaLearner<Pulled, Sgd, H, Flex> {
+        let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
+        let (outer, task) = (stack(layers, 0.5), stack(1, 1.0));
+        let rates = inner_loop.rates(&Pulled, scope, 0.1, &outer, &task).unwrap();
+        let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
+        let (by_sgd, rates_by_sgd) = optimizers;
+        MetaLearner::new(
+            Pulled,
+            inner_loop,
+            hypergradient,
+            config,
+            outer,
+            rates,
+            by_sgd,
+            rates_by_sgd,
+        )
+    }
 
-fn unread(reason: impl std::fmt::Display) -> Error {
-    Error::State { action: "read", reason: reason.to_string() }
+    fn exact(layers: usize, scope: RateScope) -> MetaLearner<Pulled, Sgd, Unrolled, Flex> {
+        learner(layers, scope, Unrolled::default(), MetaLearnerConfig::default())
+    }
+
+    #[test]
+    fn a_state_with_another_number_of_layers_is_refused() {
+        let refused = |from: usize, to: usize| {
+            let state = exact(from, RateScope::Global).state().unwrap();
+            let read = exact(to, RateScope::Global).with_state(&state, &Default::default());
+            let refused = read.err().expect("another number of layers");
+            assert!(matches!(refused, Error::State { action: "read", .. }), "{refused}");
+            refused.to_string()
+        };
+        let fewer = refused(3, 2);
+        assert!(fewer.contains("`layers.2` of shape [1] in the state and missing"), "{fewer}");
+        let more = refused(1, 2);
+        assert!(more.contains("missing in the state and `layers.1` of shape [1]"), "{more}");
+    }
+
+    #[test]
+    fn a_state_with_other_rates_is_refused() {
+        let state = exact(2, RateScope::PerTensor).state().unwrap();
+        let read = |scope| exact(2, scope).with_state(&state, &Default::default());
+        let refused = read(RateScope::Global).err().expect("one rate for two").to_string();
+        assert!(refused.contains("`tensors.1` of shape [1, 1] in the state"), "{refused}");
+        let refused = read(RateScope::PerTensorPerStep).err().expect("more steps").to_string();
+        assert!(refused.contains("`tensors.0` of shape [1, 1] in the state"), "{refused}");
+        assert!(read(RateScope::PerTensor).is_ok());
+    }
+
+    #[test]
+    fn learned_rates_need_a_gradient() {
+        fn check<H: Hypergradient>(hypergradient: H, reaches_rates: bool) {
+            let tasks = [stack(1, 1.0)];
+            let learned = MetaLearnerConfig::default();
+            let mut learner_of_rates =
+                learner(2, RateScope::Global, hypergradient.clone(), learned);
+            match learner_of_rates.step(&tasks) {
+                Ok(_) => assert!(reaches_rates),
+                Err(refused) => {
+                    assert!(!reaches_rates, "{refused}");
+                    assert!(matches!(refused, Error::NoRatesGradient), "{refused}");
+                    assert!(refused.to_string().contains("rates_rate` to None"), "{refused}");
+                    assert_eq!(learner_of_rates.steps_taken(), 0);
+                }
+            }
+            let fixed = MetaLearnerConfig { rates_rate: None, ..learned };
+            learner(2, RateScope::Global, hypergradient, fixed).step(&tasks).unwrap();
+        }
+        check(Reptile, false);
+        check(Envelope, false);
+        check(Implicit::<crate::ConjugateGradient>::default(), false);
+        check(HypergradientChoice::Reptile, false);
+        check(FirstOrder, true);
+        check(Unrolled::<crate::ForwardOverReverse>::default(), true);
+    }
+
+    #[test]
+    fn a_schedule_without_a_step_to_decay_is_refused() {
+        let endless = Schedule { decay: Decay::Linear, ..Schedule::constant(0.1) };
+        let usual = MetaLearnerConfig::default();
+        for config in [
+            MetaLearnerConfig { outer_rate: endless, ..usual },
+            MetaLearnerConfig { rates_rate: Some(endless), ..usual },
+        ] {
+            let mut learner =
+                learner(1, RateScope::Global, Unrolled::<crate::Nested>::default(), config);
+            let refused = learner.step(&[stack(1, 1.0)]).unwrap_err();
+            assert!(matches!(refused, Error::NoStepToDecay { warm_up: 0, steps: 0 }), "{refused}");
+            assert_eq!(learner.steps_taken(), 0);
+        }
+    }
 }

@@ -191,7 +191,11 @@ mod tests {
 
     family!(Layers => Linear);
 
-    struct Halves;
+    struct Halves {
+        learned: Selection,
+    }
+
+    const ALL: Halves = Halves { learned: Selection::All };
 
     impl Problem for Halves {
         type Outer = Layers;
@@ -200,6 +204,10 @@ mod tests {
 
         fn adapted(&self) -> Selection {
             Selection::below(["bias"])
+        }
+
+        fn learned(&self) -> Selection {
+            self.learned.clone()
         }
 
         fn init<B: Backend>(&self, outer: &Linear<B>, _task: &Linear<B>) -> Linear<B> {
@@ -234,7 +242,7 @@ mod tests {
     #[test]
     fn random_values_are_drawn_once() {
         let outer = layer();
-        let instance = Instance::<_, Flex>::new(&Halves, &outer, &layer());
+        let instance = Instance::<_, Flex>::new(&ALL, &outer, &layer());
         let drawn = Tensors::of(&outer).to_f64();
         assert_eq!(instance.phi().to_f64(), drawn);
         assert_eq!(instance.start().to_f64(), drawn);
@@ -243,7 +251,7 @@ mod tests {
 
     #[test]
     fn roles_name_what_takes_part() {
-        let instance = Instance::<_, Flex>::new(&Halves, &layer(), &layer());
+        let instance = Instance::<_, Flex>::new(&ALL, &layer(), &layer());
         let roles = Roles::of(&instance).unwrap();
         assert_eq!(roles.inner_paths, ["weight", "bias"]);
         assert_eq!(
@@ -251,5 +259,22 @@ mod tests {
             (vec![false, true], vec![true, true])
         );
         assert_eq!(roles.adapted_paths(), ["bias"]);
+    }
+
+    #[test]
+    fn learning_nothing_must_be_said() {
+        let roles = |learned| {
+            let halves = Halves { learned };
+            Roles::of(&Instance::<_, Flex>::new(&halves, &layer(), &layer()))
+        };
+        let refused = roles(Selection::below(["weights"])).unwrap_err();
+        let message = refused.to_string();
+        assert!(matches!(refused, Error::NothingLearned { .. }));
+        for words in ["its parameters are: weight, bias", "`Problem::learned`", "`Selection::None`"]
+        {
+            assert!(message.contains(words), "{message:?} does not say {words:?}");
+        }
+        assert_eq!(roles(Selection::None).unwrap().learned, [false, false]);
+        assert_eq!(roles(Selection::below(["bias"])).unwrap().learned, [false, true]);
     }
 }

@@ -16,9 +16,11 @@ macro_rules! on_device {
                 $body
             }
             #[cfg(not(feature = "cuda"))]
-            experiment::cli::Device::Cuda => Err(experiment::cli::Failure::BadInput(anyhow::anyhow!(
-                "this program was built without CUDA; build it with `--features cuda`"
-            ))),
+            experiment::cli::Device::Cuda => {
+                Err(experiment::cli::Failure::BadInput(anyhow::anyhow!(
+                    "this program was built without CUDA; build it with `--features cuda`"
+                )))
+            }
         }
     };
 }

@@ -283,13 +283,18 @@ impl ExperimentConfig {
             return Err("inner.steps is 0, so no fact is read; set it to at least 1, or choose method = \"no-facts\"".into());
         }
         if self.inner.scope == InnerScope::Lora && self.model.lora.is_none() {
-            return Err("inner.scope = \"lora\" needs adapters; set model.lora.rank and model.lora.alpha".into());
+            return Err(
+                "inner.scope = \"lora\" needs adapters; set model.lora.rank and model.lora.alpha"
+                    .into(),
+            );
         }
         if let InnerScope::LastLayers(count) = self.inner.scope
             && !(1..=self.model.layers).contains(&count)
         {
             let layers = self.model.layers;
-            return Err(format!("inner.scope = last-layers {count}, but the model has {layers} layers; give 1 to {layers}"));
+            return Err(format!(
+                "inner.scope = last-layers {count}, but the model has {layers} layers; give 1 to {layers}"
+            ));
         }
         if self.method == Method::RandomFacts && self.outer.batch < 2 {
             return Err("method = \"random-facts\" swaps facts within a batch; set outer.batch to at least 2".into());
@@ -299,15 +304,30 @@ impl ExperimentConfig {
         {
             return Err("data.balance_answers needs a file and data.distractors, so that a training example has one question; leave it out or set both".into());
         }
-        let rates = [("inner.rate", self.inner.rate), ("outer.rates_rate", self.outer.rates_rate), ("objective.retention", self.objective.retention)];
-        if let Some((name, value)) = rates.iter().find(|(_, value)| !value.is_finite() || *value < 0.0) {
+        let rates = [
+            ("inner.rate", self.inner.rate),
+            ("outer.rates_rate", self.outer.rates_rate),
+            ("objective.retention", self.objective.retention),
+        ];
+        if let Some((name, value)) =
+            rates.iter().find(|(_, value)| !value.is_finite() || *value < 0.0)
+        {
             return Err(format!("{name} = {value}; it must be a number of at least 0"));
         }
-        if self.outer.decay != Decay::Constant && self.outer.warm_up >= self.outer.steps.max(1) && self.outer.steps > 0 {
-            return Err(format!("outer.warm_up = {} leaves no step of {} to decay; lower it", self.outer.warm_up, self.outer.steps));
+        if self.outer.decay != Decay::Constant
+            && self.outer.warm_up >= self.outer.steps.max(1)
+            && self.outer.steps > 0
+        {
+            return Err(format!(
+                "outer.warm_up = {} leaves no step of {} to decay; lower it",
+                self.outer.warm_up, self.outer.steps
+            ));
         }
         if !(0.0..1.0).contains(&self.data.held_out) {
-            return Err(format!("data.held_out = {} is no share; give 0 up to below 1", self.data.held_out));
+            return Err(format!(
+                "data.held_out = {} is no share; give 0 up to below 1",
+                self.data.held_out
+            ));
         }
         if !(self.outer.rate > 0.0 && self.outer.clip > 0.0) {
             return Err("outer.rate and outer.clip must be above 0".into());

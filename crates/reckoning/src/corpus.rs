@@ -43,7 +43,11 @@ impl Corpus {
     ///
     /// # Errors
     /// As the readers and generators.
-    pub fn new(config: &DataConfig, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
+    pub fn new(
+        config: &DataConfig,
+        evaluation: &EvaluationConfig,
+        seed: &Seed,
+    ) -> Result<Self, DataError> {
         match &config.source {
             Source::Kinship(kinship) => Self::of_kinship(config, kinship, evaluation, seed),
             Source::Rules(rules) => Self::of_rules(config, rules, evaluation, seed),
@@ -58,13 +62,18 @@ impl Corpus {
     ///
     /// # Errors
     /// As the generators.
-    pub fn training_set(&self, step: usize, place: usize, batch: usize, seed: &Seed) -> Result<KnowledgeSet, DataError> {
+    pub fn training_set(
+        &self,
+        step: usize,
+        place: usize,
+        batch: usize,
+        seed: &Seed,
+    ) -> Result<KnowledgeSet, DataError> {
         let index = (step * batch + place) as u64;
         let mut random = seed.child("example").index(index).rng();
         let set = match &self.training {
-            Training::Kinship(generator) => {
-                generator.knowledge_set(Chains::Training, random.random_range(0..FIRST_TEST_SET / 2))?
-            }
+            Training::Kinship(generator) => generator
+                .knowledge_set(Chains::Training, random.random_range(0..FIRST_TEST_SET / 2))?,
             Training::Rules(generator) => {
                 generator.knowledge_set(random.random_range(0..FIRST_TEST_SET / 2))?
             }
@@ -85,7 +94,11 @@ impl Corpus {
     ///
     /// # Errors
     /// As [`KnowledgeSet::with_distractors`].
-    pub fn asked(&self, sets: &[KnowledgeSet], seed: &Seed) -> Result<Vec<KnowledgeSet>, DataError> {
+    pub fn asked(
+        &self,
+        sets: &[KnowledgeSet],
+        seed: &Seed,
+    ) -> Result<Vec<KnowledgeSet>, DataError> {
         let Some(distractors) = self.config.distractors else { return Ok(sets.to_vec()) };
         let mut asked = Vec::new();
         for (index, set) in sets.iter().enumerate() {
@@ -97,7 +110,12 @@ impl Corpus {
         Ok(asked)
     }
 
-    fn draw(&self, by_answer: &BTreeMap<String, Vec<usize>>, sets: &[KnowledgeSet], random: &mut ChaCha8Rng) -> KnowledgeSet {
+    fn draw(
+        &self,
+        by_answer: &BTreeMap<String, Vec<usize>>,
+        sets: &[KnowledgeSet],
+        random: &mut ChaCha8Rng,
+    ) -> KnowledgeSet {
         if !self.config.balance_answers {
             return sets.choose(random).expect("a pool is never empty").clone();
         }
@@ -112,7 +130,11 @@ impl Corpus {
     }
 
     /// At most the configured number of questions, or one question with its distractors.
-    fn cut(&self, mut set: KnowledgeSet, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
+    fn cut(
+        &self,
+        mut set: KnowledgeSet,
+        random: &mut ChaCha8Rng,
+    ) -> Result<KnowledgeSet, DataError> {
         if let Some(distractors) = self.config.distractors {
             let questions: Vec<usize> = (0..set.questions.len()).collect();
             let question = *questions.choose(random).expect("a training set has a question");
@@ -125,7 +147,12 @@ impl Corpus {
         Ok(set)
     }
 
-    fn of_kinship(config: &DataConfig, kinship: &KinshipConfig, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
+    fn of_kinship(
+        config: &DataConfig,
+        kinship: &KinshipConfig,
+        evaluation: &EvaluationConfig,
+        seed: &Seed,
+    ) -> Result<Self, DataError> {
         let generator = KinshipGenerator::new(kinship.clone())?;
         let hops = if evaluation.hops.is_empty() { &kinship.hops } else { &evaluation.hops };
         let count = generated_sets(evaluation);
@@ -135,10 +162,12 @@ impl Corpus {
             // Chains unseen in training exist only for the lengths that training has.
             let chains = if kinship.hops.contains(&hops) { held_out } else { Chains::Any };
             let generator = KinshipGenerator::new(one)?;
-            let sets = (0..count as u64).map(|index| generator.knowledge_set(chains, first + index));
+            let sets =
+                (0..count as u64).map(|index| generator.knowledge_set(chains, first + index));
             sets.collect::<Result<Vec<_>, DataError>>()
         };
-        let named = |&hops: &usize| Ok((format!("{hops} hops"), test(hops, count, FIRST_TEST_SET)?));
+        let named =
+            |&hops: &usize| Ok((format!("{hops} hops"), test(hops, count, FIRST_TEST_SET)?));
         let tests = hops.iter().map(named).collect::<Result<_, DataError>>()?;
         let each = evaluation.sets.div_ceil(kinship.hops.len());
         let mut validation = Vec::new();
@@ -150,13 +179,19 @@ impl Corpus {
         Self { config: config.clone(), training, tests, validation, vocabulary }.with_asked(seed)
     }
 
-    fn of_rules(config: &DataConfig, rules: &RuleConfig, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
+    fn of_rules(
+        config: &DataConfig,
+        rules: &RuleConfig,
+        evaluation: &EvaluationConfig,
+        seed: &Seed,
+    ) -> Result<Self, DataError> {
         let generator = RuleGenerator::new(rules.clone())?;
         let hops = if evaluation.hops.is_empty() { &rules.hops } else { &evaluation.hops };
         let count = generated_sets(evaluation);
         let test = |hops: &usize| {
             let generator = RuleGenerator::new(RuleConfig { hops: vec![*hops], ..rules.clone() })?;
-            let sets = (0..count as u64).map(|index| generator.knowledge_set(FIRST_TEST_SET + index));
+            let sets =
+                (0..count as u64).map(|index| generator.knowledge_set(FIRST_TEST_SET + index));
             Ok((format!("{hops} hops"), sets.collect::<Result<Vec<_>, _>>()?))
         };
         let tests = hops.iter().map(test).collect::<Result<_, DataError>>()?;
@@ -164,13 +199,28 @@ impl Corpus {
             .map(|index| generator.knowledge_set(FIRST_TEST_SET / 2 + index))
             .collect::<Result<Vec<_>, _>>()?;
         let vocabulary = with_target_words(generator.vocabulary());
-        let corpus = Self { config: config.clone(), training: Training::Rules(generator), tests, validation, vocabulary };
+        let corpus = Self {
+            config: config.clone(),
+            training: Training::Rules(generator),
+            tests,
+            validation,
+            vocabulary,
+        };
         corpus.with_asked(seed)
     }
 
-    fn of_dataset(config: &DataConfig, dataset: Dataset, evaluation: &EvaluationConfig, seed: &Seed) -> Result<Self, DataError> {
-        let mut vocabulary: Vec<String> =
-            dataset.knowledge_sets().flat_map(KnowledgeSet::texts).flat_map(words).map(String::from).collect();
+    fn of_dataset(
+        config: &DataConfig,
+        dataset: Dataset,
+        evaluation: &EvaluationConfig,
+        seed: &Seed,
+    ) -> Result<Self, DataError> {
+        let mut vocabulary: Vec<String> = dataset
+            .knowledge_sets()
+            .flat_map(KnowledgeSet::texts)
+            .flat_map(words)
+            .map(String::from)
+            .collect();
         if dataset.knowledge_sets().flat_map(|set| &set.entities).all(|name| name.len() == 1) {
             vocabulary.extend(letters());
         }
@@ -179,7 +229,9 @@ impl Corpus {
         let mut splits = dataset.splits;
         let whole = splits.remove(&Split::Train);
         let (training, tests) = match whole {
-            Some(training) if splits.keys().any(|split| *split != Split::Validation) => (training, splits),
+            Some(training) if splits.keys().any(|split| *split != Split::Validation) => {
+                (training, splits)
+            }
             Some(training) if !splits.is_empty() => {
                 // Training and validation files, but nothing to test on: part of the training file is held out.
                 let (training, test) = split_by_id(training, config.held_out, config.split_seed);
@@ -199,18 +251,22 @@ impl Corpus {
         };
         keep_hops(&mut training, &config.train_hops);
         if training.is_empty() {
-            let problem = "no question is left to train on; check data.train_hops and data.held_out";
+            let problem =
+                "no question is left to train on; check data.train_hops and data.held_out";
             return Err(DataError::Configuration { field: "data", problem: problem.into() });
         }
         // Beside a proper test split, files of other names are variants of the same data.
-        let has_test = tests.keys().any(|split| matches!(split, Split::Test | Split::TestAtHops(_)));
+        let has_test =
+            tests.keys().any(|split| matches!(split, Split::Test | Split::TestAtHops(_)));
         let is_test = |split: &Split| match split {
             Split::Validation => false,
             Split::Other(_) => !has_test,
             _ => true,
         };
         let tests = tests.into_iter().filter(|(split, _)| is_test(split));
-        let tests = tests.map(|(split, sets)| (split.to_string(), limited(sets, evaluation.final_sets))).collect();
+        let tests = tests
+            .map(|(split, sets)| (split.to_string(), limited(sets, evaluation.final_sets)))
+            .collect();
         let validation = limited(validation, evaluation.sets);
         let mut by_answer: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, set) in training.iter().enumerate() {
@@ -241,7 +297,9 @@ impl Corpus {
 /// Every set with the facts of the next one that is about something else: the control with random facts. Sets whose
 /// names differ only after the last `/` ask about the same theory.
 pub fn with_facts_of_others(sets: &[KnowledgeSet]) -> Vec<KnowledgeSet> {
-    let theory = |set: &KnowledgeSet| set.id.rsplit_once('/').map_or(set.id.clone(), |(theory, _)| theory.into());
+    let theory = |set: &KnowledgeSet| {
+        set.id.rsplit_once('/').map_or(set.id.clone(), |(theory, _)| theory.into())
+    };
     let exchanged = |(index, set): (usize, &KnowledgeSet)| {
         let mut others = sets[index + 1..].iter().chain(&sets[..index]);
         let other = others.find(|other| theory(other) != theory(set));

@@ -30,7 +30,9 @@ pub enum EncodingError {
         what: &'static str,
     },
     /// A fact is too short to predict anything.
-    #[error("the fact `{fact}` has {tokens} tokens after its prefix; the inner loop predicts words from those before, so it needs at least 2")]
+    #[error(
+        "the fact `{fact}` has {tokens} tokens after its prefix; the inner loop predicts words from those before, so it needs at least 2"
+    )]
     ShortFact {
         /// The fact.
         fact: String,
@@ -38,7 +40,9 @@ pub enum EncodingError {
         tokens: usize,
     },
     /// A sequence is longer than the model's context.
-    #[error("a sequence of {found} tokens does not fit the model's context of {context}; raise model.context to at least {found}, or give fewer or shorter facts")]
+    #[error(
+        "a sequence of {found} tokens does not fit the model's context of {context}; raise model.context to at least {found}, or give fewer or shorter facts"
+    )]
     TooLong {
         /// Its tokens.
         found: usize,
@@ -75,7 +79,11 @@ impl Encoder {
     ///
     /// # Errors
     /// If the set is empty, a fact too short, or a word not in the vocabulary.
-    pub fn task<B: Backend>(&self, set: &KnowledgeSet, device: &Device<B>) -> Result<Task<B>, EncodingError> {
+    pub fn task<B: Backend>(
+        &self,
+        set: &KnowledgeSet,
+        device: &Device<B>,
+    ) -> Result<Task<B>, EncodingError> {
         self.joined(std::slice::from_ref(set), 1.0, device)
     }
 
@@ -131,7 +139,10 @@ impl Encoder {
             tokens.extend(self.tokenizer.encode(&fact.text)?);
             let predicted = tokens.len().saturating_sub(prefix);
             if predicted == 0 {
-                return Err(EncodingError::ShortFact { fact: fact.text.clone(), tokens: tokens.len() });
+                return Err(EncodingError::ShortFact {
+                    fact: fact.text.clone(),
+                    tokens: tokens.len(),
+                });
             }
             let mut weights = vec![share / predicted as f32; tokens.len()];
             weights[..prefix].fill(0.0);
@@ -144,7 +155,11 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EncodingError::TooLong`].
-    pub fn fitting<B: Backend>(&self, task: Task<B>, context: usize) -> Result<Task<B>, EncodingError> {
+    pub fn fitting<B: Backend>(
+        &self,
+        task: Task<B>,
+        context: usize,
+    ) -> Result<Task<B>, EncodingError> {
         let rows = task.facts.iter().chain([&task.questions]);
         let found = rows.map(|rows| rows.tokens.dims()[1]).max().unwrap_or_default();
         if found > context { Err(EncodingError::TooLong { found, context }) } else { Ok(task) }
@@ -154,7 +169,11 @@ impl Encoder {
     ///
     /// # Errors
     /// If a word is not in the vocabulary.
-    pub fn prompted(&self, set: &KnowledgeSet, question: &Question) -> Result<Prompted, TokenizerError> {
+    pub fn prompted(
+        &self,
+        set: &KnowledgeSet,
+        question: &Question,
+    ) -> Result<Prompted, TokenizerError> {
         let end = self.tokenizer.end_of_text();
         let mut prompt = Vec::new();
         if matches!(self.method, Method::InContext | Method::Language) {
@@ -180,7 +199,11 @@ impl Encoder {
         Ok(Prompted { prompt, answer, recall })
     }
 
-    fn recalled(&self, set: &KnowledgeSet, question: &Question) -> Result<Vec<u32>, TokenizerError> {
+    fn recalled(
+        &self,
+        set: &KnowledgeSet,
+        question: &Question,
+    ) -> Result<Vec<u32>, TokenizerError> {
         let mut tokens = Vec::new();
         for (place, &fact) in question.relevant.iter().enumerate() {
             if place > 0 {
@@ -201,15 +224,24 @@ impl Encoder {
                 let share = 1.0 / (answer.len() + recall.len()) as f32;
                 (share, share)
             }
-            Recall::Sum { weight } => (1.0 / answer.len() as f32, weight as f32 / recall.len() as f32),
+            Recall::Sum { weight } => {
+                (1.0 / answer.len() as f32, weight as f32 / recall.len() as f32)
+            }
         };
         let weights = [(prompt, 0.0), (answer, of_answer), (recall, of_recall)];
         let weights = weights.iter().flat_map(|(part, weight)| vec![*weight; part.len()]);
-        Sequence { weights: weights.collect(), tokens: [prompt.as_slice(), answer, recall].concat() }
+        Sequence {
+            weights: weights.collect(),
+            tokens: [prompt.as_slice(), answer, recall].concat(),
+        }
     }
 
     /// Facts, question and answer as one text whose every token is predicted.
-    fn document(&self, set: &KnowledgeSet, question: &Question) -> Result<Sequence, TokenizerError> {
+    fn document(
+        &self,
+        set: &KnowledgeSet,
+        question: &Question,
+    ) -> Result<Sequence, TokenizerError> {
         let Prompted { prompt, answer, recall } = self.prompted(set, question)?;
         let tokens = [prompt, answer, recall].concat();
         let mut weights = vec![1.0 / (tokens.len() - 1) as f32; tokens.len()];
@@ -226,7 +258,12 @@ mod tests {
 
     fn set() -> KnowledgeSet {
         let fact = |text: &str| Fact { text: text.into() };
-        let question = Question { text: "A ? C .".into(), answer: "grandson".into(), relevant: vec![0, 1], hops: 2 };
+        let question = Question {
+            text: "A ? C .".into(),
+            answer: "grandson".into(),
+            relevant: vec![0, 1],
+            hops: 2,
+        };
         KnowledgeSet {
             id: "0".into(),
             facts: vec![fact("A son B ."), fact("B son C ."), fact("D son E .")],
@@ -268,7 +305,9 @@ mod tests {
     #[test]
     fn weights_sum_as_documented() {
         let set = set();
-        for (recall, sum) in [(Recall::None, 1.0), (Recall::Joint, 1.0), (Recall::Sum { weight: 0.5 }, 1.5)] {
+        for (recall, sum) in
+            [(Recall::None, 1.0), (Recall::Joint, 1.0), (Recall::Sum { weight: 0.5 }, 1.5)]
+        {
             let encoder = encoder(Method::Reckoning, recall);
             let row = encoder.weighted(&encoder.prompted(&set, &set.questions[0]).unwrap());
             assert!((row.weights.iter().sum::<f32>() - sum).abs() < 1e-6);

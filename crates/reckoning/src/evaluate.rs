@@ -36,7 +36,11 @@ impl<B: Backend> Exam<B> {
     ///
     /// # Errors
     /// If a word is not in the vocabulary.
-    pub fn new(encoder: &Encoder, sets: &[KnowledgeSet], device: &Device<B>) -> Result<Self, TokenizerError> {
+    pub fn new(
+        encoder: &Encoder,
+        sets: &[KnowledgeSet],
+        device: &Device<B>,
+    ) -> Result<Self, TokenizerError> {
         let (mut rows, mut questions, mut first) = (Vec::new(), Vec::new(), 0);
         for set in sets {
             for question in &set.questions {
@@ -48,7 +52,10 @@ impl<B: Backend> Exam<B> {
                 let weights = [vec![0.0; prompt.len()], vec![1.0; answer.len()]].concat();
                 rows.push(Sequence { tokens: [prompt, answer].concat(), weights });
                 let distractors = set.facts.len().saturating_sub(question.relevant.len());
-                questions.push((predictions, Outcome { hops: question.hops, distractors, correct: false }));
+                questions.push((
+                    predictions,
+                    Outcome { hops: question.hops, distractors, correct: false },
+                ));
             }
         }
         Ok(Self { rows: Rows::new(&rows, encoder.tokenizer.padding(), device), questions })
@@ -59,11 +66,8 @@ impl<B: Backend> Exam<B> {
     pub fn take(&self, model: &Gpt2<B>) -> Vec<Outcome> {
         let hidden = model.hidden(self.rows.tokens.clone()).select(0, self.rows.positions.clone());
         let best: Tensor<B, 2, burn::tensor::Int> = model.logits(hidden).argmax(1);
-        let hits: Vec<bool> = best
-            .equal(self.rows.targets.clone())
-            .into_data()
-            .iter::<bool>()
-            .collect();
+        let hits: Vec<bool> =
+            best.equal(self.rows.targets.clone()).into_data().iter::<bool>().collect();
         let outcome = |(predictions, outcome): &(std::ops::Range<usize>, Outcome)| Outcome {
             correct: hits[predictions.clone()].iter().all(|hit| *hit),
             ..outcome.clone()
@@ -90,7 +94,9 @@ impl Accuracy {
     pub fn of(name: &str, outcomes: &[Outcome]) -> Option<Self> {
         let by = |key: fn(&Outcome) -> usize| {
             let mut groups: BTreeMap<usize, Vec<&Outcome>> = BTreeMap::new();
-            outcomes.iter().for_each(|outcome| groups.entry(key(outcome)).or_default().push(outcome));
+            outcomes
+                .iter()
+                .for_each(|outcome| groups.entry(key(outcome)).or_default().push(outcome));
             groups.into_iter().filter_map(|(key, group)| Some((key, interval(&group)?))).collect()
         };
         let all: Vec<&Outcome> = outcomes.iter().collect();

@@ -18,10 +18,13 @@ impl Names {
         let Tokenizer::Word(known) = tokenizer else { return Self::default() };
         let all = || texts.iter().flat_map(|text| words(text.as_ref()));
         let used: HashSet<&str> = all().collect();
-        let free = |letter: &String| known.token(letter).is_some() && !used.contains(letter.as_str());
+        let free =
+            |letter: &String| known.token(letter).is_some() && !used.contains(letter.as_str());
         let mut letters = letters().into_iter().filter(free);
         let mut found: Vec<(String, String)> = Vec::new();
-        for word in all().filter(|word| word.starts_with(char::is_uppercase) && known.token(word).is_none()) {
+        for word in
+            all().filter(|word| word.starts_with(char::is_uppercase) && known.token(word).is_none())
+        {
             if found.iter().any(|(name, _)| name == word) {
                 continue;
             }

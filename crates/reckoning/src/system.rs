@@ -43,7 +43,9 @@ pub enum SystemError {
     #[error("the facts cannot be encoded: {0}")]
     Encoding(#[from] inner_outer::Error),
     /// The memory is of another system.
-    #[error("the memory was encoded by the system {found}, not by {expected}; use that system, or encode the facts again")]
+    #[error(
+        "the memory was encoded by the system {found}, not by {expected}; use that system, or encode the facts again"
+    )]
     AnotherBase {
         /// Fingerprint of the system that encoded it.
         found: Fingerprint,
@@ -51,7 +53,9 @@ pub enum SystemError {
         expected: Fingerprint,
     },
     /// The system has no inner loop.
-    #[error("this system was trained without inner loop, so it has no memory; train one with method = \"reckoning\"")]
+    #[error(
+        "this system was trained without inner loop, so it has no memory; train one with method = \"reckoning\""
+    )]
     NoInnerLoop,
     /// A fact or question cannot be encoded.
     #[error(transparent)]
@@ -78,7 +82,8 @@ impl<B: Backend> System<B> {
     /// A system from its parts.
     pub fn new(trained: TrainedSystem<B, SystemSettings>, device: &Device<B>) -> Self {
         let SystemSettings { method, objective, .. } = trained.settings;
-        let encoder = Encoder { tokenizer: trained.tokenizer.tokenizer().clone(), method, objective };
+        let encoder =
+            Encoder { tokenizer: trained.tokenizer.tokenizer().clone(), method, objective };
         Self { fingerprint: trained.fingerprint(), encoder, trained, device: device.clone() }
     }
 
@@ -117,7 +122,8 @@ impl<B: Backend> System<B> {
         let inner = &self.trained.settings.inner;
         let inner_loop = InnerLoop { optimizer: inner.rule, steps: inner.steps };
         let problem = self.problem();
-        let adapted = inner_loop.adapt(&problem, &self.trained.model, &self.trained.rates, &task)?;
+        let adapted =
+            inner_loop.adapt(&problem, &self.trained.model, &self.trained.rates, &task)?;
         Ok(Memory::encode(&problem, self.fingerprint, &stated, &task, &adapted)?)
     }
 
@@ -127,15 +133,26 @@ impl<B: Backend> System<B> {
     /// [`SystemError::Memory`] if the memory is of another system.
     pub fn remember(&self, memory: &Memory) -> Result<Remembering<'_, B>, SystemError> {
         if *memory.base() != self.fingerprint {
-            return Err(SystemError::AnotherBase { found: *memory.base(), expected: self.fingerprint });
+            return Err(SystemError::AnotherBase {
+                found: *memory.base(),
+                expected: self.fingerprint,
+            });
         }
         let model = memory.apply(self.trained.model.clone())?;
-        Ok(Remembering { system: self, model, names: Names::of(memory.facts(), &self.encoder.tokenizer) })
+        Ok(Remembering {
+            system: self,
+            model,
+            names: Names::of(memory.facts(), &self.encoder.tokenizer),
+        })
     }
 
     fn problem(&self) -> Reckoning {
         let SystemSettings { objective, inner, .. } = &self.trained.settings;
-        Reckoning { scope: inner.scope, layers: self.trained.config.layers, retention: objective.retention }
+        Reckoning {
+            scope: inner.scope,
+            layers: self.trained.config.layers,
+            retention: objective.retention,
+        }
     }
 
     /// A question that is never asked: encoding facts needs none.
@@ -161,8 +178,12 @@ impl<B: Backend> Remembering<'_, B> {
         let encoder = &self.system.encoder;
         let hidden = self.names.hide(question);
         let asked = Question { text: hidden, answer: String::new(), relevant: Vec::new(), hops: 0 };
-        let nothing =
-            KnowledgeSet { id: String::new(), facts: Vec::new(), questions: Vec::new(), entities: Vec::new() };
+        let nothing = KnowledgeSet {
+            id: String::new(),
+            facts: Vec::new(),
+            questions: Vec::new(),
+            entities: Vec::new(),
+        };
         let prompted = encoder.prompted(&nothing, &asked)?;
         let reader = Reader { model: &self.model, tokenizer: &encoder.tokenizer };
         let prompt = crate::answer::Prompt::read(&self.model, &prompted.prompt)?;
@@ -174,7 +195,11 @@ impl<B: Backend> Remembering<'_, B> {
         let tokens = wanted.min(room);
         let answers = match beams {
             0 | 1 => vec![reader.greedy(&prompt, tokens)?],
-            _ => reader.beam_search(&prompt, BeamSearch { beams, ..BeamSearch::default() }, tokens)?,
+            _ => reader.beam_search(
+                &prompt,
+                BeamSearch { beams, ..BeamSearch::default() },
+                tokens,
+            )?,
         };
         let shown = |answer: Answer| Answer { text: self.names.show(&answer.text), ..answer };
         Ok(answers.into_iter().map(shown).collect())

@@ -50,7 +50,8 @@ impl<B: Backend> Rows<B> {
     /// # Panics
     /// If there is no sequence, one is shorter than two tokens, or none has a weight.
     pub fn new(sequences: &[Sequence], padding: u32, device: &Device<B>) -> Self {
-        let length = sequences.iter().map(|s| s.tokens.len()).max().expect("at least one sequence") - 1;
+        let length =
+            sequences.iter().map(|s| s.tokens.len()).max().expect("at least one sequence") - 1;
         let mut tokens = Vec::with_capacity(sequences.len() * length);
         let (mut positions, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for (row, sequence) in sequences.iter().enumerate() {

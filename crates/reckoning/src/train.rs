@@ -90,7 +90,9 @@ impl<B: Backend> Trainer<B> {
                 let lora = config.model.lora.filter(|_| start.config.lora.is_none());
                 config.model = ModelConfig { lora: lora.or(start.config.lora), ..start.config };
                 let model = match lora {
-                    Some(lora) => start.model.with_adapters(lora, &mut seed.child("adapters").rng()),
+                    Some(lora) => {
+                        start.model.with_adapters(lora, &mut seed.child("adapters").rng())
+                    }
                     None => start.model,
                 };
                 (model, start.tokenizer)
@@ -108,7 +110,8 @@ impl<B: Backend> Trainer<B> {
         let first = encoder.task(&corpus.training_set(0, 0, config.outer.batch, &seed)?, device)?;
         let learner = learner(&config, model, &first)
             .map_err(|source| TrainingError::Learning { step: 0, source })?;
-        let trainer = Self { config, seed, tokenizer, corpus, encoder, learner, device: device.clone() };
+        let trainer =
+            Self { config, seed, tokenizer, corpus, encoder, learner, device: device.clone() };
         trainer.check_tests()?;
         Ok(trainer)
     }
@@ -121,7 +124,11 @@ impl<B: Backend> Trainer<B> {
             model: self.learner.outer().clone(),
             rates: self.learner.rates().clone(),
             tokenizer: self.tokenizer.clone(),
-            settings: SystemSettings { method: *method, objective: *objective, inner: inner.clone() },
+            settings: SystemSettings {
+                method: *method,
+                objective: *objective,
+                inner: inner.clone(),
+            },
         }
     }
 
@@ -164,11 +171,15 @@ impl<B: Backend> Trainer<B> {
     /// If a set cannot be encoded or an inner loss is not finite.
     pub fn outcomes(&self, sets: &[KnowledgeSet]) -> Result<Vec<Outcome>, TrainingError> {
         let sets = self.with_facts_of_others(sets.to_vec());
-        let exams = self.grouped(&sets).into_iter().map(|group| Exam::new(&self.encoder, group, &self.device));
+        let exams = self
+            .grouped(&sets)
+            .into_iter()
+            .map(|group| Exam::new(&self.encoder, group, &self.device));
         let exams = exams.collect::<Result<Vec<_>, _>>()?;
         let tasks = self.tasks(&sets)?;
         let step = self.learner.steps_taken();
-        let outcomes = self.learner.evaluate(&tasks, |index, _, adapted| exams[index].take(&adapted.inner));
+        let outcomes =
+            self.learner.evaluate(&tasks, |index, _, adapted| exams[index].take(&adapted.inner));
         let outcomes = outcomes.map_err(|source| TrainingError::Learning { step, source })?;
         Ok(outcomes.into_iter().flatten().collect())
     }
@@ -214,7 +225,8 @@ impl<B: Backend> Trainer<B> {
         while !rest.is_empty() {
             let mut words = 0;
             let within = |set: &&KnowledgeSet| {
-                words += set.questions.len() * set.texts().map(|text| text.split(' ').count()).sum::<usize>();
+                words += set.questions.len()
+                    * set.texts().map(|text| text.split(' ').count()).sum::<usize>();
                 words <= WORDS_A_GRAPH
             };
             let count = rest.iter().take(most).take_while(within).count().max(1);

@@ -115,7 +115,8 @@ mod tests {
 
     /// The solution of `diagonal x = right`.
     fn solve(solver: &impl LinearSolver) -> Vec<f64> {
-        let tensor = |values: [f64; 2]| Tensor::from_data(values, (&Default::default(), DType::F64));
+        let tensor =
+            |values: [f64; 2]| Tensor::from_data(values, (&Default::default(), DType::F64));
         let diagonal: Tensor<Flex, 1> = tensor([0.5, 0.25]);
         let mut apply = |x: &Tensors<Flex>| Ok(Tensors(vec![x.0[0].clone() * diagonal.clone()]));
         solver.solve(&mut apply, &Tensors(vec![tensor([1.0, 3.0])])).unwrap().to_f64()
@@ -144,7 +145,8 @@ mod tests {
         let expected =
             implicit(SolverChoice::ConjugateGradient(conjugate), CurvatureChoice::Nested);
         assert_eq!(read(iterations).unwrap(), expected);
-        let neumann = r#"{"kind": "implicit", "solver": {"kind": "neumann", "terms": 9, "step": 0.1}}"#;
+        let neumann =
+            r#"{"kind": "implicit", "solver": {"kind": "neumann", "terms": 9, "step": 0.1}}"#;
         let series = SolverChoice::Neumann(Neumann { terms: 9, step: 0.1 });
         assert_eq!(read(neumann).unwrap(), implicit(series, usual));
     }
@@ -167,8 +169,12 @@ mod tests {
     fn unknown_settings_are_refused() {
         let read = serde_json::from_str::<HypergradientChoice>;
         assert!(read(r#"{"kind": "implicit", "solver": {"kind": "lanczos"}}"#).is_err());
-        assert!(read(r#"{"kind": "implicit", "solver": {"kind": "nystroem", "ranks": 3}}"#).is_err());
-        assert!(read(r#"{"kind": "implicit", "solver": {"kind": "neumann", "terms": 3}}"#).is_err());
+        assert!(
+            read(r#"{"kind": "implicit", "solver": {"kind": "nystroem", "ranks": 3}}"#).is_err()
+        );
+        assert!(
+            read(r#"{"kind": "implicit", "solver": {"kind": "neumann", "terms": 3}}"#).is_err()
+        );
         assert!(read(r#"{"kind": "implicit", "rank": 3}"#).is_err());
     }
 }

@@ -21,7 +21,11 @@ pub(super) fn differentiate<B: Backend>(
     catch_unwind(AssertUnwindSafe(product)).map_err(|panic| {
         let Some(operation) = operation_without_derivative(&*panic) else { resume_unwind(panic) };
         let (layer, remedy) = layer_of(&operation);
-        Error::NotTwiceDifferentiable { operation: format!("{layer} ({operation})"), engine, remedy }
+        Error::NotTwiceDifferentiable {
+            operation: format!("{layer} ({operation})"),
+            engine,
+            remedy,
+        }
     })
 }
 

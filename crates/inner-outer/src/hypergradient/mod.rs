@@ -50,3 +50,87 @@ pub trait Hypergradient: Clone + Send + Sync + 'static {
         task: &On<P::Task, B>,
     ) -> Result<MetaGradient<B>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::module::{Module, Param};
+    use burn::tensor::Tensor;
+
+    use super::*;
+    use crate::{Error, RateScope, Sgd, family};
+
+    #[derive(Module, Debug)]
+    struct Pull<B: Backend> {
+        start: Param<Tensor<B, 1>>,
+        centre: Param<Tensor<B, 1>>,
+    }
+
+    #[derive(Module, Debug)]
+    struct Number<B: Backend> {
+        x: Param<Tensor<B, 1>>,
+    }
+
+    family!(Pulls => Pull, Numbers => Number);
+
+    /// A number that is pulled to a centre, which nothing else reads.
+    struct Pulled;
+
+    impl Problem for Pulled {
+        type Outer = Pulls;
+        type Inner = Numbers;
+        type Task = Numbers;
+
+        fn init<B: Backend>(&self, outer: &Pull<B>, _task: &Number<B>) -> Number<B> {
+            Number { x: Param::initialized(outer.start.id, outer.start.val()) }
+        }
+
+        fn inner_loss<B: Backend>(
+            &self,
+            inner: &Number<B>,
+            outer: &Pull<B>,
+            _task: &Number<B>,
+            _step: usize,
+        ) -> Tensor<B, 1> {
+            (inner.x.val() - outer.centre.val()).powi_scalar(2)
+        }
+
+        fn outer_loss<B: Backend>(
+            &self,
+            inner: &Number<B>,
+            outer: &Pull<B>,
+            task: &Number<B>,
+        ) -> Tensor<B, 1> {
+            (inner.x.val() - task.x.val()).powi_scalar(2) + outer.start.val().powi_scalar(2)
+        }
+    }
+
+    fn gradient(method: &impl Hypergradient, steps: usize) -> Result<MetaGradient<Flex>> {
+        let number = |value: f64| Param::from_tensor(Tensor::full([1], value, &Default::default()));
+        let outer = Pull { start: number(0.5), centre: number(2.0) };
+        let task = Number { x: number(1.0) };
+        let inner_loop = InnerLoop { optimizer: Sgd, steps };
+        let rates = inner_loop.rates(&Pulled, RateScope::Global, 0.1, &outer, &task)?;
+        method.meta_gradient(&Pulled, &inner_loop, &outer, &rates, &task)
+    }
+
+    #[test]
+    fn what_only_the_inner_loss_reads_needs_second_order() {
+        fn refused(method: &impl Hypergradient) {
+            let refused = gradient(method, 2).err().expect("the centre cannot be reached");
+            let message = refused.to_string();
+            assert!(matches!(refused, Error::FirstOrderCannotReach { .. }), "{message}");
+            assert!(
+                message.contains("`centre`") && message.contains("Use `Unrolled`"),
+                "{message}"
+            );
+            // Without steps nothing reads the centre, and second order would not help.
+            assert!(gradient(method, 0).unwrap().outer.0[1].is_none());
+        }
+        refused(&FirstOrder);
+        refused(&Envelope);
+        refused(&Reptile);
+        let exact = gradient(&Unrolled::<crate::Nested>::default(), 2).unwrap();
+        assert!(exact.outer.0.iter().all(Option::is_some));
+    }
+}

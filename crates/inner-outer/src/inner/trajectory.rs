@@ -265,7 +265,9 @@ mod tests {
             step: usize,
         ) -> Tensor<B, 1> {
             let bend = (inner.x.val().powi_scalar(2) - inner.y.val()).powi_scalar(2);
-            ((inner.x.val() - task.x.val()).powi_scalar(2) + bend * (1.0 + self.growth * step as f64)).sum()
+            ((inner.x.val() - task.x.val()).powi_scalar(2)
+                + bend * (1.0 + self.growth * step as f64))
+                .sum()
         }
 
         fn outer_loss<B: Backend>(
@@ -293,11 +295,7 @@ mod tests {
         inner_loop.adapt_from(valley, &outer, &rates, &task, from)
     }
 
-    fn adapt(
-        valley: &Valley,
-        steps: usize,
-        from: Option<Iterate<Flex>>,
-    ) -> Adapted<Valley, Flex> {
+    fn adapt(valley: &Valley, steps: usize, from: Option<Iterate<Flex>>) -> Adapted<Valley, Flex> {
         try_adapt(valley, InnerLoop { optimizer: Adam::default(), steps }, from).unwrap()
     }
 
@@ -371,14 +369,17 @@ mod tests {
         let message = refused(Iterate { theta: wide, ..end.clone() });
         assert!(message.contains("adapted tensors") && message.contains("[4 x F64]"), "{message}");
         let stateless = Iterate { state: Tensors(Vec::new()), ..end.clone() };
-        assert!(refused(stateless).contains("optimiser's state of the iterate to go on from is []"));
+        assert!(
+            refused(stateless).contains("optimiser's state of the iterate to go on from is []")
+        );
         let single = Tensors(vec![Tensor::zeros([3], (&Default::default(), DType::F32))]);
         assert!(refused(Iterate { theta: single, ..end }).contains("[3 x F32]"));
     }
 
     #[test]
     fn the_rule_is_checked_before_the_first_step() {
-        let clipped = InnerLoop { optimizer: Clipped { rule: Adam::default(), limit: 0.0 }, steps: 1 };
+        let clipped =
+            InnerLoop { optimizer: Clipped { rule: Adam::default(), limit: 0.0 }, steps: 1 };
         let refused = try_adapt(&STEADY, clipped, None).err().expect("a limit of zero");
         assert!(matches!(refused, Error::OutOfRange { setting: "Clipped::limit", .. }));
     }

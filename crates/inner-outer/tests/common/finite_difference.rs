@@ -49,7 +49,7 @@ impl<P: Problem, O: InnerOptimizer> Case<P, O> {
         let lifted = instance.lift::<Autodiff<Flex>>();
         let InnerLoop { optimizer, steps } = &self.inner_loop;
         let theta = base.select(&adapted);
-        let mut at = Iterate { state: optimizer.state(&theta), theta };
+        let mut at = Iterate { state: optimizer.state(&theta), theta, steps_taken: 0 };
         let mut meta_loss = 0.0;
         for step in 0..*steps {
             let theta = base.replace(&adapted, &at.theta);

@@ -63,16 +63,26 @@ pub struct Measurement {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let config: ExperimentConfig =
         arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
-    let sizes = [arguments.facts, arguments.fact_tokens, arguments.question_tokens, arguments.repeats];
+    let sizes =
+        [arguments.facts, arguments.fact_tokens, arguments.question_tokens, arguments.repeats];
     let tokens = arguments.fact_tokens.min(arguments.question_tokens);
-    if sizes.contains(&0) || arguments.questions.contains(&0) || arguments.questions.is_empty() || tokens < 2 {
-        let cause = anyhow::anyhow!("facts, questions and repeats must be at least 1, and tokens at least 2");
+    if sizes.contains(&0)
+        || arguments.questions.contains(&0)
+        || arguments.questions.is_empty()
+        || tokens < 2
+    {
+        let cause = anyhow::anyhow!(
+            "facts, questions and repeats must be at least 1, and tokens at least 2"
+        );
         return Err(Failure::BadInput(cause));
     }
     let mut arguments = arguments;
     arguments.questions.sort_unstable();
     arguments.questions.dedup();
-    let model = crate::model::ModelConfig { vocabulary: config.model.vocabulary.max(64), ..config.model.clone() };
+    let model = crate::model::ModelConfig {
+        vocabulary: config.model.vocabulary.max(64),
+        ..config.model.clone()
+    };
     model.check().map_err(anyhow::Error::msg).bad_input()?;
     let measured = crate::on_device!(arguments.common.device, B => {
         measure::<B>(&arguments, &config, &Default::default())
@@ -109,7 +119,9 @@ fn verdict(measured: &[Measurement], ours: &str, rival: &str) -> String {
 /// Intercept and slope of seconds over questions.
 pub fn line(measured: &[Measurement], reader: &str) -> (f64, f64) {
     let points: Vec<&Measurement> = measured.iter().filter(|m| m.reader == reader).collect();
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return (f64::NAN, f64::NAN) };
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return (f64::NAN, f64::NAN);
+    };
     let slope = match last.questions - first.questions {
         0 => 0.0,
         span => (last.seconds - first.seconds) / span as f64,
@@ -199,9 +211,12 @@ impl<B: Backend> Bench<B> {
 
     /// The inner loop once, then all questions as one batch.
     fn reckoning(&self, steps: usize, questions: usize) -> Result<(), Failure> {
-        let problem = Reckoning { scope: InnerScope::All, layers: self.model.blocks.len(), retention: 0.0 };
+        let problem =
+            Reckoning { scope: InnerScope::All, layers: self.model.blocks.len(), retention: 0.0 };
         let inner_loop = InnerLoop { optimizer: Sgd, steps };
-        let rates = inner_loop.rates(&problem, RateScope::Global, 1e-3, &self.model, &self.task).failed()?;
+        let rates = inner_loop
+            .rates(&problem, RateScope::Global, 1e-3, &self.model, &self.task)
+            .failed()?;
         let adapted = inner_loop.adapt(&problem, &self.model, &rates, &self.task).failed()?;
         let asked = self.question.clone().repeat_dim(0, questions);
         answer(&adapted.inner, adapted.inner.hidden(asked), questions);
@@ -231,7 +246,8 @@ impl<B: Backend> Bench<B> {
 /// The most likely next token after the last of each of `rows` sequences; read, so that it has been computed.
 fn answer<B: Backend>(model: &Gpt2<B>, hidden: Tensor<B, 2>, rows: usize) {
     let [all, width] = hidden.dims();
-    let last = hidden.reshape([rows, all / rows, width]).slice([0..rows, all / rows - 1..all / rows]);
+    let last =
+        hidden.reshape([rows, all / rows, width]).slice([0..rows, all / rows - 1..all / rows]);
     let best: Tensor<B, 2, Int> = model.logits(last.reshape([rows, width])).argmax(1);
     best.into_data();
 }

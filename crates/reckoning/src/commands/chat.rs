@@ -87,7 +87,9 @@ impl<B: Backend> Talk<'_, B> {
             ":facts" => Ok(self.listed()),
             ":forget" => return self.forget(rest),
             ":save" => self.save(rest.trim()),
-            _ if command.starts_with(':') => return Reply::Refused(format!("there is no {command}; {HELP}")),
+            _ if command.starts_with(':') => {
+                return Reply::Refused(format!("there is no {command}; {HELP}"));
+            }
             _ if line.contains('?') => self.answer(line),
             _ => self.learn(line),
         };

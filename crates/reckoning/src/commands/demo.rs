@@ -77,9 +77,13 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::install().failed()?;
     let mut accuracies = Vec::new();
     let mut runs = Vec::new();
-    for method in
-        [Method::Reckoning, Method::InContext, Method::NoFacts, Method::NoQuestion, Method::RandomFacts]
-    {
+    for method in [
+        Method::Reckoning,
+        Method::InContext,
+        Method::NoFacts,
+        Method::NoQuestion,
+        Method::RandomFacts,
+    ] {
         let folder = arguments.out.join(name(method));
         announce(arguments, method)?;
         let found = one_run::<B>(&folder, &config(arguments, method), &interrupt)?;
@@ -116,14 +120,18 @@ fn one_run<B: Backend>(
         false => RunDirectory::create(folder, config).bad_input()?,
     };
     if run.config::<ExperimentConfig>().bad_input()? != *config {
-        let cause = anyhow::anyhow!("{} holds a demo of other settings; choose another --out", folder.display());
+        let cause = anyhow::anyhow!(
+            "{} holds a demo of other settings; choose another --out",
+            folder.display()
+        );
         return Err(Failure::BadInput(cause));
     }
     train(Trainer::<B>::new(config, &Default::default()).bad_input()?, &run, interrupt)
 }
 
 fn config(arguments: &Arguments, method: Method) -> ExperimentConfig {
-    let mut config = ExperimentConfig { seed: arguments.seed, method, ..ExperimentConfig::default() };
+    let mut config =
+        ExperimentConfig { seed: arguments.seed, method, ..ExperimentConfig::default() };
     config.model.context = 32;
     config.objective.retention = 0.1;
     config.outer.rate = 2e-3;

@@ -42,9 +42,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     memory.save(&out).bad_input()?;
     let losses = memory.losses();
     if json {
-        return print_line(json!({ "memory": out, "facts": facts.len(), "losses": losses, "base": memory.base() }));
+        return print_line(
+            json!({ "memory": out, "facts": facts.len(), "losses": losses, "base": memory.base() }),
+        );
     }
     let (before, after) = (losses.first().unwrap_or(&f64::NAN), losses.last().unwrap_or(&f64::NAN));
     let (count, steps, path) = (facts.len(), memory.inner_steps(), out.display());
-    print_line(format!("{path}: {count} facts in {steps} inner steps, loss {before:.3} before, {after:.3} after"))
+    print_line(format!(
+        "{path}: {count} facts in {steps} inner steps, loss {before:.3} before, {after:.3} after"
+    ))
 }

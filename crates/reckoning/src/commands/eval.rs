@@ -11,6 +11,7 @@ use inner_outer::InnerLoop;
 use inner_outer::parallel::{Threads, in_order};
 use serde::Serialize;
 
+use crate::Reckoning;
 use crate::answer::{BeamSearch, Reader};
 use crate::config::{ExperimentConfig, Method, Recall, SystemSettings};
 use crate::corpus::{Corpus, with_facts_of_others};
@@ -19,7 +20,6 @@ use crate::encoding::Encoder;
 use crate::model::Gpt2;
 use crate::score::{FactRecall, LenientRecall, exact_match};
 use crate::trained::TrainedSystem;
-use crate::Reckoning;
 
 /// Arguments of `eval`. The configuration's `data` and `evaluation` say what is asked.
 #[derive(Debug, clap::Args)]
@@ -60,11 +60,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut config: ExperimentConfig =
         arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
     if let Some(path) = &arguments.data {
-        config.data.source =
-            crate::config::Source::File { path: path.clone(), options: crate::data::LoadOptions::default() };
+        config.data.source = crate::config::Source::File {
+            path: path.clone(),
+            options: crate::data::LoadOptions::default(),
+        };
     }
     let seed = Seed::new(arguments.common.seed.unwrap_or(config.seed));
-    let corpus = Corpus::new(&config.data, &config.evaluation, &seed.child("corpus")).bad_input()?;
+    let corpus =
+        Corpus::new(&config.data, &config.evaluation, &seed.child("corpus")).bad_input()?;
     let scores = crate::on_device!(arguments.common.device, B => {
         let system = TrainedSystem::<B, SystemSettings>::load(&arguments.system, &Default::default()).bad_input()?;
         let score = |(name, sets): &(String, Vec<KnowledgeSet>)| score(&system, name, sets, arguments.beams);
@@ -85,7 +88,8 @@ fn line(scores: &Scores) -> String {
         exact_match.n
     );
     if let (Some(strict), Some(lenient)) = (recall_f1, recall_lenient) {
-        line += &format!(", recall F1 {}, official lenient {:.1} %", strict.percent(), 100.0 * lenient);
+        line +=
+            &format!(", recall F1 {}, official lenient {:.1} %", strict.percent(), 100.0 * lenient);
     }
     line
 }
@@ -135,7 +139,8 @@ fn score<B: Backend>(
         exact_match: share(marks.iter().filter(|mark| mark.exact).count())?,
         likeliest_label: share(marks.iter().filter(|mark| mark.likeliest).count())?,
         recall_f1: if recalls { Some(mean_interval(&strict).failed()?) } else { None },
-        recall_lenient: recalls.then(|| marks.iter().map(|mark| mark.lenient).sum::<LenientRecall>().ratio()),
+        recall_lenient: recalls
+            .then(|| marks.iter().map(|mark| mark.lenient).sum::<LenientRecall>().ratio()),
     })
 }
 
@@ -147,10 +152,16 @@ struct Examiner<'s, B: Backend> {
 }
 
 impl<'s, B: Backend> Examiner<'s, B> {
-    fn new(system: &'s TrainedSystem<B, SystemSettings>, sets: &[KnowledgeSet], beams: usize) -> Self {
+    fn new(
+        system: &'s TrainedSystem<B, SystemSettings>,
+        sets: &[KnowledgeSet],
+        beams: usize,
+    ) -> Self {
         let SystemSettings { method, objective, .. } = system.settings;
-        let encoder = Encoder { tokenizer: system.tokenizer.tokenizer().clone(), method, objective };
-        let answers = sets.iter().flat_map(|set| &set.questions).map(|question| question.answer.clone());
+        let encoder =
+            Encoder { tokenizer: system.tokenizer.tokenizer().clone(), method, objective };
+        let answers =
+            sets.iter().flat_map(|set| &set.questions).map(|question| question.answer.clone());
         let mut labels: Vec<String> = answers.collect();
         labels.sort();
         labels.dedup();
@@ -191,7 +202,9 @@ impl<'s, B: Backend> Examiner<'s, B> {
         if !method.has_inner_loop() {
             return Ok(self.system.model.clone());
         }
-        let task = self.encoder.fitting(self.encoder.task(set, &Default::default())?, self.system.config.context)?;
+        let task = self
+            .encoder
+            .fitting(self.encoder.task(set, &Default::default())?, self.system.config.context)?;
         let problem = Reckoning {
             scope: inner.scope,
             layers: self.system.config.layers,

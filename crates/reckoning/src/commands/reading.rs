@@ -12,7 +12,8 @@ pub fn statements(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| anyhow::anyhow!("cannot read the facts in {}: {cause}", path.display()))
         .map_err(Failure::BadInput)?;
-    let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(statement).collect();
+    let lines: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(statement).collect();
     if lines.is_empty() {
         let cause = anyhow::anyhow!("{} holds no fact; write one fact a line", path.display());
         return Err(Failure::BadInput(cause));

@@ -43,12 +43,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
     let run = match common.resume {
         true if common.config.is_some() || common.seed.is_some() || !common.set.is_empty() => {
-            let cause = anyhow::anyhow!("--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out");
+            let cause = anyhow::anyhow!(
+                "--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out"
+            );
             return Err(Failure::BadInput(cause));
         }
         true => RunDirectory::resume(&out).bad_input()?,
         false => {
-            let mut config: ExperimentConfig = common.configuration(&ExperimentConfig::default()).bad_input()?;
+            let mut config: ExperimentConfig =
+                common.configuration(&ExperimentConfig::default()).bad_input()?;
             config.seed = common.seed.unwrap_or(config.seed);
             if let Some(path) = arguments.data {
                 config.data.source = Source::File { path, options: LoadOptions::default() };
@@ -74,7 +77,11 @@ pub fn summary(accuracy: &Accuracy) -> String {
 }
 
 /// The loop: steps, metrics, validation, checkpoints; then the test sets.
-pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory, interrupt: &Interrupt) -> Result<Vec<Accuracy>, Failure> {
+pub fn train<B: Backend>(
+    mut trainer: Trainer<B>,
+    run: &RunDirectory,
+    interrupt: &Interrupt,
+) -> Result<Vec<Accuracy>, Failure> {
     let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
     let latest = checkpoints.latest().failed()?;
     if let Some(step) = latest {
@@ -83,7 +90,8 @@ pub fn train<B: Backend>(mut trainer: Trainer<B>, run: &RunDirectory, interrupt:
     }
     let mut metrics = run.metrics(latest).failed()?;
     let outer = trainer.config().outer.clone();
-    let progress = Progress::resumed(outer.steps as u64, "training", trainer.learner.steps_taken() as u64);
+    let progress =
+        Progress::resumed(outer.steps as u64, "training", trainer.learner.steps_taken() as u64);
     while trainer.learner.steps_taken() < outer.steps {
         let report = trainer.step().failed()?;
         let done = report.step + 1;
@@ -121,7 +129,8 @@ fn log_step(metrics: &mut Metrics, report: &MetaStep) -> Result<(), Failure> {
     ];
     let inner = report.inner_losses.iter().enumerate();
     values.extend(inner.map(|(step, loss)| (format!("inner loss {step}"), *loss)));
-    let borrowed: Vec<(&str, f64)> = values.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let borrowed: Vec<(&str, f64)> =
+        values.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     metrics.log(report.step as u64 + 1, &borrowed).failed()
 }
 

@@ -20,7 +20,8 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoadOptions {
-    /// Our wording of facts and questions; `None` keeps the words of the file.
+    /// Our wording of facts and questions; `None`, written `as-in-file`, keeps the words of the file.
+    #[serde(with = "wording")]
     pub surface: Option<Surface>,
     /// What the people of kinship data are called. (ProofWriter keeps its names.)
     pub names: Names,
@@ -31,6 +32,43 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         Self { surface: Some(Surface::Compact), names: Names::Letters, seed: 0 }
+    }
+}
+
+/// TOML has no word for `None`.
+mod wording {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::data::Surface;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Wording {
+        Compact,
+        Sentence,
+        AsInFile,
+    }
+
+    pub fn serialize<S: Serializer>(
+        surface: &Option<Surface>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let wording = match surface {
+            Some(Surface::Compact) => Wording::Compact,
+            Some(Surface::Sentence) => Wording::Sentence,
+            None => Wording::AsInFile,
+        };
+        wording.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Surface>, D::Error> {
+        Ok(match Wording::deserialize(deserializer)? {
+            Wording::Compact => Some(Surface::Compact),
+            Wording::Sentence => Some(Surface::Sentence),
+            Wording::AsInFile => None,
+        })
     }
 }
 

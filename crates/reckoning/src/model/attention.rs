@@ -28,7 +28,10 @@ pub struct KeyValues<B: Backend> {
 impl<B: Backend> KeyValues<B> {
     /// Those of one sequence, `copies` times.
     pub(super) fn repeat(&self, copies: usize) -> Self {
-        Self { keys: self.keys.clone().repeat_dim(0, copies), values: self.values.clone().repeat_dim(0, copies) }
+        Self {
+            keys: self.keys.clone().repeat_dim(0, copies),
+            values: self.values.clone().repeat_dim(0, copies),
+        }
     }
 }
 

@@ -82,10 +82,14 @@ impl ModelConfig {
         }
         if !self.width.is_multiple_of(self.heads) {
             let Self { width, heads, .. } = self;
-            return Err(format!("model.width = {width} is no multiple of model.heads = {heads}; change either"));
+            return Err(format!(
+                "model.width = {width} is no multiple of model.heads = {heads}; change either"
+            ));
         }
         if self.lora.is_some_and(|lora| lora.rank == 0) {
-            return Err("model.lora.rank is 0; leave model.lora out, or give a rank of at least 1".into());
+            return Err(
+                "model.lora.rank is 0; leave model.lora out, or give a rank of at least 1".into()
+            );
         }
         Ok(())
     }

@@ -187,7 +187,9 @@ impl<B: Backend> Draw<'_, B> {
     fn weight(&mut self, shape: [usize; 2], role: Role) -> Param<Tensor<B, 2>> {
         let fan_in = (shape[0] as f64).sqrt();
         let deviation = match (self.config.initialization, role) {
-            (Initialization::Gpt2, Role::Residual) => 0.02 / (2.0 * self.config.layers as f64).sqrt(),
+            (Initialization::Gpt2, Role::Residual) => {
+                0.02 / (2.0 * self.config.layers as f64).sqrt()
+            }
             (Initialization::Gpt2, _) => 0.02,
             (Initialization::FanIn, Role::Embedding) => 0.05,
             (Initialization::FanIn, Role::Layer) => 0.7 / fan_in,
@@ -226,7 +228,9 @@ impl<B: Backend> Draw<'_, B> {
     }
 
     fn norm(&self) -> LayerNorm<B> {
-        LayerNormConfig::new(self.config.width).with_epsilon(self.config.norm_epsilon).init(self.device)
+        LayerNormConfig::new(self.config.width)
+            .with_epsilon(self.config.norm_epsilon)
+            .init(self.device)
     }
 
     fn block(&mut self) -> Block<B> {

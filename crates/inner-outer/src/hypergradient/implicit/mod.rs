@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn settings_without_meaning_are_refused() {
         fn refused(solver: impl LinearSolver, named: &str) {
-            let mut apply = apply(&DMatrix::identity(3, 3));
+            let matrix = DMatrix::identity(3, 3);
+            let mut apply = apply(&matrix);
             let refused = solver.solve(&mut apply, &split(&[1.0; 3])).unwrap_err();
             assert!(matches!(refused, Error::OutOfRange { setting, .. } if setting == named));
         }
