@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     };
     let net = [[1, 40], [40, 1]].map(|[x, y]| LinearConfig::new(x, y).init(&device));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 5 };
-    let rates = inner_loop.rates(&Recognise, RateScope::default(), 0.1, &net, &wave(()))?;
+    let rates = inner_loop.rates(&Recognise, RateScope::default(), 0.02, &net, &wave(()))?;
     let (adam, rates_adam) = (AdamConfig::new().init(), AdamConfig::new().init());
     let (exact, config) = (Unrolled::<ForwardOverReverse>::default(), MetaLearnerConfig::default());
     let mut learner =

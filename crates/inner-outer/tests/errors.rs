@@ -136,6 +136,8 @@ fn a_variable_that_first_order_cannot_reach() {
     let expected = ["`of_points`", "Unrolled", "Truncated", "Implicit"];
     let first = FirstOrder.meta_gradient(&WeightedMean, &LOOP, &outer, &rates, &task);
     assert!(matches!(error(first, &expected), Error::FirstOrderCannotReach { .. }));
+    let envelope = Envelope.meta_gradient(&WeightedMean, &LOOP, &outer, &rates, &task);
+    assert!(matches!(error(envelope, &expected), Error::FirstOrderCannotReach { .. }));
     let none = truncated(0).meta_gradient(&WeightedMean, &LOOP, &outer, &rates, &task);
     assert!(matches!(error(none, &expected), Error::FirstOrderCannotReach { .. }));
 }

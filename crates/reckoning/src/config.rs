@@ -233,13 +233,13 @@ impl Default for OuterConfig {
 }
 
 impl OuterConfig {
-    /// The rate over the steps, times `factor`.
+    /// The rate over the steps, times `factor`. A run that ends within its warm-up has no decay.
     pub fn schedule(&self, factor: f64) -> Schedule {
         Schedule {
             rate: self.rate * factor,
             warm_up: self.warm_up,
             steps: self.steps,
-            decay: self.decay,
+            decay: if self.warm_up < self.steps { self.decay } else { Decay::Constant },
         }
     }
 }
@@ -313,15 +313,6 @@ impl ExperimentConfig {
             rates.iter().find(|(_, value)| !value.is_finite() || *value < 0.0)
         {
             return Err(format!("{name} = {value}; it must be a number of at least 0"));
-        }
-        if self.outer.decay != Decay::Constant
-            && self.outer.warm_up >= self.outer.steps.max(1)
-            && self.outer.steps > 0
-        {
-            return Err(format!(
-                "outer.warm_up = {} leaves no step of {} to decay; lower it",
-                self.outer.warm_up, self.outer.steps
-            ));
         }
         if !(0.0..1.0).contains(&self.data.held_out) {
             return Err(format!(

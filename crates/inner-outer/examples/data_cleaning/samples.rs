@@ -52,7 +52,8 @@ impl Samples {
         if images.len() != 16 + 60_000 * 28 * 28 || classes.len() != 8 + 60_000 {
             return Err("these are not MNIST's 60 000 training images and labels, unpacked".into());
         }
-        let centre = |&grey: &u8| f32::from(grey) / 255.0 - 0.13;
+        // Small enough that the largest curvature of the loss stays below 1, which suits the inner rate.
+        let centre = |&grey: &u8| 0.3 * (f32::from(grey) / 255.0 - 0.13);
         let images =
             images[16..].chunks_exact(28 * 28).map(|image| image.iter().map(centre).collect());
         let classes = classes[8..].iter().map(|&class| usize::from(class));
