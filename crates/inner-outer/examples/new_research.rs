@@ -40,11 +40,11 @@ fn main() -> Result<()> {
     };
     let net = [[1, 40], [40, 1]].map(|[x, y]| LinearConfig::new(x, y).init(&device));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 5 };
-    let rates = inner_loop.rates(&Recognise, RateScope::default(), 0.02, &net, &wave(()))?;
+    let rates = inner_loop.rates(&Recognise, RateScope::default(), 0.03, &net, &wave(()))?;
     let (adam, rates_adam) = (AdamConfig::new().init(), AdamConfig::new().init());
     let (exact, config) = (Unrolled::<ForwardOverReverse>::default(), MetaLearnerConfig::default());
     let mut learner =
         MetaLearner::new(Recognise, inner_loop, exact, config, net, rates, adam, rates_adam)
             .observe(|step| println!("step {:3}: loss {:.4}", step.step, step.outer_loss));
-    (0..400).try_for_each(|_| learner.step(&[(); 16].map(wave)).map(drop))
+    (0..1000).try_for_each(|_| learner.step(&[(); 16].map(wave)).map(drop))
 }

@@ -39,36 +39,48 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let common = arguments.common;
+    let common = &arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
-    let run = match common.resume {
-        true if common.config.is_some() || common.seed.is_some() || !common.set.is_empty() => {
-            let cause = anyhow::anyhow!(
-                "--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out"
-            );
-            return Err(Failure::BadInput(cause));
-        }
-        true => RunDirectory::resume(&out).bad_input()?,
-        false => {
-            let mut config: ExperimentConfig =
-                common.configuration(&ExperimentConfig::default()).bad_input()?;
-            config.seed = common.seed.unwrap_or(config.seed);
-            if let Some(path) = arguments.data {
-                config.data.source = Source::File { path, options: LoadOptions::default() };
-            }
-            config.check().map_err(anyhow::Error::msg).bad_input()?;
-            RunDirectory::create(&out, &config).bad_input()?
-        }
+    let resumed = if common.resume { Some(resumed(common, &out)?) } else { None };
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(&arguments)?,
     };
-    let config: ExperimentConfig = run.config().bad_input()?;
     let accuracies = crate::on_device!(common.device, B => {
+        // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
         let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
+        let run = match resumed {
+            Some(run) => run,
+            None => RunDirectory::create(&out, &config).bad_input()?,
+        };
         train(trainer, &run, &Interrupt::install().failed()?)
     })?;
     if common.json {
         return print_line(serde_json::to_string(&accuracies).failed()?);
     }
     accuracies.iter().try_for_each(|accuracy| print_line(summary(accuracy)))
+}
+
+fn resumed(common: &CommonArguments, out: &Path) -> Result<RunDirectory, Failure> {
+    if common.config.is_some() || common.seed.is_some() || !common.set.is_empty() {
+        let cause = anyhow::anyhow!(
+            "--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out"
+        );
+        return Err(Failure::BadInput(cause));
+    }
+    RunDirectory::resume(out).bad_input()
+}
+
+fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
+    let common = &arguments.common;
+    let mut config: ExperimentConfig =
+        common.configuration(&ExperimentConfig::default()).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    if let Some(path) = arguments.data.clone() {
+        config.data.source = Source::File { path, options: LoadOptions::default() };
+    }
+    config.check().map_err(anyhow::Error::msg).bad_input()?;
+    Ok(config)
 }
 
 /// One line for one test set.
