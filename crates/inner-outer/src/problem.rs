@@ -81,8 +81,6 @@ impl<'p, P: Problem, B: Backend> Instance<'p, P, B> {
     pub fn new(problem: &'p P, outer: &On<P::Outer, B>, task: &On<P::Task, B>) -> Self {
         // A parameter that nobody has read yet would draw other random values in every clone.
         let _drawn = Tensors::of(outer);
-        // A parameter that nobody has read yet would draw other random values in every clone.
-        let _drawn = Tensors::of(outer);
         let inner = problem.init(outer, task);
         Self { problem, inner, outer: outer.clone(), task: task.clone() }
     }
