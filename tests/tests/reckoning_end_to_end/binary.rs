@@ -1,30 +1,28 @@
 //! The program under test, built once.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Once;
+use std::sync::LazyLock;
 
 use assert_cmd::assert::Assert;
-use assert_cmd::cargo::cargo_bin;
 use assert_cmd::prelude::*;
 
-static BUILD: Once = Once::new();
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(build);
 
 /// A command that starts the program in `folder`.
 ///
 /// Cargo builds the programs of a test's own package only, so the first call builds this one.
 pub fn reckoning(folder: &Path) -> Command {
-    BUILD.call_once(build);
-    let mut command = Command::new(cargo_bin("reckoning"));
+    let mut command = Command::new(&*PROGRAM);
     command.current_dir(folder);
     command
 }
 
 /// Builds the program with the profile, and into the target folder, of the test itself.
-fn build() {
-    let program = cargo_bin("reckoning");
-    let folder = program.parent().expect("programs lie in the folder of their profile");
+fn build() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test.ancestors().nth(2).expect("tests lie in `deps` in the folder of a profile");
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
@@ -47,6 +45,7 @@ fn build() {
         .status()
         .expect("cargo starts");
     assert!(status.success(), "`reckoning` does not build");
+    folder.join(format!("reckoning{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Runs the program in `folder` and expects success.
