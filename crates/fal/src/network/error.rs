@@ -1,0 +1,36 @@
+//! Networks that cannot be built.
+
+use crate::data::ImageShape;
+
+/// A network that cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NetworkError {
+    /// The images are too small for the convolutions.
+    #[error(
+        "images of {shape} are too small for `{network}`, which needs at least {least}x{least}; choose another network"
+    )]
+    TooSmall {
+        /// The network.
+        network: &'static str,
+        /// The images.
+        shape: ImageShape,
+        /// Rows and columns that are needed.
+        least: usize,
+    },
+    /// A setting that is zero, or an image without pixels.
+    #[error("`{setting}` has a zero in it; every layer, image and set of classes needs at least 1")]
+    Zero {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Groups of channels that do not come out even.
+    #[error(
+        "`groups` is {groups}, which does not divide the {width} channels of `width`; choose a divisor"
+    )]
+    Groups {
+        /// Groups asked for.
+        groups: usize,
+        /// Channels of the first stage.
+        width: usize,
+    },
+}

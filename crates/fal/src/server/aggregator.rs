@@ -1,0 +1,163 @@
+//! How many updates become one.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::require;
+use super::update::require_fit;
+use super::{ServerError, Update, krum, mean, robust};
+
+/// What a client counts for in a mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighting {
+    /// As much as any other.
+    Uniform,
+    /// As much as it has samples.
+    #[default]
+    Samples,
+}
+
+/// A way to make one update of many. Where nothing else is said, every client counts the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AggregatorChoice {
+    /// The mean.
+    Mean {
+        /// What a client counts for.
+        #[serde(default)]
+        weighting: Weighting,
+    },
+    /// FedNova (Wang et al. 2020): the mean, by samples, of updates divided by their local steps, times the mean of those
+    /// steps; clients that take more steps do not pull more.
+    Nova,
+    /// Slack aggregation of SFAT (Zhu et al. 2023): the `top` clients with the smallest adversarial loss count
+    /// `(1 + alpha) / (1 - alpha)` times as much as others. The first round is a plain mean.
+    Slack {
+        /// At least 0, below 1; 1/11 to 3/13 for the factors 1.2 to 1.6 of the authors.
+        alpha: f64,
+        /// How many clients count more, at least 1.
+        #[serde(default = "one")]
+        top: usize,
+    },
+    /// The median of each coordinate (Yin et al. 2018).
+    Median,
+    /// The mean of each coordinate without its largest and smallest values (Yin et al. 2018).
+    TrimmedMean {
+        /// Share of updates that is left out at each end, above 0 and below 1/2.
+        share: f64,
+    },
+    /// The update with the nearest neighbours (Blanchard et al. 2017). Needs `2 byzantine + 3` updates.
+    Krum {
+        /// Bad clients to withstand.
+        byzantine: usize,
+    },
+    /// The mean of the updates with the nearest neighbours (Blanchard et al. 2017).
+    MultiKrum {
+        /// Bad clients to withstand.
+        byzantine: usize,
+        /// Updates to keep; all but `byzantine` where it is not stated.
+        #[serde(default)]
+        keep: Option<usize>,
+    },
+    /// Repeated Krum, then the mean of each coordinate's values nearest to their median (El Mhamdi et al. 2018). Needs
+    /// `4 byzantine + 3` updates.
+    Bulyan {
+        /// Bad clients to withstand.
+        byzantine: usize,
+    },
+    /// The point with the smallest sum of distances to the updates, by the smoothed Weiszfeld algorithm (Pillutla et al.
+    /// 2022).
+    GeometricMedian {
+        /// Steps at most.
+        #[serde(default = "one_hundred")]
+        iterations: usize,
+        /// Distances below this count as this, so that no weight is infinite; above 0.
+        #[serde(default = "a_millionth")]
+        smoothing: f64,
+        /// A step that is shorter than this, relative to the length of the median, is the last; at least 0.
+        #[serde(default = "a_millionth")]
+        tolerance: f64,
+    },
+}
+
+fn one() -> usize {
+    1
+}
+
+fn one_hundred() -> usize {
+    100
+}
+
+fn a_millionth() -> f64 {
+    1e-6
+}
+
+impl Default for AggregatorChoice {
+    fn default() -> Self {
+        Self::Mean { weighting: Weighting::default() }
+    }
+}
+
+impl AggregatorChoice {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`ServerError::OutOfRange`].
+    pub fn check(&self) -> Result<(), ServerError> {
+        match *self {
+            Self::Slack { alpha, top } => {
+                require((0.0..1.0).contains(&alpha), "alpha", alpha, "at least 0 and below 1")?;
+                require(top > 0, "top", top as f64, "at least 1")
+            }
+            Self::TrimmedMean { share } => {
+                require(share > 0.0 && share < 0.5, "share", share, "above 0 and below 1/2")
+            }
+            Self::MultiKrum { keep: Some(0), .. } => require(false, "keep", 0.0, "at least 1"),
+            Self::GeometricMedian { iterations, smoothing, tolerance } => {
+                require(iterations > 0, "iterations", iterations as f64, "at least 1")?;
+                let usable = smoothing.is_finite() && smoothing > 0.0;
+                require(usable, "smoothing", smoothing, "finite and above 0")?;
+                require(tolerance >= 0.0, "tolerance", tolerance, "at least 0")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One update of many, in round `round`, counted from 0.
+    ///
+    /// # Errors
+    /// Those of [`Self::check`]; [`ServerError::NoUpdates`]; [`ServerError::Length`] and [`ServerError::NotFinite`] for
+    /// updates that cannot be added up; [`ServerError::NoWeight`] for means over nothing; [`ServerError::TooFewUpdates`],
+    /// [`ServerError::Keep`] and [`ServerError::TrimsNobody`] where a rule would not protect.
+    pub fn aggregate(&self, round: u64, updates: &[Update]) -> Result<Vec<f32>, ServerError> {
+        self.check()?;
+        let parameters = updates.first().map_or(0, |update| update.delta.len());
+        require_fit(updates, parameters)?;
+        let deltas: Vec<&[f32]> = updates.iter().map(|update| update.delta.as_slice()).collect();
+        match *self {
+            Self::Mean { weighting: Weighting::Uniform } => Ok(mean::uniform(&deltas)),
+            Self::Mean { weighting: Weighting::Samples } => {
+                Ok(mean::weighted(&deltas, &mean::by_samples(updates)?))
+            }
+            Self::Nova => mean::normalised(&deltas, updates),
+            Self::Slack { .. } if round == 0 => Ok(mean::uniform(&deltas)),
+            Self::Slack { alpha, top } => {
+                Ok(mean::weighted(&deltas, &mean::slack(updates, alpha, top)?))
+            }
+            Self::Median => Ok(robust::median(&deltas)),
+            Self::TrimmedMean { share } => robust::trimmed_mean(&deltas, share),
+            Self::Krum { byzantine } => {
+                Ok(deltas[krum::nearest(&deltas, byzantine, 1)?[0]].to_vec())
+            }
+            Self::MultiKrum { byzantine, keep } => {
+                let keep = keep.unwrap_or(deltas.len().saturating_sub(byzantine));
+                let kept = krum::nearest(&deltas, byzantine, keep)?;
+                Ok(mean::uniform(&kept.into_iter().map(|index| deltas[index]).collect::<Vec<_>>()))
+            }
+            Self::Bulyan { byzantine } => krum::bulyan(&deltas, byzantine),
+            Self::GeometricMedian { iterations, smoothing, tolerance } => {
+                Ok(robust::geometric_median(&deltas, iterations, smoothing, tolerance))
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What holds for every aggregator.
+
+use proptest::prelude::*;
+
+use super::update::updates_of;
+use super::*;
+
+const PARAMETERS: usize = 5;
+
+fn geometric_median() -> AggregatorChoice {
+    AggregatorChoice::GeometricMedian { iterations: 1000, smoothing: 1e-6, tolerance: 1e-9 }
+}
+
+/// Those that withstand one bad client of eleven.
+fn robust() -> [AggregatorChoice; 6] {
+    [
+        AggregatorChoice::Median,
+        AggregatorChoice::TrimmedMean { share: 0.2 },
+        AggregatorChoice::Krum { byzantine: 2 },
+        AggregatorChoice::MultiKrum { byzantine: 2, keep: None },
+        AggregatorChoice::Bulyan { byzantine: 2 },
+        geometric_median(),
+    ]
+}
+
+fn all() -> Vec<AggregatorChoice> {
+    let plain = [
+        AggregatorChoice::Mean { weighting: Weighting::Uniform },
+        AggregatorChoice::Mean { weighting: Weighting::Samples },
+        AggregatorChoice::Nova,
+        AggregatorChoice::Slack { alpha: 0.2, top: 1 },
+    ];
+    plain.into_iter().chain(robust()).collect()
+}
+
+/// Eleven updates with different samples, steps and losses.
+fn some_updates() -> impl Strategy<Value = Vec<Update>> {
+    let delta = prop::collection::vec(-1.0..1.0_f32, PARAMETERS);
+    prop::collection::vec((delta, 1..50_usize, 1..9_usize), 11).prop_map(|updates| {
+        let number = |(client, (delta, samples, steps))| Update {
+            client,
+            delta,
+            samples,
+            steps,
+            loss: (client * 7 % 11) as f64,
+        };
+        updates.into_iter().enumerate().map(number).collect()
+    })
+}
+
+fn aggregate(choice: AggregatorChoice, updates: &[Update]) -> Vec<f32> {
+    choice.aggregate(1, updates).unwrap()
+}
+
+/// The smallest and the largest value of each coordinate.
+fn ranges(updates: &[Update]) -> Vec<(f32, f32)> {
+    let range = |index: usize| {
+        let values = updates.iter().map(|update| update.delta[index]);
+        (values.clone().fold(f32::INFINITY, f32::min), values.fold(f32::NEG_INFINITY, f32::max))
+    };
+    (0..PARAMETERS).map(range).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_order_of_updates_does_not_matter(updates in some_updates(), turn in 1..11_usize) {
+        let mut turned = updates.clone();
+        turned.rotate_left(turn);
+        for choice in all() {
+            let pairs = aggregate(choice, &updates).into_iter().zip(aggregate(choice, &turned));
+            for (left, right) in pairs {
+                prop_assert!((left - right).abs() < 1e-5, "{choice:?}: {left} {right}");
+            }
+        }
+    }
+
+    /// FedNova can leave the range: it multiplies by the mean number of steps.
+    #[test]
+    fn the_result_lies_among_the_updates(updates in some_updates()) {
+        for choice in all().into_iter().filter(|choice| *choice != AggregatorChoice::Nova) {
+            let found = aggregate(choice, &updates);
+            for (x, (low, high)) in found.into_iter().zip(ranges(&updates)) {
+                prop_assert!((low - 1e-5..=high + 1e-5).contains(&x), "{choice:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn scaled_updates_give_the_scaled_result(updates in some_updates(), factor in 0.1..10.0_f32) {
+        let mut scaled = updates.clone();
+        scaled.iter_mut().flat_map(|update| &mut update.delta).for_each(|x| *x *= factor);
+        for choice in all() {
+            for (left, right) in aggregate(choice, &updates).iter().zip(aggregate(choice, &scaled)) {
+                prop_assert!((left * factor - right).abs() < 1e-3, "{choice:?}: {left} {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn krum_takes_one_of_the_updates(updates in some_updates(), byzantine in 0..5_usize) {
+        let found = aggregate(AggregatorChoice::Krum { byzantine }, &updates);
+        prop_assert!(updates.iter().any(|update| update.delta == found));
+    }
+
+    /// Two of eleven updates can be anything, also equal to each other, and the result stays near the honest ones: within
+    /// their range for the rules that choose by coordinate or by update, within twice the widest spread for the geometric
+    /// median.
+    #[test]
+    fn bad_updates_do_not_carry_the_result_away(
+        updates in some_updates(), size in 1.0..1e6_f32, same: bool,
+    ) {
+        let mut attacked = updates.clone();
+        for (index, update) in attacked[..2].iter_mut().enumerate() {
+            let sign = if same || index == 0 { 1.0 } else { -1.0 };
+            update.delta.fill(sign * (2.0 + size));
+        }
+        let honest = ranges(&attacked[2..]);
+        for choice in robust() {
+            let slack = if choice == geometric_median() { 4.0 } else { 1e-5 };
+            for (x, (low, high)) in aggregate(choice, &attacked).into_iter().zip(&honest) {
+                prop_assert!((low - slack..=high + slack).contains(&x), "{choice:?}: {x}");
+            }
+        }
+        let mean = aggregate(AggregatorChoice::Mean { weighting: Weighting::Uniform }, &attacked);
+        if same && size > 100.0 {
+            prop_assert!(mean[0] > honest[0].1);
+        }
+    }
+
+    #[test]
+    fn equal_updates_are_their_own_aggregate(delta in prop::collection::vec(-1.0..1.0_f32, PARAMETERS)) {
+        let updates = updates_of(&[delta.as_slice(); 11]);
+        for choice in all() {
+            for (x, expected) in aggregate(choice, &updates).into_iter().zip(&delta) {
+                prop_assert!((x - expected).abs() < 1e-6, "{choice:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_paper_s_server_adds_the_mean_of_deltas() {
+    let (mut state, mut global) = (ServerState::default(), vec![1.0, 1.0]);
+    let updates = updates_of(&[&[1.0, 0.0], &[0.0, -1.0]]);
+    ServerChoice::paper(0.5).step(&mut state, &mut global, updates).unwrap();
+    assert_eq!(global, [1.25, 0.75]);
+    assert_eq!(state.rounds, 1);
+}
+
+/// 10 samples and 30 samples, as in the run of the Flower server that the specification records: 1.75.
+#[test]
+fn fedavg_weights_by_samples() {
+    let (mut state, mut global) = (ServerState::default(), vec![0.0]);
+    let mut updates = updates_of(&[&[1.0], &[2.0]]);
+    (updates[0].samples, updates[1].samples) = (10, 30);
+    ServerChoice::fedavg().step(&mut state, &mut global, updates).unwrap();
+    assert_eq!(global, [1.75]);
+    assert_eq!(ServerChoice::default(), ServerChoice::fedavg());
+}
+
+#[test]
+fn slack_begins_in_the_second_round() {
+    let mut updates = updates_of(&[&[1.0], &[3.0]]);
+    (updates[0].loss, updates[1].loss) = (0.2, 0.9);
+    let choice = AggregatorChoice::Slack { alpha: 0.5, top: 1 };
+    assert_eq!(choice.aggregate(0, &updates).unwrap(), [2.0]);
+    assert_eq!(choice.aggregate(1, &updates).unwrap(), [1.5]);
+}
+
+#[test]
+fn long_updates_are_clipped_before_they_are_averaged() {
+    let server = ServerChoice { clip: Some(1.0), ..ServerChoice::paper(1.0) };
+    let (mut state, mut global) = (ServerState::default(), vec![0.0, 0.0]);
+    server.step(&mut state, &mut global, updates_of(&[&[300.0, 400.0], &[0.0, 0.0]])).unwrap();
+    assert!((global[0] - 0.3).abs() < 1e-6 && (global[1] - 0.4).abs() < 1e-6);
+}
+
+#[test]
+fn a_refused_round_changes_nothing() {
+    let server =
+        ServerChoice { aggregator: AggregatorChoice::Krum { byzantine: 1 }, ..Default::default() };
+    let (mut state, mut global) = (ServerState::default(), vec![1.0]);
+    for (updates, is_expected) in [
+        (
+            updates_of(&[]),
+            (|error| matches!(error, ServerError::NoUpdates)) as fn(ServerError) -> bool,
+        ),
+        (updates_of(&[&[1.0]]), |error| matches!(error, ServerError::TooFewUpdates { .. })),
+        (updates_of(&[&[1.0, 2.0]]), |error| matches!(error, ServerError::Length { .. })),
+        (updates_of(&[&[f32::NAN]]), |error| matches!(error, ServerError::NotFinite { .. })),
+    ] {
+        assert!(is_expected(server.step(&mut state, &mut global, updates).unwrap_err()));
+    }
+    assert_eq!((state, global), (ServerState::default(), vec![1.0]));
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let refused = |text: &str| {
+        let server: ServerChoice = serde_json::from_str(text).unwrap();
+        match server.check() {
+            Err(ServerError::OutOfRange { setting, .. }) => setting,
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    assert_eq!(refused(r#"{"clip": 0.0}"#), "clip");
+    let aggregator = |fields: &str| refused(&format!(r#"{{"aggregator": {{"kind": {fields}}}}}"#));
+    assert_eq!(aggregator(r#""slack", "alpha": 1.0"#), "alpha");
+    assert_eq!(aggregator(r#""slack", "alpha": 0.1, "top": 0"#), "top");
+    assert_eq!(aggregator(r#""trimmed-mean", "share": 0.5"#), "share");
+    assert_eq!(aggregator(r#""multi-krum", "byzantine": 1, "keep": 0"#), "keep");
+    assert_eq!(aggregator(r#""geometric-median", "iterations": 0"#), "iterations");
+    assert_eq!(aggregator(r#""geometric-median", "smoothing": 0.0"#), "smoothing");
+    assert_eq!(aggregator(r#""geometric-median", "tolerance": -1.0"#), "tolerance");
+    let optimizer = |fields: &str| refused(&format!(r#"{{"optimizer": {{"kind": {fields}}}}}"#));
+    assert_eq!(optimizer(r#""rate", "rate": 0.0"#), "rate");
+    assert_eq!(optimizer(r#""momentum", "rate": -1.0"#), "rate");
+    assert_eq!(optimizer(r#""momentum", "momentum": 1.0"#), "momentum");
+    assert_eq!(optimizer(r#""adam", "rate": 0.0"#), "rate");
+    assert_eq!(optimizer(r#""yogi", "first": 1.0"#), "first");
+    assert_eq!(optimizer(r#""adagrad", "second": -0.1"#), "second");
+    assert_eq!(optimizer(r#""adam", "floor": 0.0"#), "floor");
+}
+
+#[test]
+fn unknown_settings_are_refused() {
+    let read = serde_json::from_str::<ServerChoice>;
+    assert!(read(r#"{"clipping": 1.0}"#).is_err());
+    assert!(read(r#"{"aggregator": {"kind": "krum"}}"#).is_err());
+    assert!(read(r#"{"aggregator": {"kind": "krum", "byzantine": 1, "keep": 2}}"#).is_err());
+    assert!(read(r#"{"optimizer": {"kind": "adam", "beta": 1}}"#).is_err());
+    assert!(read("{}").is_ok());
+}
