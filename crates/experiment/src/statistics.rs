@@ -1,7 +1,9 @@
 //! Means and proportions with 95 % confidence intervals, so that no result is a bare number.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Deserializer};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 
 /// How sure the intervals are: 95 %.
@@ -15,9 +17,11 @@ pub const CONFIDENCE: f64 = 0.95;
 pub struct Interval {
     /// The estimate: a mean of values or a proportion.
     pub mean: f64,
-    /// The lower end; minus infinity for the mean of a single value, whose spread is unknown.
+    /// The lower end; minus infinity, `null` in JSON, for the mean of a single value, whose spread is unknown.
+    #[serde(deserialize_with = "low_end")]
     pub low: f64,
-    /// The upper end; infinity for the mean of a single value.
+    /// The upper end; infinity, `null` in JSON, for the mean of a single value.
+    #[serde(deserialize_with = "high_end")]
     pub high: f64,
     /// How many observations the estimate rests on.
     pub n: usize,
@@ -94,6 +98,42 @@ pub fn proportion_interval(successes: usize, n: usize) -> Result<Interval, Stati
     Ok(Interval { mean, low, high, n })
 }
 
+/// The ratio of two sums, `sum of a / sum of b` over pairs `(a, b)` that belong together, such as hits and guesses a
+/// question, with the interval of Student's t distribution by linearisation:
+/// `ratio ± t(0.975, n - 1) sqrt(n / (n - 1) * sum (a - ratio b)^2) / sum b` (Cochran 1977, section 2.11).
+///
+/// # Errors
+/// [`StatisticsError::Empty`] without pairs or where all `b` sum to zero, and [`StatisticsError::NotFinite`].
+pub fn ratio_interval(pairs: &[(f64, f64)]) -> Result<Interval, StatisticsError> {
+    let values = pairs.iter().enumerate().flat_map(|(index, (a, b))| [(index, *a), (index, *b)]);
+    if let Some((index, value)) = values.clone().find(|(_, value)| !value.is_finite()) {
+        return Err(StatisticsError::NotFinite { index, value });
+    }
+    let n = pairs.len();
+    let (above, below) =
+        pairs.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b));
+    if n == 0 || below == 0.0 {
+        return Err(StatisticsError::Empty);
+    }
+    let mean = above / below;
+    if n == 1 {
+        return Ok(Interval { mean, low: f64::NEG_INFINITY, high: f64::INFINITY, n });
+    }
+    let squares: f64 = pairs.iter().map(|(a, b)| (a - mean * b).powi(2)).sum();
+    let error = (squares * n as f64 / (n - 1) as f64).sqrt() / below.abs();
+    let half_width = student_t_quantile(n - 1) * error;
+    Ok(Interval { mean, low: mean - half_width, high: mean + half_width, n })
+}
+
+/// JSON has no infinity.
+fn low_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NEG_INFINITY))
+}
+
+fn high_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+}
+
 /// The two-sided 95 % quantile of Student's t distribution with `degrees` degrees of freedom.
 fn student_t_quantile(degrees: usize) -> f64 {
     let distribution = StudentsT::new(0.0, 1.0, degrees as f64)
@@ -110,6 +150,17 @@ fn upper_tail() -> f64 {
 }
 
 impl Interval {
+    /// The interval without what lies outside of the `possible` values: the t distribution knows no bounds. The ends that
+    /// a single observation does not have stay infinite.
+    #[must_use]
+    pub fn within(self, possible: RangeInclusive<f64>) -> Self {
+        if self.n < 2 {
+            return self;
+        }
+        let (low, high) = (self.low.max(*possible.start()), self.high.min(*possible.end()));
+        Self { low, high, ..self }
+    }
+
     /// The same interval in percent: displays as `97.3 % [96.1, 98.2]`, with one decimal by default.
     pub fn percent(&self) -> Percent {
         Percent(*self)
@@ -213,6 +264,45 @@ mod tests {
     }
 
     #[test]
+    fn intervals_come_back_from_json_even_without_ends() {
+        for interval in
+            [mean_interval(&[0.5]), mean_interval(&[0.5, 0.25]), proportion_interval(1, 2)]
+        {
+            let interval = interval.unwrap();
+            let json = serde_json::to_string(&interval).unwrap();
+            assert_eq!(serde_json::from_str::<Interval>(&json).unwrap(), interval, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_interval_is_cut_at_what_is_possible() {
+        let wide = mean_interval(&[0.0, 1.0]).unwrap();
+        let cut = wide.within(0.0..=1.0);
+        assert_eq!((cut.low, cut.high, cut.mean, cut.n), (0.0, 1.0, 0.5, 2));
+        assert_eq!(wide.within(-100.0..=100.0), wide);
+        let single = mean_interval(&[0.5]).unwrap();
+        assert_eq!(single.within(0.0..=1.0), single);
+    }
+
+    /// Pairs (1, 2), (3, 4), (5, 4): ratio 9/10, residuals -0.8, -0.6, 1.4.
+    #[test]
+    fn the_ratio_interval_is_the_textbook_s() {
+        let interval = ratio_interval(&[(1.0, 2.0), (3.0, 4.0), (5.0, 4.0)]).unwrap();
+        let half_width = 4.302_652_729_911_275 * (2.96_f64 * 3.0 / 2.0).sqrt() / 10.0;
+        assert_eq!((interval.mean, interval.n), (0.9, 3));
+        assert_close(interval.high - interval.mean, half_width, 1e-9);
+        assert_close(interval.mean - interval.low, half_width, 1e-9);
+        assert_eq!(ratio_interval(&[]), Err(StatisticsError::Empty));
+        assert_eq!(ratio_interval(&[(0.0, 0.0)]), Err(StatisticsError::Empty));
+        assert_eq!(
+            ratio_interval(&[(1.0, 2.0)]).unwrap().to_string(),
+            "0.500 (n = 1, no interval)"
+        );
+        let failure = ratio_interval(&[(1.0, 1.0), (1.0, f64::NAN)]);
+        assert!(matches!(failure, Err(StatisticsError::NotFinite { index: 1, .. })));
+    }
+
+    #[test]
     fn intervals_read_well() {
         let interval = Interval { mean: 0.9731, low: 0.961, high: 0.982, n: 5 };
         assert_eq!(interval.to_string(), "0.973 [0.961, 0.982]");
@@ -242,6 +332,13 @@ mod tests {
             prop_assert!(0.0 <= interval.low && interval.low <= interval.mean);
             prop_assert!(interval.mean <= interval.high && interval.high <= 1.0);
             prop_assert!((interval.low - (1.0 - mirrored.high)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn a_ratio_to_ones_is_a_mean(values in prop::collection::vec(-10.0..10.0_f64, 2..20)) {
+            let pairs: Vec<(f64, f64)> = values.iter().map(|value| (*value, 1.0)).collect();
+            let (ratio, mean) = (ratio_interval(&pairs).unwrap(), mean_interval(&values).unwrap());
+            prop_assert!((ratio.mean - mean.mean).abs() < 1e-9 && (ratio.low - mean.low).abs() < 1e-9);
         }
 
         #[test]

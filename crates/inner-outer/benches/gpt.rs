@@ -7,7 +7,6 @@ use burn::module::Module;
 use burn::nn::{
     Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
 };
-use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use inner_outer::{family, layers};
@@ -80,16 +79,17 @@ impl<B: Backend> Gpt<B> {
         let inputs =
             layers::embedding(&self.token_embedding, flat(rows.clone().narrow(1, 0, tokens)));
         let width = inputs.dims()[1];
-        let positions = self.position_embedding.weight.val().unsqueeze::<3>();
-        let mut x = inputs.reshape([batch, tokens, width]) + positions;
+        // One row for all sequences: Flex adds a shared row without walking element by element.
+        let positions = self.position_embedding.weight.val().reshape([1, tokens * width]);
+        let x = inputs.reshape([batch, tokens * width]) + positions;
+        let mut x = x.reshape([batch, tokens, width]);
         let hidden = Tensor::<B, 2, Bool>::tril_mask([tokens, tokens], 0, &x.device());
         for block in &self.blocks {
             x = block.forward(x, hidden.clone().unsqueeze());
         }
         let x = self.final_norm.forward(x).reshape([batch * tokens, width]);
         let scores = x.matmul(self.token_embedding.weight.val().transpose());
-        let targets = flat(rows.narrow(1, 1, tokens)).unsqueeze_dim(1);
-        log_softmax(scores, 1).gather(1, targets).mean().neg()
+        layers::cross_entropy(scores, flat(rows.narrow(1, 1, tokens)))
     }
 }
 
@@ -117,13 +117,16 @@ impl<B: Backend> Block<B> {
     fn forward(&self, x: Tensor<B, 3>, hidden: Tensor<B, 4, Bool>) -> Tensor<B, 3> {
         let [batch, tokens, width] = x.dims();
         let x = x.reshape([batch * tokens, width]);
-        let heads = layers::linear(&self.attention_input, self.attention_norm.forward(x.clone()));
-        let heads = heads.reshape([batch, tokens, 3 * self.heads, width / self.heads]);
-        let heads = heads.swap_dims(1, 2);
-        let [query, key, value] =
-            [0, 1, 2].map(|part| heads.clone().narrow(1, part * self.heads, self.heads));
-        let mixed = layers::attention(query, key, value, hidden).swap_dims(1, 2);
-        let mixed = mixed.reshape([batch * tokens, width]);
+        let normal = self.attention_norm.forward(x.clone());
+        let (weight, bias) = (&self.attention_input.weight, self.attention_input.bias.as_ref());
+        // Three products and not one that is cut: the gradient of a cut is as long as what it was cut from.
+        let [query, key, value] = [0, 1, 2].map(|part| {
+            let weight = weight.val().narrow(1, part * width, width);
+            let bias = bias.map(|bias| bias.val().narrow(0, part * width, width));
+            let projected = layers::affine(normal.clone(), weight, bias);
+            layers::split_heads(projected, batch, self.heads)
+        });
+        let mixed = layers::merge_heads(layers::attention(query, key, value, hidden));
         let x = x + layers::linear(&self.attention_output, mixed);
         let wide =
             layers::linear(&self.feed_forward_input, self.feed_forward_norm.forward(x.clone()));

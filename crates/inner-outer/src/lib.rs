@@ -13,6 +13,7 @@ mod learner_state;
 pub mod lora;
 mod meta_batch;
 mod meta_learner;
+pub mod named_tensors;
 pub mod parallel;
 mod problem;
 mod schedule;

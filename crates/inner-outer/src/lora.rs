@@ -25,10 +25,20 @@ impl<B: Backend> Lora<B> {
     /// # Panics
     /// If `rank` is zero.
     pub fn new(shape: [usize; 2], rank: usize, alpha: f64, device: &Device<B>) -> Self {
-        assert!(rank > 0, "a LoRA needs a rank of at least 1");
         let bound = 1.0 / (shape[0] as f64).sqrt();
         let a = Tensor::random([shape[0], rank], Distribution::Uniform(-bound, bound), device);
-        let b = Tensor::zeros([rank, shape[1]], device);
+        Self::with_first_factor(a, shape[1], alpha)
+    }
+
+    /// A change of zero with the first factor `a: [in, rank]`, for a weight of `outputs` columns: for values from a generator
+    /// of one's own. `B` is zero, in the precision of `a`.
+    ///
+    /// # Panics
+    /// If the rank is zero.
+    pub fn with_first_factor(a: Tensor<B, 2>, outputs: usize, alpha: f64) -> Self {
+        let rank = a.dims()[1];
+        assert!(rank > 0, "a LoRA needs a rank of at least 1");
+        let b = Tensor::zeros([rank, outputs], (&a.device(), a.dtype()));
         Self { a: Param::from_tensor(a), b: Param::from_tensor(b), scale: alpha / rank as f64 }
     }
 

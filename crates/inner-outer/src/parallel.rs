@@ -60,24 +60,24 @@ pub fn in_order<T: Sync, R: Send>(
     let failed = AtomicBool::new(false);
     let arrivals = Mutex::new(Arrivals { next: 0, waiting: BTreeMap::new(), fold: &mut fold });
     let errors = Mutex::new(BTreeMap::new());
-    scope(|scope| {
-        for _ in 0..threads.get().min(items.len()) {
-            scope.spawn(|| {
-                while !failed.load(Ordering::Relaxed) {
-                    let index = queue.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(index) else { break };
-                    match work(index, item) {
-                        Ok(result) => {
-                            arrivals.lock().expect("no thread panicked").arrive(index, result)
-                        }
-                        Err(error) => {
-                            failed.store(true, Ordering::Relaxed);
-                            errors.lock().expect("no thread panicked").insert(index, error);
-                        }
-                    }
+    let take_turns = || {
+        while !failed.load(Ordering::Relaxed) {
+            let index = queue.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { break };
+            match work(index, item) {
+                Ok(result) => arrivals.lock().expect("no thread panicked").arrive(index, result),
+                Err(error) => {
+                    failed.store(true, Ordering::Relaxed);
+                    errors.lock().expect("no thread panicked").insert(index, error);
                 }
-            });
+            }
         }
+    };
+    scope(|scope| {
+        for _ in 1..threads.get().min(items.len()) {
+            scope.spawn(take_turns);
+        }
+        take_turns();
     });
     match errors.into_inner().expect("no thread panicked").pop_first() {
         Some((_, error)) => Err(error),

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use inner_outer::{Decay, HypergradientChoice, RateScope, RuleChoice, Schedule};
+use inner_outer::{Decay, HypergradientChoice, InnerLoop, RateScope, RuleChoice, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::InnerScope;
 use crate::data::kinship::KinshipConfig;
 use crate::data::rules::RuleConfig;
 use crate::data::{Distractors, LoadOptions};
+use crate::history::TrainedFile;
 use crate::model::ModelConfig;
+use crate::{InnerScope, Reckoning};
 
 /// An experiment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,8 @@ pub struct ExperimentConfig {
     pub data: DataConfig,
     /// The language model.
     pub model: ModelConfig,
-    /// Folder of a pretrained system to start from; its model and tokeniser replace those described here.
+    /// Folder to start from: of a trained system, or of a GPT-2 as Hugging Face saves it (`config.json`,
+    /// `model.safetensors`, `tokenizer.json`). Its model and tokeniser replace those described here.
     pub start_from: Option<PathBuf>,
     /// What the targets of questions are.
     pub objective: Objective,
@@ -97,6 +99,9 @@ pub struct DataConfig {
     pub train_hops: Vec<usize>,
     /// Give people whose names are letters new letters in every training example.
     pub rename: bool,
+    /// Put the facts of every training example in a new order. A test set keeps the order of its file, which may follow
+    /// the chain; then a method that reads facts in context does better without.
+    pub shuffle_facts: bool,
     /// Most questions of a knowledge set that are asked in one training example; 0 for all.
     pub questions: usize,
     /// Draw answers equally often in training; needs a file, and one question a set (`distractors`).
@@ -112,6 +117,7 @@ impl Default for DataConfig {
             distractors: None,
             train_hops: Vec::new(),
             rename: true,
+            shuffle_facts: true,
             questions: 0,
             balance_answers: false,
         }
@@ -142,6 +148,9 @@ pub struct Objective {
     pub recall: Recall,
     /// Weight of the facts' own loss after the last inner step; the paper has none.
     pub retention: f64,
+    /// In training, begin each question row at a random position, so that positions beyond the training texts are
+    /// learned too (shifted absolute positions, Kiyono et al. 2021). For methods without inner loop, whose tests may be longer.
+    pub shifted_positions: bool,
     /// Begin each fact with a numbered prefix `fact 3 :` that carries no loss, as the official code does.
     pub numbered_facts: bool,
 }
@@ -190,6 +199,22 @@ pub struct SystemSettings {
     pub objective: Objective,
     /// The inner loop.
     pub inner: InnerConfig,
+    /// Files that the system was trained on, in all stages; `None` for a system that was saved without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<Vec<TrainedFile>>,
+}
+
+impl SystemSettings {
+    /// The bi-level problem of a model with `layers` transformer blocks.
+    pub fn problem(&self, layers: usize) -> Reckoning {
+        Reckoning { scope: self.inner.scope, layers, retention: self.objective.retention }
+    }
+
+    /// The inner loop; of no steps where the method has none.
+    pub fn inner_loop(&self) -> InnerLoop<RuleChoice> {
+        let steps = if self.method.has_inner_loop() { self.inner.steps } else { 0 };
+        InnerLoop { optimizer: self.inner.rule, steps }
+    }
 }
 
 /// The outer loop.
@@ -250,9 +275,10 @@ impl OuterConfig {
 pub struct EvaluationConfig {
     /// Steps between evaluations; the last step always has one.
     pub every: usize,
-    /// Knowledge sets of an evaluation while training.
+    /// Knowledge sets of an evaluation while training; of a file's, some that depend on `data.split_seed` alone.
     pub sets: usize,
-    /// Knowledge sets of each split in the last evaluation; 0 for all of a file's, 1,000 of a generator's.
+    /// Knowledge sets of each split in the last evaluation, chosen in the same way; 0 for all of a file's, 1,000 of a
+    /// generator's.
     pub final_sets: usize,
     /// Hops that a generator is evaluated at; empty for those of training.
     pub hops: Vec<usize>,
@@ -265,6 +291,31 @@ impl Default for EvaluationConfig {
 }
 
 impl ExperimentConfig {
+    /// Checks that the model has what the inner loop adapts. A model to start from is not known before it is read, so
+    /// [`Self::check`] leaves this to training then.
+    ///
+    /// # Errors
+    /// A sentence that names the field and its remedy.
+    pub fn check_scope(&self) -> Result<(), String> {
+        let layers = self.model.layers;
+        match self.inner.scope {
+            InnerScope::Lora if self.model.lora.is_none() => Err(
+                "inner.scope = \"lora\" needs adapters; set model.lora.rank and model.lora.alpha"
+                    .into(),
+            ),
+            InnerScope::LastLayers(count) if !(1..=layers).contains(&count) => Err(format!(
+                "inner.scope = last-layers {count}, but the model has {layers} layers; give 1 to {layers}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a system trained by this configuration needs to know to be used; `trained_on` are the files it comes from.
+    pub fn settings(&self, trained_on: Option<Vec<TrainedFile>>) -> SystemSettings {
+        let Self { method, objective, inner, .. } = self;
+        SystemSettings { method: *method, objective: *objective, inner: inner.clone(), trained_on }
+    }
+
     /// Checks what types cannot.
     ///
     /// # Errors
@@ -282,27 +333,27 @@ impl ExperimentConfig {
         if self.method.has_inner_loop() && self.inner.steps == 0 {
             return Err("inner.steps is 0, so no fact is read; set it to at least 1, or choose method = \"no-facts\"".into());
         }
-        if self.inner.scope == InnerScope::Lora && self.model.lora.is_none() {
-            return Err(
-                "inner.scope = \"lora\" needs adapters; set model.lora.rank and model.lora.alpha"
-                    .into(),
-            );
-        }
-        if let InnerScope::LastLayers(count) = self.inner.scope
-            && !(1..=self.model.layers).contains(&count)
-        {
-            let layers = self.model.layers;
-            return Err(format!(
-                "inner.scope = last-layers {count}, but the model has {layers} layers; give 1 to {layers}"
-            ));
+        if self.start_from.is_none() {
+            self.check_scope()?;
         }
         if self.method == Method::RandomFacts && self.outer.batch < 2 {
             return Err("method = \"random-facts\" swaps facts within a batch; set outer.batch to at least 2".into());
+        }
+        if self.objective.shifted_positions && self.method.has_inner_loop() {
+            return Err("objective.shifted_positions is for methods that read facts in context; facts of an inner loop are rows of their own, so leave it out".into());
         }
         if self.data.balance_answers
             && (self.data.distractors.is_none() || !matches!(self.data.source, Source::File { .. }))
         {
             return Err("data.balance_answers needs a file and data.distractors, so that a training example has one question; leave it out or set both".into());
+        }
+        if let Some(name) = blind_to_rates(&self.inner.hypergradient)
+            && self.method.has_inner_loop()
+            && !self.inner.fixed_rates
+        {
+            return Err(format!(
+                "inner.hypergradient.kind = \"{name}\" gives inner rates no gradient, so they cannot be learned; set inner.fixed_rates = true, or choose \"unrolled\", \"truncated\" or \"first-order\""
+            ));
         }
         let rates = [
             ("inner.rate", self.inner.rate),
@@ -327,9 +378,61 @@ impl ExperimentConfig {
     }
 }
 
+/// The name of a hypergradient that gives inner rates no gradient.
+fn blind_to_rates(hypergradient: &HypergradientChoice) -> Option<&'static str> {
+    match hypergradient {
+        HypergradientChoice::Envelope => Some("envelope"),
+        HypergradientChoice::Reptile => Some("reptile"),
+        HypergradientChoice::Implicit { .. } => Some("implicit"),
+        HypergradientChoice::Unrolled { .. }
+        | HypergradientChoice::Truncated { .. }
+        | HypergradientChoice::FirstOrder => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hypergradients_that_cannot_learn_rates_need_fixed_ones() {
+        let mut config = ExperimentConfig::default();
+        let implicit = HypergradientChoice::Implicit {
+            solver: Default::default(),
+            curvature: Default::default(),
+        };
+        for (choice, name) in [
+            (HypergradientChoice::Envelope, "envelope"),
+            (HypergradientChoice::Reptile, "reptile"),
+            (implicit, "implicit"),
+        ] {
+            config.inner.hypergradient = choice;
+            config.inner.fixed_rates = false;
+            let refusal = config.check().unwrap_err();
+            assert!(
+                refusal.contains(name) && refusal.contains("inner.fixed_rates = true"),
+                "{refusal}"
+            );
+            config.inner.fixed_rates = true;
+            config.check().unwrap();
+        }
+        config.inner.fixed_rates = false;
+        for choice in [HypergradientChoice::FirstOrder, HypergradientChoice::default()] {
+            config.inner.hypergradient = choice;
+            config.check().unwrap();
+        }
+        config.inner.hypergradient = HypergradientChoice::Reptile;
+        config.method = Method::InContext;
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn only_methods_with_an_inner_loop_take_inner_steps() {
+        let settings = |method| SystemSettings { method, ..SystemSettings::default() };
+        assert_eq!(settings(Method::Reckoning).inner_loop().steps, 3);
+        assert_eq!(settings(Method::InContext).inner_loop().steps, 0);
+        assert_eq!(settings(Method::Reckoning).problem(4).layers, 4);
+    }
 
     #[test]
     fn defaults_are_valid_and_round_trip() {

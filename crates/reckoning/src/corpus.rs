@@ -10,8 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use crate::config::{DataConfig, EvaluationConfig, Source};
 use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
 use crate::data::rules::{RuleConfig, RuleGenerator};
-use crate::data::{DataError, Dataset, KnowledgeSet, Split, letters, load, split_by_id, words};
+use crate::data::{
+    DataError, Dataset, Distractors, KnowledgeSet, Split, letters, load, some_by_id, split_by_id,
+    words,
+};
 use crate::encoding::TARGET_WORDS;
+use crate::fingerprint::Fingerprint;
+use crate::history::TrainedFile;
 
 const GENERATED_TEST_SETS: usize = 1000;
 /// Numbers that the prefixes of facts may use.
@@ -34,6 +39,8 @@ pub struct Corpus {
     pub tests: Vec<(String, Vec<KnowledgeSet>)>,
     /// Sets for choices made while training, not trained on; with held-out chains, of those chains.
     pub validation: Vec<KnowledgeSet>,
+    /// The files that training examples come from; none for a generator.
+    pub trained_on: Vec<TrainedFile>,
     /// Every word that may occur.
     pub vocabulary: Vec<String>,
 }
@@ -80,7 +87,9 @@ impl Corpus {
             Training::Pool { by_answer, sets } => self.draw(by_answer, sets, &mut random),
         };
         let mut set = self.cut(set, &mut random)?;
-        set = shuffled(set, &mut random);
+        if self.config.shuffle_facts {
+            set = shuffled(set, &mut random);
+        }
         match self.config.rename && !matches!(self.config.source, Source::Rules(_)) {
             true if set.entities.iter().all(|name| name.len() == 1) => {
                 set.rename_entities(&mut random, &letters())
@@ -89,25 +98,9 @@ impl Corpus {
         }
     }
 
-    /// The sets of an evaluation, in the form that questions are asked in: one set a question where distractors are
-    /// controlled.
-    ///
-    /// # Errors
-    /// As [`KnowledgeSet::with_distractors`].
-    pub fn asked(
-        &self,
-        sets: &[KnowledgeSet],
-        seed: &Seed,
-    ) -> Result<Vec<KnowledgeSet>, DataError> {
-        let Some(distractors) = self.config.distractors else { return Ok(sets.to_vec()) };
-        let mut asked = Vec::new();
-        for (index, set) in sets.iter().enumerate() {
-            let mut random = seed.child("asked").index(index as u64).rng();
-            for question in 0..set.questions.len() {
-                asked.push(set.with_distractors(question, distractors, &mut random)?);
-            }
-        }
-        Ok(asked)
+    /// Whether the test sets are a part of a file that is trained on.
+    pub(crate) fn tests_are_divided_off(&self) -> bool {
+        self.trained_on.iter().any(|file| file.held_out > 0.0)
     }
 
     fn draw(
@@ -176,7 +169,15 @@ impl Corpus {
         }
         let vocabulary = with_target_words(generator.vocabulary());
         let training = Training::Kinship(generator);
-        Self { config: config.clone(), training, tests, validation, vocabulary }.with_asked(seed)
+        let corpus = Self {
+            config: config.clone(),
+            training,
+            tests,
+            validation,
+            trained_on: Vec::new(),
+            vocabulary,
+        };
+        corpus.with_asked(seed)
     }
 
     fn of_rules(
@@ -204,12 +205,13 @@ impl Corpus {
             training: Training::Rules(generator),
             tests,
             validation,
+            trained_on: Vec::new(),
             vocabulary,
         };
         corpus.with_asked(seed)
     }
 
-    fn of_dataset(
+    pub(crate) fn of_dataset(
         config: &DataConfig,
         dataset: Dataset,
         evaluation: &EvaluationConfig,
@@ -226,23 +228,26 @@ impl Corpus {
         }
         vocabulary.sort();
         vocabulary.dedup();
-        let mut splits = dataset.splits;
+        let (mut splits, mut files) = (dataset.splits, dataset.files);
+        let of_training = files.remove(&Split::Train).unwrap_or_default();
         let whole = splits.remove(&Split::Train);
-        let (training, tests) = match whole {
+        let (training, tests, trained_on) = match whole {
             Some(training) if splits.keys().any(|split| *split != Split::Validation) => {
-                (training, splits)
+                (training, splits, trained_files(of_training, 0.0, config))
             }
             Some(training) if !splits.is_empty() => {
                 // Training and validation files, but nothing to test on: part of the training file is held out.
                 let (training, test) = split_by_id(training, config.held_out, config.split_seed);
                 splits.insert(Split::Test, test);
-                (training, splits)
+                (training, splits, trained_files(of_training, config.held_out, config))
             }
             whole => {
                 // A single split, whatever its name, is divided.
                 let all = whole.into_iter().chain(splits.into_values()).flatten().collect();
                 let (training, test) = split_by_id(all, config.held_out, config.split_seed);
-                (training, BTreeMap::from([(Split::Test, test)]))
+                let files = files.into_values().flatten().chain(of_training);
+                let trained_on = trained_files(files, config.held_out, config);
+                (training, BTreeMap::from([(Split::Test, test)]), trained_on)
             }
         };
         let (mut training, validation) = match tests.get(&Split::Validation) {
@@ -265,9 +270,11 @@ impl Corpus {
         };
         let tests = tests.into_iter().filter(|(split, _)| is_test(split));
         let tests = tests
-            .map(|(split, sets)| (split.to_string(), limited(sets, evaluation.final_sets)))
+            .map(|(split, sets)| {
+                (split.to_string(), some_by_id(sets, evaluation.final_sets, config.split_seed))
+            })
             .collect();
-        let validation = limited(validation, evaluation.sets);
+        let validation = some_by_id(validation, evaluation.sets, config.split_seed);
         let mut by_answer: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, set) in training.iter().enumerate() {
             for question in &set.questions {
@@ -279,6 +286,7 @@ impl Corpus {
             training: Training::Pool { by_answer, sets: training },
             tests,
             validation,
+            trained_on,
             vocabulary: with_target_words(vocabulary),
         };
         corpus.with_asked(seed)
@@ -286,9 +294,10 @@ impl Corpus {
 
     /// Evaluation sets in the form that questions are asked in.
     fn with_asked(mut self, seed: &Seed) -> Result<Self, DataError> {
-        self.validation = self.asked(&self.validation, &seed.child("validation"))?;
+        let distractors = self.config.distractors;
+        self.validation = asked(&self.validation, distractors, &seed.child("validation"))?;
         for index in 0..self.tests.len() {
-            self.tests[index].1 = self.asked(&self.tests[index].1, &seed.child("test"))?;
+            self.tests[index].1 = asked(&self.tests[index].1, distractors, &seed.child("test"))?;
         }
         Ok(self)
     }
@@ -315,11 +324,35 @@ fn generated_sets(evaluation: &EvaluationConfig) -> usize {
     if evaluation.final_sets == 0 { GENERATED_TEST_SETS } else { evaluation.final_sets }
 }
 
-fn limited(mut sets: Vec<KnowledgeSet>, most: usize) -> Vec<KnowledgeSet> {
-    if most > 0 {
-        sets.truncate(most);
+/// The sets of an evaluation, in the form that questions are asked in: one set a question where distractors are
+/// controlled.
+///
+/// # Errors
+/// As [`KnowledgeSet::with_distractors`].
+pub fn asked(
+    sets: &[KnowledgeSet],
+    distractors: Option<Distractors>,
+    seed: &Seed,
+) -> Result<Vec<KnowledgeSet>, DataError> {
+    let Some(distractors) = distractors else { return Ok(sets.to_vec()) };
+    let mut asked = Vec::new();
+    for (index, set) in sets.iter().enumerate() {
+        let mut random = seed.child("asked").index(index as u64).rng();
+        for question in 0..set.questions.len() {
+            asked.push(set.with_distractors(question, distractors, &mut random)?);
+        }
     }
-    sets
+    Ok(asked)
+}
+
+/// The files with how they were divided.
+fn trained_files(
+    files: impl IntoIterator<Item = Fingerprint>,
+    held_out: f64,
+    config: &DataConfig,
+) -> Vec<TrainedFile> {
+    let split_seed = config.split_seed;
+    files.into_iter().map(|content| TrainedFile { content, held_out, split_seed }).collect()
 }
 
 fn keep_hops(sets: &mut Vec<KnowledgeSet>, hops: &[usize]) {

@@ -12,7 +12,9 @@ use crate::task::{Rows, Sequence, Task};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// Words that targets and prefixes use beside those of the data.
-pub const TARGET_WORDS: [&str; 4] = ["because", ",", "fact", ":"];
+pub const TARGET_WORDS: [&str; 4] = [BECAUSE, ",", "fact", ":"];
+/// What stands between an answer and the recalled facts.
+pub(crate) const BECAUSE: &str = "because";
 
 /// A knowledge set that cannot be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +138,7 @@ impl Encoder {
                 false => Vec::new(),
             };
             let prefix = tokens.len().max(1);
-            tokens.extend(self.tokenizer.encode(&fact.text)?);
+            tokens.extend(self.following(&tokens, &fact.text)?);
             let predicted = tokens.len().saturating_sub(prefix);
             if predicted == 0 {
                 return Err(EncodingError::ShortFact {
@@ -161,7 +163,7 @@ impl Encoder {
         context: usize,
     ) -> Result<Task<B>, EncodingError> {
         let rows = task.facts.iter().chain([&task.questions]);
-        let found = rows.map(|rows| rows.tokens.dims()[1]).max().unwrap_or_default();
+        let found = rows.map(Rows::length).max().unwrap_or_default();
         if found > context { Err(EncodingError::TooLong { found, context }) } else { Ok(task) }
     }
 
@@ -178,25 +180,39 @@ impl Encoder {
         let mut prompt = Vec::new();
         if matches!(self.method, Method::InContext | Method::Language) {
             for fact in &set.facts {
-                prompt.extend(self.tokenizer.encode(&fact.text)?);
+                prompt.extend(self.following(&prompt, &fact.text)?);
             }
         }
         if self.method != Method::NoQuestion {
-            prompt.extend(self.tokenizer.encode(&question.text)?);
+            prompt.extend(self.following(&prompt, &question.text)?);
         }
         if prompt.is_empty() {
             prompt.push(end);
         }
-        let mut answer = self.tokenizer.encode(&question.answer)?;
+        let mut answer = self.tokenizer.encode_after(&question.answer)?;
         let mut recall = Vec::new();
         if self.objective.recall == Recall::None {
             answer.push(end);
         } else {
-            recall.extend(self.tokenizer.encode("because")?);
+            recall.extend(self.tokenizer.encode_after(BECAUSE)?);
             recall.extend(self.recalled(set, question)?);
             recall.push(end);
         }
         Ok(Prompted { prompt, answer, recall })
+    }
+
+    /// The tokens of an answer with the one that must follow it: the end of the text, or the beginning of `because`.
+    /// Without it `son` would also be the beginning of `son in law`.
+    ///
+    /// # Errors
+    /// If a word is not in the vocabulary.
+    pub fn whole_answer(&self, answer: &str) -> Result<Vec<u32>, TokenizerError> {
+        let mut tokens = self.tokenizer.encode_after(answer)?;
+        match self.objective.recall {
+            Recall::None => tokens.push(self.tokenizer.end_of_text()),
+            _ => tokens.extend(self.tokenizer.encode_after(BECAUSE)?.first()),
+        }
+        Ok(tokens)
     }
 
     fn recalled(
@@ -207,12 +223,20 @@ impl Encoder {
         let mut tokens = Vec::new();
         for (place, &fact) in question.relevant.iter().enumerate() {
             if place > 0 {
-                tokens.extend(self.tokenizer.encode(",")?);
+                tokens.extend(self.tokenizer.encode_after(",")?);
             }
             let text = set.facts[fact].text.trim_end_matches(['.', ' ']);
-            tokens.extend(self.tokenizer.encode(text)?);
+            tokens.extend(self.tokenizer.encode_after(text)?);
         }
         Ok(tokens)
+    }
+
+    /// The tokens of `text` behind those of `before`.
+    fn following(&self, before: &[u32], text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match before {
+            [] => self.tokenizer.encode(text),
+            _ => self.tokenizer.encode_after(text),
+        }
     }
 
     /// The target's weights sum to one (`Joint`, `None`) or to one for the answer and `weight` for recall (`Sum`).
@@ -300,6 +324,54 @@ mod tests {
         let (set, encoder) = (set(), encoder(Method::Reckoning, Recall::Joint));
         let prompted = encoder.prompted(&set, &set.questions[0]).unwrap();
         assert_eq!(text(&encoder, &prompted.recall), "because A son B , B son C");
+    }
+
+    #[test]
+    fn a_pretrained_tokenizer_reads_words_with_spaces_between_and_an_end() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/gpt2_tiny");
+        let tokenizer = Tokenizer::load(format!("{folder}/tokenizer.json")).unwrap();
+        let fact = |text: &str| Fact { text: text.into() };
+        let question = Question {
+            text: "Is the bear blue?".into(),
+            answer: "kind".into(),
+            relevant: vec![1, 0],
+            hops: 2,
+        };
+        let set = KnowledgeSet {
+            id: "0".into(),
+            facts: vec![fact("Bob is kind."), fact("Anna has a bear.")],
+            questions: vec![question],
+            entities: Vec::new(),
+        };
+        let encoder = |method, recall| Encoder {
+            tokenizer: tokenizer.clone(),
+            method,
+            objective: Objective { recall, ..Objective::default() },
+        };
+        let texts = |encoder: &Encoder| {
+            let Prompted { prompt, answer, recall } =
+                encoder.prompted(&set, &set.questions[0]).unwrap();
+            let last = *[answer.clone(), recall.clone()].concat().last().unwrap();
+            assert_eq!(last, tokenizer.end_of_text());
+            let part = |tokens: &[u32]| tokenizer.decode(tokens).unwrap();
+            (part(&prompt), part(&answer), part(&recall), part(&[prompt, answer, recall].concat()))
+        };
+        let in_context = encoder(Method::InContext, Recall::None);
+        let (prompt, answer, _, all) = texts(&in_context);
+        assert_eq!(prompt, "Bob is kind. Anna has a bear. Is the bear blue?");
+        assert_eq!((answer.as_str(), all), (" kind", prompt + " kind"));
+        let reckoning = encoder(Method::Reckoning, Recall::Joint);
+        // The fixture's vocabulary has no comma.
+        let expected = "Is the bear blue? kind because Anna has a bear Bob is kind";
+        assert_eq!(texts(&reckoning).3, expected);
+        let end = tokenizer.end_of_text();
+        let begins = |encoder: &Encoder| encoder.whole_answer("kind").unwrap();
+        assert_eq!(begins(&in_context), [tokenizer.encode(" kind").unwrap(), vec![end]].concat());
+        let because = tokenizer.encode(" because").unwrap()[0];
+        assert_eq!(
+            begins(&reckoning),
+            [tokenizer.encode(" kind").unwrap(), vec![because]].concat()
+        );
     }
 
     #[test]

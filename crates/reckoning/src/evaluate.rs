@@ -8,7 +8,7 @@ use experiment::statistics::{Interval, proportion_interval};
 use serde::{Deserialize, Serialize};
 
 use crate::data::KnowledgeSet;
-use crate::encoding::{Encoder, Prompted};
+use crate::encoding::Encoder;
 use crate::model::Gpt2;
 use crate::task::{Rows, Sequence};
 use crate::tokenizer::TokenizerError;
@@ -44,9 +44,9 @@ impl<B: Backend> Exam<B> {
         let (mut rows, mut questions, mut first) = (Vec::new(), Vec::new(), 0);
         for set in sets {
             for question in &set.questions {
-                let Prompted { prompt, mut answer, recall } = encoder.prompted(set, question)?;
+                let prompt = encoder.prompted(set, question)?.prompt;
                 // The answer must end where it ends: what follows it belongs to the exact match.
-                answer.extend(recall.first());
+                let answer = encoder.whole_answer(&question.answer)?;
                 let predictions = first..first + answer.len();
                 first = predictions.end;
                 let weights = [vec![0.0; prompt.len()], vec![1.0; answer.len()]].concat();

@@ -5,18 +5,24 @@
 //! the same colour in every figure.
 
 mod accuracy;
+mod benchmark;
 mod curves;
+mod generated;
 mod group;
 mod inner_loss;
 mod rates;
 mod run;
 
-use std::ops::RangeInclusive;
-
 use experiment::figure::{FigureError, Series};
 use experiment::statistics::Interval;
 
+pub use benchmark::benchmark_figures;
+#[cfg(test)]
+pub(crate) use benchmark::tests::benchmark as test_benchmark;
+pub use generated::{Named, generated_figures};
 pub use group::{Group, grouped};
+#[cfg(test)]
+pub(crate) use run::test_run;
 pub use run::{LearnedRates, Run};
 
 /// A figure for a page or a book.
@@ -68,16 +74,6 @@ fn percent(interval: Interval) -> Interval {
     Interval { mean: 100.0 * mean, low: 100.0 * low, high: 100.0 * high, n }
 }
 
-/// The interval without what lies outside of the `possible` values: the t distribution knows no bounds. The ends that
-/// a single observation does not have stay infinite, so that they are not drawn.
-fn within(interval: Interval, possible: RangeInclusive<f64>) -> Interval {
-    if interval.n < 2 {
-        return interval;
-    }
-    let (low, high) = (interval.low.max(*possible.start()), interval.high.min(*possible.end()));
-    Interval { low, high, ..interval }
-}
-
 /// `1 run`, `3 runs`.
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -97,7 +93,6 @@ fn span(values: impl IntoIterator<Item = usize>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::run::test_run;
     use super::*;
 
     #[test]

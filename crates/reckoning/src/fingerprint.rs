@@ -1,4 +1,4 @@
-//! Which model a memory belongs to, as a SHA-256.
+//! Which system a memory belongs to, as a SHA-256.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,11 @@ use std::str::FromStr;
 use burn::module::Module;
 use burn::tensor::TensorData;
 use burn::tensor::backend::Backend;
-use inner_outer::Rates;
+use inner_outer::{Rates, named_tensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::Gpt2;
-use crate::parameter_file::visit_parameters;
 
 /// A SHA-256, written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,13 +23,17 @@ pub struct Fingerprint([u8; 32]);
 pub struct NotAFingerprint(String);
 
 impl Fingerprint {
-    /// Of a trained system: every parameter of the model and every inner rate, with its path, precision, shape and bits.
-    /// Systems with the same fingerprint encode and answer alike; a step of training changes it.
-    pub fn of<B: Backend>(model: &Gpt2<B>, rates: &Rates<B>) -> Self {
+    /// Of every parameter of a model and every inner rate, with its path, precision, shape and bits.
+    pub fn of_parameters<B: Backend>(model: &Gpt2<B>, rates: &Rates<B>) -> Self {
         let mut digest = Sha256::new();
         add_parameters(&mut digest, "model", model);
         add_parameters(&mut digest, "rates", rates);
         Self(digest.finalize().into())
+    }
+
+    /// Of everything that several fingerprints are of.
+    pub(crate) fn of_all(parts: &[Self]) -> Self {
+        Self::of_parts(&parts.iter().map(|part| part.0.as_slice()).collect::<Vec<_>>())
     }
 
     /// Of several byte strings; where one ends and the next begins counts.
@@ -42,8 +45,8 @@ impl Fingerprint {
 }
 
 fn add_parameters<B: Backend, M: Module<B>>(digest: &mut Sha256, role: &str, module: &M) {
-    visit_parameters(module, |path, data| {
-        let TensorData { bytes, shape, dtype } = &data;
+    named_tensors::visit(module, |path, value| {
+        let TensorData { bytes, shape, dtype } = &value();
         add(digest, role.as_bytes());
         add(digest, path.as_bytes());
         add(digest, format!("{dtype:?} {:?}", shape.as_slice()).as_bytes());
@@ -111,13 +114,13 @@ mod tests {
     #[test]
     fn one_bit_of_a_parameter_or_a_rate_changes_it() {
         let (base, learned) = (model(0), rates(&model(0)));
-        let original = Fingerprint::of::<Flex>(&base, &learned);
-        assert_eq!(Fingerprint::of(&base.clone(), &learned.clone()), original);
-        assert_ne!(Fingerprint::of(&model(1), &learned), original);
+        let original = Fingerprint::of_parameters::<Flex>(&base, &learned);
+        assert_eq!(Fingerprint::of_parameters(&base.clone(), &learned.clone()), original);
+        assert_ne!(Fingerprint::of_parameters(&model(1), &learned), original);
         let mut other = learned.clone();
         let negated = other.tensors[3].val().neg();
         other.tensors[3] = Param::from_tensor(negated);
-        assert_ne!(Fingerprint::of(&base, &other), original);
+        assert_ne!(Fingerprint::of_parameters(&base, &other), original);
     }
 
     #[test]

@@ -19,10 +19,11 @@
 //! | see the method as a bi-level problem | [`Reckoning`] |
 //! | follow a text into tensors | [`data`], [`tokenizer`], [`encoding`], [`task`] |
 //! | see the language model | [`model`] |
-//! | train RECKONING, its ablations, its controls and the in-context baseline | [`config`], [`corpus`], [`train`](mod@train) |
-//! | score answers and recalled facts | [`evaluate`], [`answer`], [`score`] |
+//! | train RECKONING, its ablations, its controls and the in-context baseline | [`config`], [`corpus`], [`start`], [`train`](mod@train) |
+//! | score answers and recalled facts | [`evaluate`], [`examination`], [`test_sets`], [`history`], [`answer`], [`score`] |
 //! | use a trained system | [`system`], [`memory`], [`trained`] |
 //! | find a subcommand | [`commands`] |
+pub mod aliases;
 pub mod answer;
 mod backend;
 pub mod commands;
@@ -31,16 +32,19 @@ pub mod corpus;
 pub mod data;
 pub mod encoding;
 pub mod evaluate;
+pub mod examination;
 pub mod figures;
 pub mod fingerprint;
+pub mod history;
 pub mod memory;
 pub mod model;
-pub mod names;
 mod parameter_file;
 mod reckoning;
 pub mod score;
+pub mod start;
 pub mod system;
 pub mod task;
+pub mod test_sets;
 #[cfg(test)]
 mod test_systems;
 pub mod tokenizer;

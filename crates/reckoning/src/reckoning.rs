@@ -49,9 +49,9 @@ impl Problem for Reckoning {
             InnerScope::All => Selection::by(|path| !path.split('.').any(|name| name == "lora")),
             InnerScope::Lora => Selection::Named("lora".into()),
             InnerScope::LastLayers(count) => {
-                let first = self.layers.saturating_sub(count);
-                let blocks = (first..self.layers).map(|block| format!("blocks.{block}"));
-                Selection::below(blocks.chain(["final_norm".into(), "head".into()]))
+                let blocks = Selection::last("blocks", count, self.layers);
+                let top = Selection::below(["final_norm", "head"]);
+                Selection::by(move |path| blocks.contains(path) || top.contains(path))
             }
         }
     }

@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Fact, words};
-
-/// What stands between the label and the facts.
-const BECAUSE: &str = "because";
+use crate::encoding::BECAUSE;
 
 /// `text` in lower case, without ASCII punctuation and the articles `a`, `an`, `the`, with single spaces: the
 /// normalisation of the official code, common in question answering.

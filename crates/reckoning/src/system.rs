@@ -4,9 +4,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
-use inner_outer::InnerLoop;
 
-use crate::Reckoning;
+use crate::aliases::Aliases;
 use crate::answer::{Answer, AnswerError, BeamSearch, Reader};
 use crate::config::{Recall, SystemSettings};
 use crate::data::{Fact, KnowledgeSet, Question};
@@ -14,7 +13,6 @@ use crate::encoding::{Encoder, EncodingError};
 use crate::fingerprint::Fingerprint;
 use crate::memory::{Memory, MemoryError};
 use crate::model::Gpt2;
-use crate::names::Names;
 use crate::task::{Rows, Sequence, Task};
 use crate::tokenizer::TokenizerError;
 use crate::trained::{TrainedSystem, TrainedSystemError};
@@ -105,10 +103,10 @@ impl<B: Backend> System<B> {
         if !self.trained.settings.method.has_inner_loop() {
             return Err(SystemError::NoInnerLoop);
         }
-        let names = Names::of(facts, &self.encoder.tokenizer);
+        let aliases = Aliases::of(facts, &self.encoder.tokenizer);
         let set = KnowledgeSet {
             id: "facts".into(),
-            facts: facts.iter().map(|text| Fact { text: names.hide(text) }).collect(),
+            facts: facts.iter().map(|text| Fact { text: aliases.hide(text) }).collect(),
             questions: Vec::new(),
             entities: Vec::new(),
         };
@@ -119,11 +117,9 @@ impl<B: Backend> System<B> {
         };
         let task = self.encoder.fitting(task, self.trained.config.context)?;
         let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
-        let inner = &self.trained.settings.inner;
-        let inner_loop = InnerLoop { optimizer: inner.rule, steps: inner.steps };
-        let problem = self.problem();
-        let adapted =
-            inner_loop.adapt(&problem, &self.trained.model, &self.trained.rates, &task)?;
+        let TrainedSystem { config, model, rates, settings, .. } = &self.trained;
+        let problem = settings.problem(config.layers);
+        let adapted = settings.inner_loop().adapt(&problem, model, rates, &task)?;
         Ok(Memory::encode(&problem, self.fingerprint, &stated, &task, &adapted)?)
     }
 
@@ -142,17 +138,8 @@ impl<B: Backend> System<B> {
         Ok(Remembering {
             system: self,
             model,
-            names: Names::of(memory.facts(), &self.encoder.tokenizer),
+            aliases: Aliases::of(memory.facts(), &self.encoder.tokenizer),
         })
-    }
-
-    fn problem(&self) -> Reckoning {
-        let SystemSettings { objective, inner, .. } = &self.trained.settings;
-        Reckoning {
-            scope: inner.scope,
-            layers: self.trained.config.layers,
-            retention: objective.retention,
-        }
     }
 
     /// A question that is never asked: encoding facts needs none.
@@ -166,7 +153,7 @@ impl<B: Backend> System<B> {
 pub struct Remembering<'s, B: Backend> {
     system: &'s System<B>,
     model: Gpt2<B>,
-    names: Names,
+    aliases: Aliases,
 }
 
 impl<B: Backend> Remembering<'_, B> {
@@ -176,7 +163,7 @@ impl<B: Backend> Remembering<'_, B> {
     /// If the question has unknown words or does not fit the model's context.
     pub fn ask(&self, question: &str, beams: usize) -> Result<Vec<Answer>, SystemError> {
         let encoder = &self.system.encoder;
-        let hidden = self.names.hide(question);
+        let hidden = self.aliases.hide(question);
         let asked = Question { text: hidden, answer: String::new(), relevant: Vec::new(), hops: 0 };
         let nothing = KnowledgeSet {
             id: String::new(),
@@ -201,7 +188,43 @@ impl<B: Backend> Remembering<'_, B> {
                 tokens,
             )?,
         };
-        let shown = |answer: Answer| Answer { text: self.names.show(&answer.text), ..answer };
+        let shown = |answer: Answer| Answer { text: self.aliases.show(&answer.text), ..answer };
         Ok(answers.into_iter().map(shown).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use inner_outer::tensors::Tensors;
+    use inner_outer::{RateScope, Rates};
+
+    use super::*;
+    use crate::config::{InnerConfig, SystemSettings};
+    use crate::test_systems::{STEPS, VOCABULARY, config, model};
+    use crate::tokenizer::WordTokenizer;
+
+    /// A system whose words begin with `letter`.
+    fn system(letter: char) -> System<Flex> {
+        let words = (0..VOCABULARY - 2).map(|word| format!("{letter}{word}"));
+        let inner = InnerConfig { steps: STEPS, ..InnerConfig::default() };
+        let rates = Rates::new(RateScope::Global, 0.1, &Tensors::of(&model(0)), STEPS);
+        let trained = TrainedSystem {
+            config: config(),
+            model: model(0),
+            rates,
+            tokenizer: WordTokenizer::from_words(words).unwrap().into(),
+            settings: SystemSettings { inner, ..SystemSettings::default() },
+        };
+        System::new(trained, &Default::default())
+    }
+
+    #[test]
+    fn a_memory_is_refused_by_a_system_with_another_tokenizer() {
+        let (ours, other) = (system('w'), system('v'));
+        let memory = ours.encode(&["w1 w2 w3".to_owned()]).unwrap();
+        assert!(ours.remember(&memory).unwrap().ask("w1 w2", 1).is_ok());
+        let error = other.remember(&memory).err().expect("refused");
+        assert!(matches!(error, SystemError::AnotherBase { .. }), "{error}");
     }
 }

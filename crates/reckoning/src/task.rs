@@ -19,6 +19,8 @@ pub struct Rows<B: Backend> {
     pub targets: Tensor<B, 2, Int>,
     /// Their weights in the loss, `[predictions]`.
     pub weights: Tensor<B, 1>,
+    /// Position of every row's first token; 0 but in training with shifted positions.
+    pub first: usize,
 }
 
 /// One knowledge set: what the inner loop reads and what the outer loop asks.
@@ -73,12 +75,24 @@ impl<B: Backend> Rows<B> {
             positions: Tensor::from_data(TensorData::new(positions, [predictions]), device),
             targets: Tensor::from_data(TensorData::new(targets, [predictions, 1]), device),
             weights: Tensor::from_data(TensorData::new(weights, [predictions]), device),
+            first: 0,
         }
+    }
+
+    /// The longest row in tokens.
+    pub fn length(&self) -> usize {
+        self.tokens.dims()[1]
+    }
+
+    /// The rows with their first token at position `first`.
+    pub fn shifted(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// `- sum_i weight_i log p(target_i)`, `[1]`.
     pub fn loss(&self, model: &Gpt2<B>) -> Tensor<B, 1> {
-        let hidden = model.hidden(self.tokens.clone()).select(0, self.positions.clone());
+        let hidden =
+            model.hidden_from(self.first, self.tokens.clone()).select(0, self.positions.clone());
         let scores = log_softmax(model.logits(hidden), 1);
         let picked = scores.gather(1, self.targets.clone()).flatten::<1>(0, 1);
         (picked * self.weights.clone()).sum().neg()

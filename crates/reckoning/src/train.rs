@@ -8,8 +8,10 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::seed::Seed;
 use inner_outer::{
-    HypergradientChoice, InnerLoop, MetaLearner, MetaLearnerConfig, MetaStep, RuleChoice, Threads,
+    HypergradientChoice, MetaLearner, MetaLearnerConfig, MetaStep, RuleChoice, Threads,
 };
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use crate::Reckoning;
 use crate::config::{ExperimentConfig, Method, SystemSettings};
@@ -17,10 +19,11 @@ use crate::corpus::{Corpus, with_facts_of_others};
 use crate::data::{DataError, KnowledgeSet};
 use crate::encoding::{Encoder, EncodingError};
 use crate::evaluate::{Accuracy, Exam, Outcome};
-use crate::model::{Gpt2, ModelConfig};
+use crate::model::Gpt2;
+use crate::start::{Start, StartError};
 use crate::task::Task;
 use crate::tokenizer::{TokenizerError, WordTokenizer};
-use crate::trained::{StoredTokenizer, TrainedSystem, TrainedSystemError};
+use crate::trained::{StoredTokenizer, TrainedSystem};
 
 /// Knowledge sets that methods without inner loop put into one graph.
 const SETS_A_GRAPH: usize = 16;
@@ -45,7 +48,7 @@ pub enum TrainingError {
     Config(String),
     /// The system to start from cannot be read.
     #[error(transparent)]
-    StartFrom(#[from] TrainedSystemError),
+    StartFrom(#[from] StartError),
     /// A knowledge set cannot be encoded.
     #[error(transparent)]
     Encoding(#[from] EncodingError),
@@ -62,6 +65,7 @@ pub enum TrainingError {
 /// A system in training: corpus, encoder and learner.
 pub struct Trainer<B: Backend> {
     config: ExperimentConfig,
+    settings: SystemSettings,
     seed: Seed,
     tokenizer: StoredTokenizer,
     /// The knowledge sets.
@@ -84,51 +88,31 @@ impl<B: Backend> Trainer<B> {
         config.check().map_err(TrainingError::Config)?;
         let seed = Seed::new(config.seed);
         let corpus = Corpus::new(&config.data, &config.evaluation, &seed.child("corpus"))?;
-        let (model, tokenizer) = match &config.start_from {
-            Some(folder) => {
-                let start = TrainedSystem::<B, SystemSettings>::load(folder, device)?;
-                let lora = config.model.lora.filter(|_| start.config.lora.is_none());
-                config.model = ModelConfig { lora: lora.or(start.config.lora), ..start.config };
-                let model = match lora {
-                    Some(lora) => {
-                        start.model.with_adapters(lora, &mut seed.child("adapters").rng())
-                    }
-                    None => start.model,
-                };
-                (model, start.tokenizer)
-            }
-            None => {
-                let words = WordTokenizer::from_words(&corpus.vocabulary)?;
-                config.model.vocabulary = words.vocabulary_size();
-                config.model.check().map_err(TrainingError::Config)?;
-                let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
-                (model, StoredTokenizer::from(words))
-            }
-        };
-        let ExperimentConfig { method, objective, .. } = config;
+        let Start { model, tokenizer, trained_on, .. } =
+            start(&mut config, &corpus, &seed, device)?;
+        config.check_scope().map_err(TrainingError::Config)?;
+        let history = trained_on.map(|before| [before, corpus.trained_on.clone()].concat());
+        let settings = config.settings(history);
+        let SystemSettings { method, objective, .. } = settings;
         let encoder = Encoder { tokenizer: tokenizer.tokenizer().clone(), method, objective };
         let first = encoder.task(&corpus.training_set(0, 0, config.outer.batch, &seed)?, device)?;
-        let learner = learner(&config, model, &first)
+        let first = encoder.fitting(first, model.context())?;
+        let learner = learner(&config, &settings, model, &first)
             .map_err(|source| TrainingError::Learning { step: 0, source })?;
-        let trainer =
-            Self { config, seed, tokenizer, corpus, encoder, learner, device: device.clone() };
+        let device = device.clone();
+        let trainer = Self { config, settings, seed, tokenizer, corpus, encoder, learner, device };
         trainer.check_tests()?;
         Ok(trainer)
     }
 
     /// The system as it is now, ready to be saved and used.
     pub fn system(&self) -> TrainedSystem<B, SystemSettings> {
-        let ExperimentConfig { method, objective, inner, model, .. } = &self.config;
         TrainedSystem {
-            config: model.clone(),
+            config: self.config.model.clone(),
             model: self.learner.outer().clone(),
             rates: self.learner.rates().clone(),
             tokenizer: self.tokenizer.clone(),
-            settings: SystemSettings {
-                method: *method,
-                objective: *objective,
-                inner: inner.clone(),
-            },
+            settings: self.settings.clone(),
         }
     }
 
@@ -161,7 +145,11 @@ impl<B: Backend> Trainer<B> {
         let batch = self.config.outer.batch;
         let sets = (0..batch).map(|place| self.corpus.training_set(step, place, batch, &self.seed));
         let sets = self.with_facts_of_others(sets.collect::<Result<_, _>>()?);
-        let tasks = self.tasks(&sets)?;
+        let mut tasks = self.tasks(&sets)?;
+        if self.config.objective.shifted_positions {
+            let mut random = self.seed.child("positions").index(step as u64).rng();
+            tasks = tasks.into_iter().map(|task| self.shifted(task, &mut random)).collect();
+        }
         self.learner.step(&tasks).map_err(|source| TrainingError::Learning { step, source })
     }
 
@@ -202,6 +190,13 @@ impl<B: Backend> Trainer<B> {
             accuracies.extend(Accuracy::of(name, &self.outcomes(sets)?));
         }
         Ok(accuracies)
+    }
+
+    /// The task with its questions at a random place of the context.
+    fn shifted(&self, task: Task<B>, random: &mut ChaCha8Rng) -> Task<B> {
+        let most = self.learner.outer().context() - task.questions.length();
+        let questions = task.questions.shifted(random.random_range(0..=most));
+        Task { questions, ..task }
     }
 
     /// Tasks of `sets`, in order: one a set, or several sets a task without inner loop. Every set counts the same.
@@ -254,23 +249,46 @@ impl<B: Backend> Trainer<B> {
     }
 }
 
-fn learner<B: Backend>(
+/// The model to start from, fresh or from a folder; `config.model` becomes its shape.
+fn start<B: Backend>(
+    config: &mut ExperimentConfig,
+    corpus: &Corpus,
+    seed: &Seed,
+    device: &Device<B>,
+) -> Result<Start<B>, TrainingError> {
+    let Some(folder) = &config.start_from else {
+        let words = WordTokenizer::from_words(&corpus.vocabulary)?;
+        config.model.vocabulary = words.vocabulary_size();
+        config.model.check().map_err(TrainingError::Config)?;
+        let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
+        let (tokenizer, trained_on) = (StoredTokenizer::from(words), Some(Vec::new()));
+        return Ok(Start { config: config.model.clone(), model, tokenizer, trained_on });
+    };
+    let mut start = Start::load(folder, device)?;
+    let lora = config.model.lora.filter(|_| start.config.lora.is_none());
+    start.config.lora = lora.or(start.config.lora);
+    config.model = start.config.clone();
+    config.model.check().map_err(TrainingError::Config)?;
+    if let Some(lora) = lora {
+        start.model = start.model.with_adapters(lora, &mut seed.child("adapters").rng());
+    }
+    Ok(start)
+}
+
+/// The learner of a configuration, at step 0.
+pub(crate) fn learner<B: Backend>(
     config: &ExperimentConfig,
+    settings: &SystemSettings,
     model: Gpt2<B>,
     first: &Task<B>,
 ) -> inner_outer::Result<Learner<B>> {
     let ExperimentConfig { inner, outer, .. } = config;
-    let problem = Reckoning {
-        scope: inner.scope,
-        layers: config.model.layers,
-        retention: config.objective.retention,
-    };
-    let steps = if config.method.has_inner_loop() { inner.steps } else { 0 };
-    let inner_loop = InnerLoop { optimizer: inner.rule, steps };
+    let (problem, inner_loop) = (settings.problem(config.model.layers), settings.inner_loop());
     let rates = inner_loop.rates(&problem, inner.rate_scope, inner.rate, &model, first)?;
+    let learns_rates = !inner.fixed_rates && inner_loop.steps > 0;
     let settings = MetaLearnerConfig {
         outer_rate: outer.schedule(1.0),
-        rates_rate: (!inner.fixed_rates && steps > 0).then(|| outer.schedule(outer.rates_rate)),
+        rates_rate: learns_rates.then(|| outer.schedule(outer.rates_rate)),
         clip: Some(outer.clip),
         // Embeddings of words that the first meta-batch does not contain have no gradient yet.
         allow_zero_gradients: true,

@@ -1,9 +1,12 @@
 //! The program `reckoning` as a user meets it: runs, reports, interruptions, and mistakes.
 
+mod bench;
 mod binary;
 mod data;
+mod evaluation;
 mod interruption;
 mod mistakes;
+mod pretrained;
 mod report;
 mod reproducibility;
 mod run_folder;

@@ -14,13 +14,19 @@ const MARGIN: f64 = 0.04;
 pub struct Axis {
     pub(super) label: String,
     pub(super) logarithmic: bool,
+    whole: bool,
     included: Vec<f64>,
 }
 
 impl Axis {
     /// An axis on which equal distances are equal differences. Name the unit in the `label`.
     pub fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), logarithmic: false, included: Vec::new() }
+        Self { label: label.into(), logarithmic: false, whole: false, included: Vec::new() }
+    }
+
+    /// A linear axis of counts, such as hops or steps: its ticks are whole numbers.
+    pub fn counts(label: impl Into<String>) -> Self {
+        Self { whole: true, ..Self::linear(label) }
     }
 
     /// An axis on which equal distances are equal ratios, for positive values only.
@@ -50,7 +56,8 @@ impl Axis {
             Some(ends.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
         });
         let (low, high) = ends?;
-        Some(Span { low, high, logarithmic: self.logarithmic }.with_width())
+        let Self { logarithmic, whole, .. } = *self;
+        Some(Span { low, high, logarithmic, whole }.with_width())
     }
 
     /// What the axis covers for `values`, a little more than they do, except where it ends at an included value.
@@ -69,12 +76,14 @@ pub(super) struct Span {
     pub(super) low: f64,
     pub(super) high: f64,
     logarithmic: bool,
+    /// Ticks are whole numbers.
+    whole: bool,
 }
 
 impl Span {
     /// A linear span for coordinates that are no data.
     pub(super) fn linear(low: f64, high: f64) -> Self {
-        Self { low, high, logarithmic: false }
+        Self { low, high, logarithmic: false, whole: false }
     }
 
     /// Gives a span that covers a single value some width around it.
@@ -86,16 +95,21 @@ impl Span {
         if self.logarithmic {
             return Self { low: value / 2.0, high: value * 2.0, ..self };
         }
-        let margin = if value == 0.0 { 1.0 } else { value.abs() * 0.1 };
+        let margin = match value {
+            0.0 => 1.0,
+            value if self.whole => (value.abs() * 0.1).max(1.0),
+            value => value.abs() * 0.1,
+        };
         Self { low: value - margin, high: value + margin, ..self }
     }
 
-    /// The smallest of 1, 2, 5, 10 ... times a power of ten that gives few enough ticks.
+    /// The smallest of 1, 2, 5, 10 ... times a power of ten that gives few enough ticks; at least 1 for counts.
     fn linear_step(&self) -> f64 {
         let rough = (self.high - self.low) / TICKS as f64;
         let power = 10_f64.powf(rough.log10().floor());
         let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough);
-        factor.unwrap_or(10.0) * power
+        let step = factor.unwrap_or(10.0) * power;
+        if self.whole { step.max(1.0) } else { step }
     }
 
     /// The values that get a number and a grid line.
@@ -216,6 +230,16 @@ mod tests {
         let steps = Axis::linear("steps").tight([0.0, 60_000.0]).unwrap();
         assert_eq!(labels(steps)[..2], ["0", "10\u{202f}000"]);
         assert_eq!(labels(Span::linear(-3.0, 3.0)), ["-3", "-2", "-1", "0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn counts_have_whole_ticks() {
+        assert_eq!(labels(Axis::linear("hops").tight([2.0, 4.0]).unwrap())[1], "2.5");
+        assert_eq!(labels(Axis::counts("hops").tight([2.0, 4.0]).unwrap()), ["2", "3", "4"]);
+        assert_eq!(labels(Axis::counts("hops").tight([2.0]).unwrap()), ["1", "2", "3"]);
+        assert_eq!(labels(Axis::counts("hops").roomy([0.0, 1.0]).unwrap()), ["0", "1"]);
+        let steps = Axis::counts("steps").tight([0.0, 60_000.0]).unwrap();
+        assert_eq!(labels(steps), labels(Axis::linear("steps").tight([0.0, 60_000.0]).unwrap()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use burn_backend::{Backend, Scalar};
 
 use crate::dual::sum;
 use crate::rules::arithmetic::multiply;
-use crate::rules::elementwise::{above, below, one_minus, square, zero_where};
+use crate::rules::elementwise::{above, below, square, zero_where};
 use crate::rules::indexing;
 use crate::{Dual, DualTensor};
 
@@ -73,7 +73,8 @@ impl<B: Backend> ActivationOps<Self> for Dual<B> {
     fn sigmoid_backward(output: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let from_grad = grad.tangent.map(|dg| B::sigmoid_backward(output.primal.clone(), dg));
         let from_output = output.tangent.map(|dy| {
-            let slope = one_minus::<B>(B::float_mul_scalar(output.primal.clone(), 2.into()));
+            let slope = B::float_mul_scalar(output.primal.clone(), (-2).into());
+            let slope = B::float_add_scalar(slope, 1.into());
             B::float_mul(B::float_mul(slope, dy), grad.primal.clone())
         });
         let primal = B::sigmoid_backward(output.primal, grad.primal);

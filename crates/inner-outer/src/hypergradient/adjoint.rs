@@ -145,7 +145,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     let frozen: Vec<bool> = adapted.iter().map(|adapted| !adapted).collect();
 
     let start = inner_loop.start(&walk.start.select(adapted));
-    let trajectory =
+    let mut trajectory =
         inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Everything)?;
     let end = walk.theta(&trajectory.end.theta);
 
@@ -155,10 +155,12 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     let mut of_rates = Vec::with_capacity(*steps);
     for k in (0..*steps).rev() {
         let at = trajectory.iterate(optimizer, rates, k);
-        let gradient = &trajectory.gradients[k];
+        // Taken out, for neither this step nor those before it need the gradient once the update is pulled back.
+        let gradient = trajectory.gradients.pop().expect("one gradient for each step");
         let cotangent = IterateCotangents { theta: lambda.select(adapted), state: of_state };
         let (taken, at_step) = (at.steps_taken, rates.at(k, gradient.len()));
-        let pulled = optimizer.pullback(taken, &at_step, &at, gradient, &cotangent);
+        let pulled = optimizer.pullback(taken, &at_step, &at, &gradient, &cotangent);
+        drop(gradient);
         lambda = pulled.at.theta.spread(adapted) + lambda.keep(&frozen);
         of_state = pulled.at.state;
         of_rates.push(pulled.rates);

@@ -37,7 +37,7 @@ impl<'m, B: Backend> Prompt<'m, B> {
         let Some(last) = tokens.len().checked_sub(1) else { return Ok(self.clone()) };
         let mut after = self.clone();
         let hidden = after.advance(tokens)?;
-        after.next = after.log_probabilities(hidden.narrow(0, last, 1))?;
+        after.next = log_probabilities(after.model, hidden.narrow(0, last, 1), after.read)?;
         Ok(after)
     }
 
@@ -65,7 +65,7 @@ impl<'m, B: Backend> Prompt<'m, B> {
         let mut reading = self.clone();
         // The last token is predicted, but need not be read.
         let hidden = reading.advance(&tokens[..rest.len()])?;
-        let all = reading.log_probabilities(hidden)?;
+        let all = log_probabilities(reading.model, hidden, reading.read)?;
         let after_each = all.chunks(self.next.len());
         log_probability +=
             after_each.zip(rest).map(|(next, &token)| next[token as usize]).sum::<f64>();
@@ -100,23 +100,35 @@ impl<'m, B: Backend> Prompt<'m, B> {
         Ok(self.model.hidden_after(row, &mut self.cache))
     }
 
-    /// Of the next token after each hidden state: `[rows, width]` to `[rows, vocabulary]`, row after row. The
-    /// normalisation is in double precision, whatever the model's.
-    fn log_probabilities(&self, hidden: Tensor<B, 2>) -> Result<Vec<f64>, AnswerError> {
-        let logits = self.model.logits(hidden);
-        let vocabulary = logits.dims()[1];
-        let mut scores = to_f64(&logits);
-        if scores.iter().any(|score| !score.is_finite()) {
-            return Err(AnswerError::NotFinite { read: self.read });
-        }
-        for row in scores.chunks_mut(vocabulary) {
-            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let total = row.iter().map(|score| (score - largest).exp()).sum::<f64>();
-            let normalizer = largest + total.ln();
-            row.iter_mut().for_each(|score| *score -= normalizer);
-        }
-        Ok(scores)
+    pub(super) fn model(&self) -> &'m Gpt2<B> {
+        self.model
     }
+
+    pub(super) fn cache(&self) -> &Cache<B> {
+        &self.cache
+    }
+}
+
+/// Of the next token after each hidden state: `[rows, width]` to `[rows, vocabulary]`, row after row. The
+/// normalisation is in double precision, whatever the model's. `read` is for the message.
+pub(super) fn log_probabilities<B: Backend>(
+    model: &Gpt2<B>,
+    hidden: Tensor<B, 2>,
+    read: usize,
+) -> Result<Vec<f64>, AnswerError> {
+    let logits = model.logits(hidden);
+    let vocabulary = logits.dims()[1];
+    let mut scores = to_f64(&logits);
+    if scores.iter().any(|score| !score.is_finite()) {
+        return Err(AnswerError::NotFinite { read });
+    }
+    for row in scores.chunks_mut(vocabulary) {
+        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total = row.iter().map(|score| (score - largest).exp()).sum::<f64>();
+        let normalizer = largest + total.ln();
+        row.iter_mut().for_each(|score| *score -= normalizer);
+    }
+    Ok(scores)
 }
 
 impl<B: Backend> Clone for Prompt<'_, B> {

@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use serde::Serialize;
 
-use super::{AnswerError, BeamSearch, Generated, LabelLikelihood, Limit, Prompt};
+use super::{AnswerError, BeamSearch, Generated, LabelLikelihood, Limit, Prompt, beam_search_all};
 use crate::model::Gpt2;
 use crate::tokenizer::Tokenizer;
 
@@ -35,12 +35,12 @@ impl<'m, B: Backend> Reader<'m, B> {
         Prompt::read(self.model, &self.tokenizer.encode(text)?)
     }
 
-    /// Reads on.
+    /// Reads on, with a space between the two texts where the tokenizer knows spaces.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub fn then(&self, prompt: &Prompt<'m, B>, text: &str) -> Result<Prompt<'m, B>, AnswerError> {
-        prompt.then(&self.tokenizer.encode(text)?)
+        prompt.then(&self.tokenizer.encode_after(text)?)
     }
 
     /// The greedy continuation of at most `tokens` tokens.
@@ -65,8 +65,23 @@ impl<'m, B: Backend> Reader<'m, B> {
         found.into_iter().map(|generated| self.answer(generated)).collect()
     }
 
-    /// How likely each of `labels` is as the beginning of the answer. A tokenizer that knows spaces takes them as
-    /// written: `" yes"` follows a word, `"yes"` follows a space.
+    /// The best continuation of each of several prompts, of at most so many tokens, searched for together.
+    ///
+    /// # Errors
+    /// As [`beam_search_all`].
+    pub fn best_of_each(
+        &self,
+        prompts: &[(Prompt<'m, B>, usize)],
+        search: BeamSearch,
+    ) -> Result<Vec<Answer>, AnswerError> {
+        let asked: Vec<_> =
+            prompts.iter().map(|(prompt, tokens)| (prompt, self.limit(*tokens))).collect();
+        let found = beam_search_all(&asked, search)?;
+        let best = found.into_iter().map(|all| all.into_iter().next());
+        best.map(|best| self.answer(best.expect("a search finds at least one"))).collect()
+    }
+
+    /// How likely each of `labels` is as the beginning of the answer.
     ///
     /// # Errors
     /// [`AnswerError::Tokenizer`] for a word outside the vocabulary, and as [`Prompt::label_likelihood`].
@@ -75,7 +90,7 @@ impl<'m, B: Backend> Reader<'m, B> {
         prompt: &Prompt<'m, B>,
         labels: &[L],
     ) -> Result<LabelLikelihood, AnswerError> {
-        let encode = |label: &L| self.tokenizer.encode(label.as_ref());
+        let encode = |label: &L| self.tokenizer.encode_after(label.as_ref());
         let labels = labels.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         prompt.label_likelihood(&labels)
     }
@@ -116,7 +131,12 @@ mod tests {
             (reader.greedy(&prompt, 4).unwrap(), tokens.greedy(limit).unwrap());
         assert_eq!(answer.text, tokenizer.decode(&expected.tokens).unwrap());
         assert!((answer.log_probability - expected.log_probability).abs() < 1e-5);
-        assert_eq!(reader.beam_search(&prompt, BeamSearch::default(), 4).unwrap().len(), 5);
+        let found = reader.beam_search(&prompt, BeamSearch::default(), 4).unwrap();
+        assert_eq!(found.len(), 5);
+        let each = reader
+            .best_of_each(&[(prompt.clone(), 4), (prompt.clone(), 1)], BeamSearch::default())
+            .unwrap();
+        assert_eq!((&each[0].text, each.len()), (&found[0].text, 2));
         let likelihood = reader.label_likelihood(&prompt, &["w03", "w04 w05"]).unwrap();
         assert!((likelihood.log_probabilities[0] - tokens.next()[3]).abs() < 1e-5);
     }

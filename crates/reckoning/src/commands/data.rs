@@ -14,7 +14,7 @@ use experiment::atomic::write_atomically;
 use experiment::cli::{Failure, OrFailure};
 use serde_json::{Value, json};
 
-use crate::data::{KnowledgeSet, LoadOptions, Names, Statistics, native};
+use crate::data::{EntityNames, KnowledgeSet, LoadOptions, Statistics, native};
 
 /// What to do with knowledge sets.
 #[derive(Debug, Subcommand)]
@@ -63,7 +63,7 @@ impl Wording {
         let defaults = LoadOptions::default();
         LoadOptions {
             surface: if self.original_words { None } else { defaults.surface },
-            names: if self.original_names { Names::Original } else { defaults.names },
+            names: if self.original_names { EntityNames::Original } else { defaults.names },
             seed: self.seed,
         }
     }

@@ -1,26 +1,28 @@
-//! `reckoning report`: one page from one or more run directories.
+//! `reckoning report`: one page from runs, evaluations and benchmarks.
 
 mod page;
 mod reading;
+mod tables;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use experiment::atomic::write_atomically;
 use experiment::cli::{Failure, OrFailure, print_line};
 use serde_json::{Map, Value, json};
 
-use crate::figures::{Figure, Group, figures, grouped};
+use super::bench::Benchmark;
+use super::output::write;
+use crate::figures::{
+    Figure, Group, Named, benchmark_figures, figures, generated_figures, grouped,
+};
 pub use page::page;
-pub use reading::{ReadingError, read_runs};
+pub use reading::{Found, ReadingError, read_folders};
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run directories; those that differ only in their seed become one line
-    #[arg(required = true, value_name = "RUN")]
-    runs: Vec<PathBuf>,
+    /// Folders of runs, evaluations and benchmarks; runs that differ only in their seed become one line
+    #[arg(required = true, value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
 
     /// Page to write, which needs nothing else to be shown
     #[arg(long, value_name = "FILE", default_value = "report.html")]
@@ -40,23 +42,35 @@ pub struct Arguments {
 pub struct Contents {
     /// The runs, those that differ only in their seed together.
     pub groups: Vec<Group>,
+    /// Scores of generated answers.
+    pub evaluations: Vec<Named>,
+    /// Run times and memory, by the name of the folder.
+    pub benchmarks: Vec<(String, Benchmark)>,
     /// The figures, in the order of the page.
     pub figures: Vec<Figure>,
     /// What is not shown, and why.
     pub notes: Vec<String>,
 }
 
-/// Reads the runs and writes the page.
+/// Reads the folders and writes the page.
 ///
 /// # Errors
-/// Bad input: a folder that holds no whole run. Failed: writing.
+/// Bad input: a folder that holds nothing whole. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { runs, out, svg, json } = arguments;
-    let Contents { groups, figures, notes } = write_page(&runs, &out)?;
-    let drawings = write_drawings(svg.as_deref(), &figures)?;
+    let Arguments { folders, out, svg, json } = arguments;
+    let contents = write_page(&folders, &out)?;
+    let Contents { groups, evaluations, benchmarks, figures, notes } = &contents;
+    let drawings = write_drawings(svg.as_deref(), figures)?;
     if json {
         let groups: Vec<Value> = groups.iter().map(in_json).collect();
-        let report = json!({ "out": out, "svg": drawings, "groups": groups, "notes": notes });
+        let report = json!({
+            "out": out,
+            "svg": drawings,
+            "groups": groups,
+            "evaluations": evaluations,
+            "benchmarks": benchmarks,
+            "notes": notes,
+        });
         return print_line(report);
     }
     notes.iter().try_for_each(print_line)?;
@@ -64,16 +78,26 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     print_line(out.display())
 }
 
-/// Writes the page of `runs` to `out`.
+/// Writes the page of what is in `folders` to `out`.
 ///
 /// # Errors
 /// As [`run`].
-pub fn write_page(runs: &[PathBuf], out: &Path) -> Result<Contents, Failure> {
-    let (runs, notes) = read_runs(runs).bad_input()?;
+pub fn write_page(folders: &[PathBuf], out: &Path) -> Result<Contents, Failure> {
+    let Found { runs, evaluations, benchmarks, notes } = read_folders(folders).bad_input()?;
     let groups = grouped(runs);
-    let figures = figures(&groups).failed()?;
-    write(out, &page(&groups, &figures, &notes).to_html())?;
-    Ok(Contents { groups, figures, notes })
+    let mut figures = figures(&groups).failed()?;
+    figures.extend(generated_figures(&evaluations).failed()?);
+    for (name, benchmark) in &benchmarks {
+        let of_this = benchmark_figures(benchmark).failed()?;
+        // Several benchmarks have figures of the same names.
+        figures.extend(of_this.into_iter().map(|figure| match benchmarks.len() {
+            1 => figure,
+            _ => Figure { name: format!("{}-{name}", figure.name), ..figure },
+        }));
+    }
+    let contents = Contents { groups, evaluations, benchmarks, figures, notes };
+    write(out, &page(&contents).to_html())?;
+    Ok(contents)
 }
 
 /// Writes each figure as a file in `folder`, and tells their paths.
@@ -85,20 +109,6 @@ fn write_drawings(folder: Option<&Path>, figures: &[Figure]) -> Result<Vec<PathB
         Ok(path)
     };
     figures.iter().map(file).collect()
-}
-
-/// Writes a file, and its folder where that is not there.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let refused = || {
-        format!(
-            "cannot write {}: check the path, its permissions and the space left",
-            path.display()
-        )
-    };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(refused).bad_input()?;
-    }
-    write_atomically(path, text.as_bytes()).with_context(refused).failed()
 }
 
 fn in_json(group: &Group) -> Value {

@@ -275,7 +275,7 @@ fn without_brackets(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::detect::Names;
+    use crate::data::detect::EntityNames;
     use crate::data::kinship_rules::{Relation, derivable};
     use crate::data::test_data::published;
     use crate::data::{Dataset, Kind, Split, load};
@@ -285,7 +285,7 @@ mod tests {
     const ROW: &str = r#"7,"('Ann', 'Cas')",neice,"[(0, 1), (1, 2)]","['brother', 'daughter']","Ann:female,Bob:male,Cas:female","(0, 2)",task_1.2,,"[Bob] is here.  [Ann] is his sister. [Cas] is [Bob]'s child.""#;
 
     fn options(surface: Option<Surface>) -> LoadOptions {
-        LoadOptions { surface, names: Names::Original, seed: 0 }
+        LoadOptions { surface, names: EntityNames::Original, seed: 0 }
     }
 
     fn read_text(text: &str) -> Result<Vec<KnowledgeSet>, DataError> {
@@ -316,7 +316,8 @@ mod tests {
 
     #[test]
     fn people_become_random_letters() {
-        let letters = LoadOptions { names: Names::Letters, ..options(Some(Surface::Compact)) };
+        let letters =
+            LoadOptions { names: EntityNames::Letters, ..options(Some(Surface::Compact)) };
         let named = |seed| {
             let sets =
                 read("table.csv", &format!("{HEADER}\n{ROW}\n"), &LoadOptions { seed, ..letters })
@@ -395,7 +396,8 @@ mod tests {
         assert!(read_text("id,story\n1,2\n").unwrap_err().to_string().contains("header"));
         let crowd: Vec<String> = (0..27).map(|person| format!("P{person}:male")).collect();
         let row = ROW.replace("Ann:female,Bob:male,Cas:female", &crowd.join(","));
-        let letters = LoadOptions { names: Names::Letters, ..options(Some(Surface::Compact)) };
+        let letters =
+            LoadOptions { names: EntityNames::Letters, ..options(Some(Surface::Compact)) };
         let error = read("t", &format!("{HEADER}\n{row}\n"), &letters).unwrap_err();
         assert!(error.to_string().contains("27 people"), "{error}");
     }

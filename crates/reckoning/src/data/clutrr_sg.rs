@@ -257,7 +257,7 @@ fn pair_of_people(text: &str) -> Option<[String; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::detect::Names;
+    use crate::data::detect::EntityNames;
     use crate::data::kinship_rules::{Relation, derivable};
     use crate::data::test_data::published;
     use crate::data::{Kind, Split, load, words};
@@ -337,7 +337,7 @@ mod tests {
         let set = read_text(&numbered, Some(Surface::Compact)).unwrap();
         assert_eq!((set.facts.len(), set.questions[0].relevant.as_slice()), (3, [2, 1].as_slice()));
         assert!(set.entities.iter().all(|name| name.len() == 1));
-        let original = LoadOptions { names: Names::Original, ..LoadOptions::default() };
+        let original = LoadOptions { names: EntityNames::Original, ..LoadOptions::default() };
         assert_eq!(
             read("sg", &numbered, &original).unwrap()[0].facts[1].text,
             "person-3 uncle person-6 ."

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::words::words;
 use super::{KnowledgeSet, Statistics};
+use crate::fingerprint::Fingerprint;
 
 /// The kinds of data that [`super::load`] recognises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +95,8 @@ pub struct Dataset {
     pub kind: Kind,
     /// Knowledge sets by split, in the order of the files. Never empty.
     pub splits: BTreeMap<Split, Vec<KnowledgeSet>>,
+    /// The text of each file by split, whatever the file is called and packed in.
+    pub files: BTreeMap<Split, Vec<Fingerprint>>,
     /// Files of the folder or archive that are no data, each with what it looks like.
     pub skipped: Vec<String>,
 }
@@ -135,16 +138,35 @@ pub fn split_by_proof(
     split_by(sets, fraction, seed, proof_pattern)
 }
 
+/// `most` of the sets, in the order of the list; all where `most` is 0 or there are no more.
+///
+/// Which ones depends on their identifiers and the seed alone, so that a list in another order gives the same sets.
+pub fn some_by_id(mut sets: Vec<KnowledgeSet>, most: usize, seed: u64) -> Vec<KnowledgeSet> {
+    if most == 0 || sets.len() <= most {
+        return sets;
+    }
+    let mut order: Vec<(f64, usize)> =
+        sets.iter().zip(0..).map(|(set, place)| (draw(seed, &set.id), place)).collect();
+    order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    let kept: HashSet<usize> = order[..most].iter().map(|(_, place)| *place).collect();
+    let mut places = 0..;
+    sets.retain(|_| places.next().is_some_and(|place| kept.contains(&place)));
+    sets
+}
+
 fn split_by(
     sets: Vec<KnowledgeSet>,
     fraction: f64,
     seed: u64,
     key: impl Fn(&KnowledgeSet) -> String,
 ) -> (Vec<KnowledgeSet>, Vec<KnowledgeSet>) {
-    sets.into_iter().partition(|set| {
-        let hash = Sha256::new_with_prefix(seed.to_le_bytes()).chain_update(key(set)).finalize();
-        unit_interval(&hash) >= fraction
-    })
+    sets.into_iter().partition(|set| draw(seed, &key(set)) >= fraction)
+}
+
+/// A number from 0 to below 1 that depends on `seed` and `key` alone.
+fn draw(seed: u64, key: &str) -> f64 {
+    let hash = Sha256::new_with_prefix(seed.to_le_bytes()).chain_update(key).finalize();
+    unit_interval(&hash)
 }
 
 /// The words of every proof of a set, without entities.
@@ -218,6 +240,23 @@ mod tests {
         let sets = kinship_sets();
         assert_eq!(split_by_id(sets.clone(), 0.0, 1).1.len(), 0);
         assert_eq!(split_by_id(sets, 1.0, 1).0.len(), 0);
+    }
+
+    #[test]
+    fn some_sets_are_the_same_ones_in_any_order() {
+        let mut sets = kinship_sets();
+        let some = some_by_id(sets.clone(), 50, 3);
+        let places: Vec<usize> =
+            some.iter().map(|set| sets.iter().position(|other| other == set).unwrap()).collect();
+        assert!(places.len() == 50 && places.is_sorted(), "{places:?}");
+        assert!(*places.last().unwrap() > 300, "not the first ones: {places:?}");
+        assert_ne!(some_by_id(sets.clone(), 50, 4), some);
+        assert_eq!(some_by_id(sets.clone(), 0, 3), sets);
+        assert_eq!(some_by_id(sets.clone(), 601, 3), sets);
+        sets.reverse();
+        let mut again = some_by_id(sets, 50, 3);
+        again.reverse();
+        assert_eq!(again, some);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     DataError, Dataset, Kind, KnowledgeSet, Split, Surface, clutrr, clutrr_sg, json_records,
     letters, native, proofwriter,
 };
+use crate::fingerprint::Fingerprint;
 
 /// How published data is put into words. Sets in our own format stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +25,14 @@ pub struct LoadOptions {
     #[serde(with = "wording")]
     pub surface: Option<Surface>,
     /// What the people of kinship data are called. (ProofWriter keeps its names.)
-    pub names: Names,
+    pub names: EntityNames,
     /// Seed for the choice of letters.
     pub seed: u64,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { surface: Some(Surface::Compact), names: Names::Letters, seed: 0 }
+        Self { surface: Some(Surface::Compact), names: EntityNames::Letters, seed: 0 }
     }
 }
 
@@ -75,7 +76,7 @@ mod wording {
 /// What the people of kinship data are called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Names {
+pub enum EntityNames {
     /// Random letters, different in each set; sets whose people are letters already stay as they are.
     #[default]
     Letters,
@@ -92,7 +93,9 @@ impl LoadOptions {
         set: KnowledgeSet,
     ) -> Result<KnowledgeSet, DataError> {
         let pool = letters();
-        if self.names == Names::Original || set.entities.iter().all(|name| pool.contains(name)) {
+        if self.names == EntityNames::Original
+            || set.entities.iter().all(|name| pool.contains(name))
+        {
             return Ok(set);
         }
         let seed =
@@ -117,6 +120,7 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
     let path = path.as_ref();
     let found = read_sources(path)?;
     let mut splits: BTreeMap<Split, Vec<KnowledgeSet>> = BTreeMap::new();
+    let mut files: BTreeMap<Split, Vec<Fingerprint>> = BTreeMap::new();
     let mut skipped = Vec::new();
     let mut first: Option<(Kind, &str)> = None;
     for source in &found.sources {
@@ -134,14 +138,14 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
                 second: format!("{} ({kind})", source.name),
             });
         }
-        splits
-            .entry(Split::of_file(&source.stem))
-            .or_default()
-            .extend(read(kind, source, options)?);
+        let split = Split::of_file(&source.stem);
+        let text = source.text.as_deref().unwrap_or_default();
+        files.entry(split.clone()).or_default().push(Fingerprint::of_parts(&[text.as_bytes()]));
+        splits.entry(split).or_default().extend(read(kind, source, options)?);
     }
     match first {
         Some((kind, _)) if splits.values().any(|sets| !sets.is_empty()) => {
-            Ok(Dataset { kind, splits, skipped })
+            Ok(Dataset { kind, splits, files, skipped })
         }
         Some((kind, name)) => {
             Err(DataError::malformed(name, 1, format!("records of {kind} data"), "none"))
@@ -287,6 +291,8 @@ mod tests {
         let splits: Vec<String> = dataset.splits.keys().map(Split::to_string).collect();
         assert_eq!(splits, ["train", "test-2", "test-10"]);
         assert_eq!((dataset.skipped.len(), dataset.statistics().sets), (1, 3));
+        let unpacked = load_text(CLUTRR).unwrap();
+        assert_eq!(dataset.files[&Split::Train], unpacked.files[&Split::Other("anything".into())]);
     }
 
     #[test]

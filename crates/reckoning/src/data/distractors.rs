@@ -1,7 +1,7 @@
 //! One question with its relevant facts and a controlled number of irrelevant ones (paper, section 4.2).
 
-use rand::Rng;
 use rand::seq::index;
+use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::{DataError, KnowledgeSet};
@@ -14,6 +14,8 @@ pub enum Distractors {
     UpTo(usize),
     /// Every other fact of the set.
     All,
+    /// A random number from none to all, each as likely: one training for every level.
+    Any,
 }
 
 impl KnowledgeSet {
@@ -43,6 +45,7 @@ impl KnowledgeSet {
         let wanted = match distractors {
             Distractors::UpTo(count) => count.min(others.len()),
             Distractors::All => others.len(),
+            Distractors::Any => rng.random_range(0..=others.len()),
         };
         let mut kept: Vec<usize> =
             index::sample(rng, others.len(), wanted).into_iter().map(|at| others[at]).collect();

@@ -38,8 +38,8 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use dataset::{Dataset, Kind, Split, split_by_id, split_by_proof};
-pub use detect::{LoadOptions, Names, load};
+pub use dataset::{Dataset, Kind, Split, some_by_id, split_by_id, split_by_proof};
+pub use detect::{EntityNames, LoadOptions, load};
 pub use distractors::Distractors;
 pub use error::DataError;
 pub use renaming::letters;

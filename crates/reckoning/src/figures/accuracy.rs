@@ -62,7 +62,7 @@ fn chart(
         };
         keys.iter().filter_map(point).collect()
     };
-    let chart = LineChart::new(title, Axis::linear(x), accuracy);
+    let chart = LineChart::new(title, Axis::counts(x), accuracy);
     Some(lines(groups, points).into_iter().fold(chart, LineChart::series))
 }
 

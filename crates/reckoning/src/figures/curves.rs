@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use experiment::figure::{Axis, FigureError, LineChart};
 use experiment::statistics::{Interval, mean_interval};
 
-use super::{Figure, Group, Run, counted, lines, percent, span, within};
+use super::{Figure, Group, Run, counted, lines, percent, span};
 
 /// Points of a curve at most; the steps between two of them are averaged.
 const POINTS: u64 = 80;
@@ -24,7 +24,7 @@ pub(super) fn validation_accuracy(groups: &[Group]) -> Result<Option<Figure>, Fi
         let curve = mean_curve(group, |run| logged(run, VALIDATION, 1));
         curve
             .into_iter()
-            .map(|(step, interval)| (step, percent(within(interval, 0.0..=1.0))))
+            .map(|(step, interval)| (step, percent(interval.within(0.0..=1.0))))
             .collect::<Vec<_>>()
     };
     if groups.iter().all(|group| points(group).is_empty()) {
@@ -49,7 +49,7 @@ pub(super) fn outer_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
         let curve = mean_curve(group, |run| logged(run, OUTER_LOSS, width(group)));
         curve
             .into_iter()
-            .map(|(step, interval)| (step, within(interval, 0.0..=f64::INFINITY)))
+            .map(|(step, interval)| (step, interval.within(0.0..=f64::INFINITY)))
             .collect::<Vec<_>>()
     };
     let means: Vec<f64> = groups
@@ -84,7 +84,7 @@ pub(super) fn loss_axis(label: &str, losses: &[f64]) -> Axis {
 }
 
 fn step_axis() -> Axis {
-    Axis::linear("outer step").including(0.0)
+    Axis::counts("outer step").including(0.0)
 }
 
 fn over_runs(groups: &[Group]) -> String {

@@ -2,7 +2,7 @@
 
 use experiment::statistics::{Interval, mean_interval};
 
-use super::{Run, within};
+use super::Run;
 use crate::config::ExperimentConfig;
 
 /// Runs of one configuration under one or more seeds.
@@ -49,7 +49,7 @@ impl Group {
             return Some(*only);
         }
         let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
-        Some(within(mean_interval(&means).ok()?, 0.0..=1.0))
+        Some(mean_interval(&means).ok()?.within(0.0..=1.0))
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn inner_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
     let batch = span(groups.iter().map(|group| group.config().outer.batch));
     let chart = LineChart::new(
         format!("Loss of the facts over the inner steps (meta-batches of {batch})"),
-        Axis::linear("inner steps taken").including(0.0),
+        Axis::counts("inner steps taken").including(0.0),
         loss_axis("inner loss, nats a token", &all),
     );
     let series = |(name, losses): (String, Vec<f64>)| match losses.is_empty() {

@@ -79,7 +79,7 @@ impl Run {
 
 /// A finished run of 40 steps with all that figures show.
 #[cfg(test)]
-pub(super) fn test_run(name: &str, seed: u64) -> Run {
+pub(crate) fn test_run(name: &str, seed: u64) -> Run {
     let mut config = ExperimentConfig { seed, ..ExperimentConfig::default() };
     config.outer.steps = 40;
     let row = |step: u64| {

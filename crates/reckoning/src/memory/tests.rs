@@ -2,13 +2,13 @@
 
 use burn::backend::Flex;
 use burn::tensor::TensorData;
+use inner_outer::named_tensors::{parameters, write};
 use inner_outer::{InnerLoop, RateScope, Sgd};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::InnerScope;
-use crate::parameter_file::{parameters, to_bytes};
 use crate::task::{Rows, Sequence};
 use crate::test_systems::{STEPS, VOCABULARY, config, model, rates};
 
@@ -37,7 +37,7 @@ fn encoded(scope: InnerScope, seed: u64, tokens: &[[u32; 4]]) -> Encoded {
     let (facts, task) = facts(tokens);
     let rates = inner_loop.rates(&problem, RateScope::PerTensorPerStep, 0.1, &base, &task).unwrap();
     let adapted = inner_loop.adapt(&problem, &base, &rates, &task).unwrap();
-    let fingerprint = Fingerprint::of(&base, &rates);
+    let fingerprint = Fingerprint::of_parameters(&base, &rates);
     let memory = Memory::encode(&problem, fingerprint, &facts, &task, &adapted).unwrap();
     Encoded { base, fingerprint, adapted: adapted.inner, memory }
 }
@@ -90,7 +90,7 @@ fn only_adapted_parameters_are_stored() {
 fn another_system_is_refused() {
     let memory = encoded(InnerScope::All, 0, &[[1, 2, 3, 4]]).memory;
     let (_folder, path) = saved(&memory);
-    let other = Fingerprint::of(&model(1), &rates(&model(1)));
+    let other = Fingerprint::of_parameters(&model(1), &rates(&model(1)));
     let error = Memory::load(&path, &other).unwrap_err();
     assert!(matches!(error, MemoryError::AnotherBase { .. }));
     let message = error.to_string();
@@ -137,7 +137,7 @@ fn what_is_no_memory_is_refused() {
     let fingerprint = Fingerprint::of_parts(&[]);
     assert!(matches!(Memory::load(&path, &fingerprint), Err(MemoryError::Access { .. })));
     let parameter = [("a".to_owned(), TensorData::from([1.0f32]))];
-    std::fs::write(&path, to_bytes(&parameter, None).unwrap()).unwrap();
+    std::fs::write(&path, write(&parameter, None).unwrap()).unwrap();
     let error = Memory::load(&path, &fingerprint).unwrap_err();
     assert!(error.to_string().contains("no memory"), "{error}");
 }
@@ -159,7 +159,7 @@ fn nothing_and_nonsense_are_not_remembered() {
     let base = model(0);
     let rates = inner_loop.rates(&problem, RateScope::Global, 0.1, &base, &task).unwrap();
     let mut adapted = inner_loop.adapt(&problem, &base, &rates, &task).unwrap();
-    let fingerprint = Fingerprint::of(&base, &rates);
+    let fingerprint = Fingerprint::of_parameters(&base, &rates);
     let without = Task { facts: None, questions: task.questions.clone() };
     let error = Memory::encode(&problem, fingerprint, &texts, &without, &adapted).unwrap_err();
     assert!(matches!(error, MemoryError::NoFacts));

@@ -1,6 +1,5 @@
 //! Low-rank adapters of a whole model: attached to a model that has none, or merged into its weights.
 
-use burn::module::Param;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use inner_outer::Lora;
@@ -24,8 +23,8 @@ impl<B: Backend> Gpt2<B> {
             let uniform = Uniform::new_inclusive(-bound, bound).expect("a positive bound");
             let values = (0..inputs * config.rank).map(|_| uniform.sample(random)).collect();
             let a = TensorData::new::<f32, _>(values, [inputs, config.rank]);
-            let mut lora = Lora::new([inputs, outputs], config.rank, config.alpha, &device);
-            lora.a = Param::from_tensor(Tensor::from_data(a, (&device, weight.dtype())));
+            let a = Tensor::from_data(a, (&device, weight.dtype()));
+            let lora = Lora::with_first_factor(a, outputs, config.alpha);
             Projection { lora: Some(lora), ..projection }
         })
     }

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use inner_outer::layers;
 
 use super::gpt2::Projection;
@@ -26,6 +26,26 @@ pub struct KeyValues<B: Backend> {
 }
 
 impl<B: Backend> KeyValues<B> {
+    /// Those of several sequences of equal length, one below the other.
+    pub(super) fn together(parts: Vec<&Self>) -> Self {
+        let all = |part: fn(&Self) -> &Tensor<B, 4>| {
+            Tensor::cat(parts.iter().map(|values| part(values).clone()).collect(), 0)
+        };
+        Self { keys: all(|part| &part.keys), values: all(|part| &part.values) }
+    }
+
+    pub(super) fn device(&self) -> Device<B> {
+        self.keys.device()
+    }
+
+    /// Those of some of the sequences, in the given order; one may be there several times.
+    pub(super) fn rows(&self, rows: Tensor<B, 1, Int>) -> Self {
+        Self {
+            keys: self.keys.clone().select(0, rows.clone()),
+            values: self.values.clone().select(0, rows),
+        }
+    }
+
     /// Those of one sequence, `copies` times.
     pub(super) fn repeat(&self, copies: usize) -> Self {
         Self {

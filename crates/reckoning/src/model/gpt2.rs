@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 use super::attention::{Attention, KeyValues, future};
-use super::config::{Initialization, LoraConfig, ModelConfig};
+use super::config::{Initialization, ModelConfig};
 
 /// A linear layer with an optional low-rank adapter.
 #[derive(Module, Debug)]
@@ -86,7 +86,7 @@ impl<B: Backend> FeedForward<B> {
 }
 
 impl<B: Backend> Gpt2<B> {
-    /// A model with weights drawn from `random`.
+    /// A model with weights drawn from `random`, adapters last: the others do not depend on whether there are any.
     ///
     /// # Panics
     /// If [`ModelConfig::check`] refuses the configuration.
@@ -94,23 +94,32 @@ impl<B: Backend> Gpt2<B> {
         config.check().expect("the configuration was checked");
         let mut draw = Draw { config, random, device };
         let ModelConfig { width, layers, .. } = *config;
-        Self {
+        let model = Self {
             token_embedding: draw.embedding(config.vocabulary),
             position_embedding: draw.embedding(config.context),
             blocks: (0..layers).map(|_| draw.block()).collect(),
             final_norm: draw.norm(),
             head: (!config.tied_head).then(|| draw.head(width, config.vocabulary)),
+        };
+        match config.lora {
+            Some(lora) => model.with_adapters(lora, random),
+            None => model,
         }
     }
 
     /// The last hidden state of each token: `[batch, tokens]` to `[batch tokens, width]`.
     pub fn hidden(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        self.run(tokens, None)
+        self.run(tokens, 0, None)
+    }
+
+    /// [`Self::hidden`] with the first token at position `first` instead of 0.
+    pub fn hidden_from(&self, first: usize, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+        self.run(tokens, first, None)
     }
 
     /// [`Self::hidden`] of the tokens that follow the cached ones; they are added to the cache.
     pub fn hidden_after(&self, tokens: Tensor<B, 2, Int>, cache: &mut Cache<B>) -> Tensor<B, 2> {
-        self.run(tokens, Some(cache))
+        self.run(tokens, cache.tokens, Some(cache))
     }
 
     /// An empty cache.
@@ -131,12 +140,17 @@ impl<B: Backend> Gpt2<B> {
         self.position_embedding.weight.dims()[0]
     }
 
-    fn run(&self, tokens: Tensor<B, 2, Int>, mut cache: Option<&mut Cache<B>>) -> Tensor<B, 2> {
+    fn run(
+        &self,
+        tokens: Tensor<B, 2, Int>,
+        first: usize,
+        mut cache: Option<&mut Cache<B>>,
+    ) -> Tensor<B, 2> {
         let [batch, length] = tokens.dims();
         let device = tokens.device();
         let past = cache.as_ref().map_or(0, |cache| cache.tokens);
         let words = layers::embedding(&self.token_embedding, tokens.reshape([batch * length]));
-        let positions = self.position_embedding.weight.val().narrow(0, past, length);
+        let positions = self.position_embedding.weight.val().narrow(0, first, length);
         let positions = positions.unsqueeze::<3>().repeat_dim(0, batch).flatten(0, 1);
         let mask = future(past, length, &device);
         let mut x = words + positions;
@@ -155,6 +169,28 @@ impl<B: Backend> Gpt2<B> {
 }
 
 impl<B: Backend> Cache<B> {
+    /// The cache of several sequences of equal length, at least one, to be read on together.
+    pub(crate) fn together(caches: &[&Self]) -> Self {
+        let block = |index: usize| {
+            let parts = caches.iter().map(|cache| cache.blocks[index].as_ref());
+            parts.collect::<Option<Vec<_>>>().map(KeyValues::together)
+        };
+        let first = caches[0];
+        Self { blocks: (0..first.blocks.len()).map(block).collect(), tokens: first.tokens }
+    }
+
+    /// The cache of some of the sequences, in the given order; one may be there several times.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Self {
+        let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+        let block = |block: &Option<KeyValues<B>>| {
+            block.as_ref().map(|past| {
+                let numbers = TensorData::new(numbers.clone(), [rows.len()]);
+                past.rows(Tensor::from_data(numbers, &past.device()))
+            })
+        };
+        Self { blocks: self.blocks.iter().map(block).collect(), tokens: self.tokens }
+    }
+
     /// The cache of one sequence as that of `copies` equal ones, to go on in different ways.
     pub fn repeat(&self, copies: usize) -> Self {
         let repeat = |block: &Option<KeyValues<B>>| block.as_ref().map(|past| past.repeat(copies));
@@ -217,14 +253,7 @@ impl<B: Backend> Draw<'_, B> {
         let mut linear = LinearConfig::new(inputs, outputs).init(self.device);
         linear.weight = self.weight([inputs, outputs], role);
         linear.bias = Some(Param::from_tensor(Tensor::zeros([outputs], self.device)));
-        let lora = self.config.lora.map(|config| self.lora(config, inputs, outputs));
-        Projection { linear, lora }
-    }
-
-    fn lora(&mut self, config: LoraConfig, inputs: usize, outputs: usize) -> Lora<B> {
-        let mut lora = Lora::new([inputs, outputs], config.rank, config.alpha, self.device);
-        lora.a = self.weight([inputs, config.rank], Role::Layer);
-        lora
+        Projection { linear, lora: None }
     }
 
     fn norm(&self) -> LayerNorm<B> {

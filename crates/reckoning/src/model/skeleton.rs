@@ -1,6 +1,5 @@
 //! Models by shape alone, for values that come from a file.
 
-use burn::module::Param;
 use burn::nn::{EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
@@ -63,11 +62,12 @@ impl<B: Backend> Skeleton<'_, B> {
     }
 
     fn projection(&self, inputs: usize, outputs: usize) -> Projection<B> {
-        let zeros = |shape| Param::from_tensor(Tensor::zeros(shape, self.device));
-        let lora = self.config.lora.map(|lora| Lora {
-            a: zeros([inputs, lora.rank]),
-            b: zeros([lora.rank, outputs]),
-            scale: lora.alpha / lora.rank as f64,
+        let lora = self.config.lora.map(|lora| {
+            Lora::with_first_factor(
+                Tensor::zeros([inputs, lora.rank], self.device),
+                outputs,
+                lora.alpha,
+            )
         });
         Projection { linear: self.linear(inputs, outputs, true), lora }
     }

@@ -74,6 +74,9 @@ pub enum TokenizerError {
     },
 }
 
+/// Marks that no space comes before.
+const CLOSE_MARKS: [char; 8] = [',', '.', ';', ':', '?', '!', ')', '\''];
+
 /// A tokenizer of either kind.
 #[derive(Clone, Debug)]
 pub enum Tokenizer {
@@ -110,6 +113,21 @@ impl Tokenizer {
         match self {
             Self::Word(tokenizer) => tokenizer.encode(text),
             Self::HuggingFace(tokenizer) => tokenizer.encode(text),
+        }
+    }
+
+    /// Token numbers of `text` where it follows another text: a pretrained tokenizer, for which a space belongs to the
+    /// word behind it, gets one, unless `text` begins with a mark that stands close to the word before.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_after(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match self {
+            Self::Word(tokenizer) => tokenizer.encode(text),
+            Self::HuggingFace(tokenizer) if text.is_empty() || text.starts_with(CLOSE_MARKS) => {
+                tokenizer.encode(text)
+            }
+            Self::HuggingFace(tokenizer) => tokenizer.encode(&format!(" {}", text.trim_start())),
         }
     }
 
@@ -166,6 +184,24 @@ mod tests {
         assert!(matches!(tokenizer, Tokenizer::HuggingFace(_)));
         let tokens = tokenizer.encode("big red").unwrap();
         assert_eq!(tokenizer.decode(&tokens).unwrap(), "big red");
+    }
+
+    #[test]
+    fn what_follows_a_text_is_parted_from_it_by_a_space() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/gpt2_tiny");
+        let tokenizer = Tokenizer::load(format!("{folder}/tokenizer.json")).unwrap();
+        let joined = |parts: &[&str]| {
+            let first = tokenizer.encode(parts[0]).unwrap();
+            let rest = parts[1..].iter().map(|part| tokenizer.encode_after(part).unwrap());
+            let tokens: Vec<u32> = first.into_iter().chain(rest.flatten()).collect();
+            (tokenizer.decode(&tokens).unwrap(), tokens)
+        };
+        let (text, tokens) = joined(&["blue", "because", "Bob is kind", ".", " the bear"]);
+        assert_eq!(text, "blue because Bob is kind. the bear");
+        assert_eq!(tokens, tokenizer.encode("blue because Bob is kind. the bear").unwrap());
+        assert_eq!(joined(&["blue", ""]).0, "blue");
+        let words = Tokenizer::Word(WordTokenizer::from_words(["red", "big"]).unwrap());
+        assert_eq!(words.encode_after("big red").unwrap(), words.encode("big red").unwrap());
     }
 
     #[test]

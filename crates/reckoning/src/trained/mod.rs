@@ -16,6 +16,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 use experiment::atomic::write_atomically;
 use inner_outer::Rates;
+use inner_outer::named_tensors::{self, Precision, with_values};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -23,16 +24,17 @@ pub use tokenizer::StoredTokenizer;
 
 use crate::fingerprint::Fingerprint;
 use crate::model::{Gpt2, ModelConfig};
-use crate::parameter_file::{
-    ParameterFile, ParameterFileError, parameters, to_bytes, with_parameters,
-};
+use crate::parameter_file::{ParameterFile, ParameterFileError};
 use crate::tokenizer::TokenizerError;
 
-const FORMAT: u32 = 1;
-const DESCRIPTION: &str = "reckoning.toml";
+const FORMAT: u32 = 2;
+/// The format whose fingerprint was of parameters and rates alone.
+const FORMAT_OF_PARAMETERS: u32 = 1;
+/// The file that tells a folder of this kind.
+pub const DESCRIPTION: &str = "reckoning.toml";
 const MODEL: &str = "model.safetensors";
 const RATES: &str = "rates.safetensors";
-const TOKENIZER: &str = "tokenizer.json";
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
 
 /// A failure to save or load a trained system. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,7 @@ pub enum TrainedSystemError {
     },
     /// A version of the format that is not known here.
     #[error(
-        "{}: a system of format {found}, but only format {FORMAT} can be read; use the version of this program that \
+        "{}: a system of format {found}, but only formats {FORMAT_OF_PARAMETERS} to {FORMAT} can be read; use the version of this program that \
          wrote it, or train again",
         path.display()
     )]
@@ -71,13 +73,13 @@ pub enum TrainedSystemError {
     Parameters(#[from] ParameterFileError),
     /// Parameters are of a precision that files do not have.
     #[error(
-        "cannot save {file}: {problem}; convert the parameters to half, single or double precision"
+        "cannot save {file}: {source}; convert the parameters to half, single or double precision"
     )]
     Precision {
         /// The file.
         file: &'static str,
         /// What is wrong.
-        problem: String,
+        source: inner_outer::Error,
     },
     /// The tokenizer cannot be read or written.
     #[error(transparent)]
@@ -92,9 +94,9 @@ pub enum TrainedSystemError {
         /// Tokens of the model.
         vocabulary: usize,
     },
-    /// Parameters and rates are not those that were described.
+    /// The files are not those that were described.
     #[error(
-        "{}: model and rates have the fingerprint {found}, but {stated} was saved; the files are of different times or damaged, so copy \
+        "{}: model, rates, tokenizer and settings have the fingerprint {found}, but {stated} was saved; the files are of different times or damaged, so copy \
          the folder again or train again",
         folder.display()
     )]
@@ -144,12 +146,24 @@ struct Version {
     format: u32,
 }
 
-impl<B: Backend, Settings> TrainedSystem<B, Settings> {
-    /// What memories name their base by.
+impl<B: Backend, Settings: Serialize> TrainedSystem<B, Settings> {
+    /// What memories name their base by: of the parameters and rates, the tokenizer, the model's shape and the settings.
+    /// Systems with the same fingerprint encode and answer alike; a step of training changes it.
+    ///
+    /// # Panics
+    /// If JSON cannot express the settings; it can express every structure of numbers, texts, lists and sections.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.model, &self.rates)
+        let description = serde_json::to_vec(&(&self.config, &self.settings))
+            .expect("settings are a structure that JSON can express");
+        Fingerprint::of_all(&[
+            Fingerprint::of_parameters(&self.model, &self.rates),
+            self.tokenizer.fingerprint(),
+            Fingerprint::of_parts(&[&description]),
+        ])
     }
+}
 
+impl<B: Backend, Settings> TrainedSystem<B, Settings> {
     /// Refuses parts that do not belong together.
     fn check(&self) -> Result<(), TrainedSystemError> {
         if !self.model.is_of_shape(&self.config) {
@@ -203,26 +217,32 @@ impl<B: Backend, Settings: Serialize> TrainedSystem<B, Settings> {
     }
 }
 
-impl<B: Backend, Settings: DeserializeOwned> TrainedSystem<B, Settings> {
+impl<B: Backend, Settings: Serialize + DeserializeOwned> TrainedSystem<B, Settings> {
     /// Reads a system that [`Self::save`] wrote, with every bit of its parameters.
     ///
     /// # Errors
     /// [`TrainedSystemError::Access`], [`TrainedSystemError::Description`], [`TrainedSystemError::Version`],
     /// [`TrainedSystemError::Parameters`] and [`TrainedSystemError::Tokenizer`] for the file at fault,
-    /// [`TrainedSystemError::OtherTokenizer`], and [`TrainedSystemError::Damaged`] if model and rates are not the ones
-    /// that were saved together.
+    /// [`TrainedSystemError::OtherTokenizer`], and [`TrainedSystemError::Damaged`] if the files are not the ones that were
+    /// saved together.
     pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, TrainedSystemError> {
-        let Description { fingerprint: stated, model: config, settings, .. } =
+        let Description { format, fingerprint: stated, model: config, settings } =
             describe(&folder.join(DESCRIPTION))?;
         let mut file = ParameterFile::open(&folder.join(MODEL))?;
         let model =
-            with_parameters(Gpt2::skeleton(&config, device), |path, shape| file.take(path, shape))?;
+            with_values(Gpt2::skeleton(&config, device), Precision::OfValue, |path, shape| {
+                file.take(path, shape).map(Some)
+            })?;
         file.finish()?;
         let rates = load_rates(&folder.join(RATES), device)?;
         let tokenizer = StoredTokenizer::load(&folder.join(TOKENIZER))?;
         let system = Self { config, model, rates, tokenizer, settings };
         system.check()?;
-        match system.fingerprint() {
+        let found = match format {
+            FORMAT_OF_PARAMETERS => Fingerprint::of_parameters(&system.model, &system.rates),
+            _ => system.fingerprint(),
+        };
+        match found {
             found if found == stated => Ok(system),
             found => Err(TrainedSystemError::Damaged { folder: folder.to_owned(), found, stated }),
         }
@@ -233,8 +253,8 @@ fn content<B: Backend, M: Module<B>>(
     file: &'static str,
     module: &M,
 ) -> Result<Vec<u8>, TrainedSystemError> {
-    to_bytes(&parameters(module), None)
-        .map_err(|error| TrainedSystemError::Precision { file, problem: error.to_string() })
+    named_tensors::write(&named_tensors::parameters(module), None)
+        .map_err(|source| TrainedSystemError::Precision { file, source })
 }
 
 fn describe<Settings: DeserializeOwned>(
@@ -245,7 +265,7 @@ fn describe<Settings: DeserializeOwned>(
     let refused =
         |problem: String| TrainedSystemError::Description { path: path.to_owned(), problem };
     let version: Version = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
-    if version.format != FORMAT {
+    if !(FORMAT_OF_PARAMETERS..=FORMAT).contains(&version.format) {
         return Err(TrainedSystemError::Version { path: path.to_owned(), found: version.format });
     }
     let description: Description<Settings> =
@@ -260,19 +280,21 @@ fn load_rates<B: Backend>(path: &Path, device: &Device<B>) -> Result<Rates<B>, P
     let count = file.names().count();
     let skeleton = |index| {
         let name = format!("tensors.{index}");
-        let missing =
-            || ParameterFileError::Missing { path: path.to_owned(), tensor: name.clone() };
+        let missing = || {
+            let path = name.clone();
+            file.refused(inner_outer::Error::ParameterNames { path, state: "missing in the file" })
+        };
         let shape = file.shape(&name).ok_or_else(missing)?;
-        let [steps, elements] = shape.try_into().map_err(|_| ParameterFileError::Shape {
-            path: path.to_owned(),
-            tensor: name.clone(),
-            found: shape.to_vec(),
-            expected: vec![shape.iter().product(), 1],
+        let [steps, elements] = shape.try_into().map_err(|_| {
+            let (found, expected) = (shape.to_vec(), vec![shape.iter().product(), 1]);
+            file.refused(inner_outer::Error::ShapeMismatch { path: name.clone(), expected, found })
         })?;
         Ok(Param::from_tensor(Tensor::zeros([steps, elements], device)))
     };
     let tensors = (0..count).map(skeleton).collect::<Result<Vec<_>, ParameterFileError>>()?;
-    let rates = with_parameters(Rates { tensors }, |path, shape| file.take(path, shape))?;
+    let rates = with_values(Rates { tensors }, Precision::OfValue, |path, shape| {
+        file.take(path, shape).map(Some)
+    })?;
     file.finish()?;
     Ok(rates)
 }

@@ -47,8 +47,14 @@ fn a_system_comes_back_bit_for_bit() {
     let fingerprint = original.save(&inside).unwrap();
     let loaded = load(&inside).unwrap();
     assert_eq!(loaded.fingerprint(), fingerprint);
-    assert_eq!(parameters(&loaded.model), parameters(&original.model));
-    assert_eq!(parameters(&loaded.rates), parameters(&original.rates));
+    assert_eq!(
+        named_tensors::parameters(&loaded.model),
+        named_tensors::parameters(&original.model)
+    );
+    assert_eq!(
+        named_tensors::parameters(&loaded.rates),
+        named_tensors::parameters(&original.rates)
+    );
     assert_eq!((loaded.config, loaded.settings), (original.config, original.settings));
     let encode = |tokenizer: &StoredTokenizer| tokenizer.tokenizer().encode("w3 w1").unwrap();
     assert_eq!(encode(&loaded.tokenizer), encode(&original.tokenizer));
@@ -117,6 +123,38 @@ fn files_of_different_times_are_refused() {
 }
 
 #[test]
+fn tokenizer_and_settings_are_part_of_the_system() {
+    let original = system().fingerprint();
+    assert_eq!(system().fingerprint(), original);
+    let words = (0..VOCABULARY - 2).map(|word| format!("v{word}"));
+    let tokenizer = WordTokenizer::from_words(words).unwrap().into();
+    assert_ne!(System { tokenizer, ..system() }.fingerprint(), original);
+    let settings = Settings { steps: 3, ..system().settings };
+    assert_ne!(System { settings, ..system() }.fingerprint(), original);
+    let config = ModelConfig { norm_epsilon: 1e-6, ..config() };
+    assert_ne!(System { config, ..system() }.fingerprint(), original);
+
+    let folder = saved();
+    let words = (0..VOCABULARY - 2).map(|word| format!("v{word}"));
+    WordTokenizer::from_words(words).unwrap().save(folder.path().join(TOKENIZER)).unwrap();
+    let error = load(folder.path()).unwrap_err();
+    assert!(matches!(error, TrainedSystemError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn the_first_format_is_read_by_its_own_fingerprint() {
+    let folder = saved();
+    let path = folder.path().join(DESCRIPTION);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let of_parameters = Fingerprint::of_parameters(&system().model, &system().rates).to_string();
+    let first = text
+        .replace("format = 2", "format = 1")
+        .replace(&system().fingerprint().to_string(), &of_parameters);
+    std::fs::write(&path, first).unwrap();
+    assert_eq!(load(folder.path()).unwrap().fingerprint(), system().fingerprint());
+}
+
+#[test]
 fn every_missing_or_cut_file_is_named() {
     for name in [DESCRIPTION, MODEL, RATES, TOKENIZER] {
         let folder = saved();
@@ -142,8 +180,8 @@ fn descriptions_are_checked() {
         load(folder.path()).unwrap_err()
     };
     assert!(matches!(
-        with("format = 1", "format = 2"),
-        TrainedSystemError::Version { found: 2, .. }
+        with("format = 2", "format = 3"),
+        TrainedSystemError::Version { found: 3, .. }
     ));
     for (from, to, named) in [
         ("heads = 2", "heads = 3", "model.heads"),
@@ -156,7 +194,13 @@ fn descriptions_are_checked() {
     }
     let narrower = with("width = 8", "width = 4");
     assert!(
-        matches!(narrower, TrainedSystemError::Parameters(ParameterFileError::Shape { .. })),
+        matches!(
+            narrower,
+            TrainedSystemError::Parameters(ParameterFileError::Content {
+                source: inner_outer::Error::ShapeMismatch { .. },
+                ..
+            })
+        ),
         "{narrower}"
     );
 }
@@ -165,13 +209,14 @@ fn descriptions_are_checked() {
 fn rates_must_be_numbered_matrices() {
     let folder = saved();
     let write = |parameters: &[(String, TensorData)]| {
-        std::fs::write(folder.path().join(RATES), to_bytes(parameters, None).unwrap()).unwrap();
+        std::fs::write(folder.path().join(RATES), named_tensors::write(parameters, None).unwrap())
+            .unwrap();
         load(folder.path()).unwrap_err()
     };
     let error = write(&[("tensors.1".into(), TensorData::from([[0.1f32]]))]);
     assert!(error.to_string().contains("`tensors.0` is missing"), "{error}");
     let error = write(&[("tensors.0".into(), TensorData::from([0.1f32, 0.2]))]);
-    assert!(error.to_string().contains("`tensors.0` is [2]"), "{error}");
+    assert!(error.to_string().contains("`tensors.0` is stored as [2]"), "{error}");
 }
 
 #[test]

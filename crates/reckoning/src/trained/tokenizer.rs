@@ -4,6 +4,7 @@ use std::path::Path;
 
 use experiment::atomic::write_atomically;
 
+use crate::fingerprint::Fingerprint;
 use crate::tokenizer::{Tokenizer, TokenizerError, WordTokenizer};
 
 /// A tokenizer with what its file holds. A pretrained one is kept as it was read, so that nothing of it gets lost.
@@ -45,6 +46,17 @@ impl StoredTokenizer {
         match &self.content {
             Content::Words(words) => words.save(path),
             Content::File(content) => write_atomically(path, content).map_err(access),
+        }
+    }
+
+    /// What tells two tokenizers apart: the words, or the content of the file.
+    pub fn fingerprint(&self) -> Fingerprint {
+        match &self.content {
+            Content::Words(words) => {
+                let words: Vec<&[u8]> = words.words().iter().map(String::as_bytes).collect();
+                Fingerprint::of_parts(&words)
+            }
+            Content::File(content) => Fingerprint::of_parts(&[content]),
         }
     }
 

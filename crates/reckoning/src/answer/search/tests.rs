@@ -76,6 +76,31 @@ proptest! {
     }
 
     #[test]
+    fn prompts_searched_together_end_as_each_by_itself(
+        seeds in (0u64..100, 0u64..100),
+        prompts in prop::collection::vec((prop::collection::vec(0u32..5, 1..4), 1usize..5, prop::bool::ANY), 1..7),
+        beams in 1usize..6,
+    ) {
+        let models = (peaked(5, seeds.0), peaked(5, seeds.1));
+        let read = |(tokens, limit, second): &(Vec<u32>, usize, bool)| {
+            let model = if *second { &models.1 } else { &models.0 };
+            (Prompt::read(model, tokens).unwrap(), Limit { tokens: *limit, end: END })
+        };
+        let prompts: Vec<_> = prompts.iter().map(read).collect();
+        let search = BeamSearch { beams, length_penalty: 0.0 };
+        let asked: Vec<_> = prompts.iter().map(|(prompt, limit)| (prompt, *limit)).collect();
+        let together = beam_search_all(&asked, search).unwrap();
+        for ((prompt, limit), found) in asked.into_iter().zip(together) {
+            let alone = prompt.beam_search(search, limit).unwrap();
+            prop_assert_eq!(found.len(), alone.len());
+            for (found, alone) in found.iter().zip(&alone) {
+                prop_assert_eq!((&found.tokens, found.finished), (&alone.tokens, alone.finished));
+                prop_assert!((found.log_probability - alone.log_probability).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
     fn sums_are_the_probabilities_of_the_tokens(seed in 0u64..1000) {
         let model = peaked(5, seed);
         let prompt = Prompt::read(&model, &[1, 2]).unwrap();
@@ -106,6 +131,57 @@ fn few_beams_find_what_greedy_misses() {
         }
     }
     assert!(misses > 5 && mended > misses / 2, "{mended} of {misses}");
+}
+
+/// The paths of a search without batches: each continuation is read by itself.
+fn read_one_by_one(prompt: &Prompt<'_, Flex>, beams: usize, limit: usize) -> Vec<Generated> {
+    let mut live =
+        vec![(prompt.clone(), Generated { tokens: vec![], log_probability: 0.0, finished: false })];
+    let mut ended = Vec::new();
+    let search = BeamSearch { beams, length_penalty: 0.0 };
+    for length in 1..=limit {
+        let mut longer: Vec<(Prompt<'_, Flex>, Generated)> = Vec::new();
+        for (prompt, path) in &live {
+            for (token, next) in prompt.next().iter().enumerate() {
+                let mut tokens = path.tokens.clone();
+                tokens.extend((token as u32 != END).then_some(token as u32));
+                let log_probability = path.log_probability + next;
+                let path = Generated { tokens, log_probability, finished: token as u32 == END };
+                longer.push((prompt.clone(), path));
+            }
+        }
+        longer.sort_by(|a, b| b.1.log_probability.total_cmp(&a.1.log_probability));
+        let finished = longer.iter().take(beams).filter(|(_, path)| path.finished);
+        ended.extend(finished.map(|(_, path)| path.clone()));
+        let going_on = longer.into_iter().take(2 * beams).filter(|(_, path)| !path.finished);
+        live = going_on
+            .take(beams)
+            .map(|(prompt, path)| {
+                (prompt.then(&path.tokens[path.tokens.len() - 1..]).unwrap(), path)
+            })
+            .collect();
+        if length == limit {
+            ended.extend(live.iter().map(|(_, path)| path.clone()));
+        }
+    }
+    search.keep_best(&mut ended);
+    ended
+}
+
+#[test]
+fn a_batch_finds_what_reading_one_by_one_finds() {
+    for seed in 0..40 {
+        let model = peaked(5, seed);
+        let prompt = Prompt::read(&model, &[1, 2]).unwrap();
+        let expected = read_one_by_one(&prompt, 3, 4);
+        let search = BeamSearch { beams: 3, length_penalty: 0.0 };
+        let found = prompt.beam_search(search, Limit { tokens: 4, end: END }).unwrap();
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found.tokens, expected.tokens, "seed {seed}");
+            assert!((found.log_probability - expected.log_probability).abs() < 1e-5);
+        }
+    }
 }
 
 #[test]

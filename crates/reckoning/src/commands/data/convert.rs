@@ -113,6 +113,7 @@ mod tests {
                 .iter()
                 .map(|split| (split.clone(), Vec::new()))
                 .collect::<BTreeMap<_, _>>(),
+            files: BTreeMap::new(),
             skipped: Vec::new(),
         };
         let paths = |splits: &[Split]| -> Vec<PathBuf> {

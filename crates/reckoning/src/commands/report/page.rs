@@ -1,37 +1,78 @@
 //! The page: tables of results and runs, the figures, and what the runs were set to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use experiment::report::Report;
 use experiment::statistics::Interval;
 use serde_json::Value;
 
+use super::{Contents, tables};
 use crate::config::Method;
-use crate::figures::{Figure, Group, Run};
+use crate::figures::{Group, Run};
 
 /// What stands in a cell without a value.
-const ABSENT: &str = "–";
+pub(super) const ABSENT: &str = "–";
 
-/// The report on `groups`. `notes` tell what is not shown, and why.
-pub fn page(groups: &[Group], figures: &[Figure], notes: &[String]) -> Report {
-    let title = match groups {
-        [only] => format!("RECKONING: {}", only.label),
-        groups => format!("RECKONING: {} systems", groups.len()),
-    };
-    let mut report = Report::new(title).heading("Accuracy");
-    report = report.paragraph(
-        "Share of questions whose answer matches exactly, with 95 % intervals: Wilson's over the questions of a \
-         single run, Student's t over runs that differ only in the seed.",
-    );
-    report = accuracy_table(report, groups);
+/// The report on `contents`.
+pub fn page(contents: &Contents) -> Report {
+    let Contents { groups, evaluations, benchmarks, figures, notes } = contents;
+    let mut report = Report::new(title(contents));
+    if !groups.is_empty() {
+        report = accuracy(report, groups);
+    }
     report = notes.iter().fold(report, |report, note| report.paragraph(note));
-    report = runs_table(report.heading("Runs"), groups);
+    if !groups.is_empty() {
+        report = runs_table(report.heading("Runs"), groups);
+    }
+    report = tables::evaluations(report, evaluations);
+    report = tables::benchmarks(report, benchmarks);
     if !figures.is_empty() {
         report = report.heading("Figures");
     }
     report =
         figures.iter().fold(report, |report, figure| report.figure(&figure.svg, &figure.caption));
-    settings_table(report.heading("Settings"), groups)
+    if groups.is_empty() { report } else { settings_table(report.heading("Settings"), groups) }
+}
+
+fn title(contents: &Contents) -> String {
+    let Contents { groups, evaluations, benchmarks, .. } = contents;
+    let alone = match (groups.as_slice(), evaluations.as_slice(), benchmarks.as_slice()) {
+        ([only], ..) => &only.label,
+        ([], [(only, _)], _) | ([], [], [(only, _)]) => only,
+        ([], ..) => return "RECKONING: evaluations and benchmarks".into(),
+        (groups, ..) => return format!("RECKONING: {} systems", groups.len()),
+    };
+    format!("RECKONING: {alone}")
+}
+
+fn accuracy(report: Report, groups: &[Group]) -> Report {
+    let report = report.heading("Accuracy").paragraph(
+        "Share of questions whose answer matches exactly, with 95 % intervals: Wilson's over the questions of a \
+         single run, Student's t over runs that differ only in the seed.",
+    );
+    let report = accuracy_table(report, groups);
+    let report = part_table(report, "hops", groups, Run::by_hops);
+    part_table(report, "distractors", groups, Run::by_distractors)
+}
+
+/// A row for each number of hops or distractors, over all test sets; nothing where there is one alone.
+fn part_table(
+    report: Report,
+    what: &str,
+    groups: &[Group],
+    part: impl Fn(&Run) -> BTreeMap<usize, Interval>,
+) -> Report {
+    let runs = groups.iter().flat_map(|group| &group.runs);
+    let keys: BTreeSet<usize> = runs.flat_map(|run| part(run).into_keys()).collect();
+    if keys.len() < 2 {
+        return report;
+    }
+    let row = |key: usize| {
+        let of = |group: &Group| shown(group.proportion(|run| part(run).get(&key).copied()));
+        std::iter::once(key.to_string()).chain(groups.iter().map(of)).collect::<Vec<_>>()
+    };
+    let header = [what].into_iter().chain(groups.iter().map(|group| group.label.as_str()));
+    report.table(header, keys.into_iter().map(row).collect::<Vec<_>>())
 }
 
 /// Names of the test sets of a group, in the order of its runs.
@@ -153,7 +194,8 @@ mod tests {
     use super::*;
     use crate::config::ExperimentConfig;
     use crate::evaluate::{Accuracy, Outcome};
-    use crate::figures::grouped;
+    use crate::examination::test_evaluation;
+    use crate::figures::{grouped, test_benchmark, test_run};
 
     fn run(name: &str, seed: u64, change: impl Fn(&mut ExperimentConfig)) -> Run {
         let mut config = ExperimentConfig { seed, ..ExperimentConfig::default() };
@@ -164,22 +206,51 @@ mod tests {
         Run { name: name.into(), config, metrics: Vec::new(), accuracies, rates: None }
     }
 
+    fn contents(groups: Vec<Group>, notes: &[&str]) -> Contents {
+        Contents {
+            groups,
+            evaluations: Vec::new(),
+            benchmarks: Vec::new(),
+            figures: Vec::new(),
+            notes: notes.iter().map(|note| (*note).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn without_runs_there_is_neither_accuracy_nor_settings() {
+        let mut contents = contents(Vec::new(), &[]);
+        contents.evaluations = vec![("eval".into(), test_evaluation(true))];
+        let html = page(&contents).to_html();
+        assert!(html.contains("RECKONING: eval") && html.contains("recall F1"));
+        assert!(!html.contains("<h2>Accuracy</h2>") && !html.contains("<h2>Settings</h2>"));
+        contents.benchmarks = vec![("bench".into(), test_benchmark())];
+        assert!(page(&contents).to_html().contains("Run time and memory"));
+    }
+
+    #[test]
+    fn hops_and_distractors_have_tables_where_there_are_several() {
+        let html = page(&contents(grouped(vec![test_run("a", 0)]), &[])).to_html();
+        assert!(html.contains("<th>hops</th>") && html.contains("<th>distractors</th>"));
+        let html = page(&contents(grouped(vec![run("a", 0, |_| ())]), &[])).to_html();
+        assert!(!html.contains("<th>hops</th>"));
+    }
+
     #[test]
     fn means_come_before_the_runs_that_they_are_of() {
         let groups = grouped(vec![run("exact-1", 1, |_| ()), run("exact-2", 2, |_| ())]);
-        let html = page(&groups, &[], &["a note".into()]).to_html();
+        let html = page(&contents(groups, &["a note"])).to_html();
         for text in ["98.0 % [", "97.0 % [", "97.5 % [", "RECKONING: exact", "a note", "inner.rate"]
         {
             assert!(html.contains(text), "{text} in {html}");
         }
-        let alone = page(&grouped(vec![run("exact", 1, |_| ())]), &[], &[]).to_html();
+        let alone = page(&contents(grouped(vec![run("exact", 1, |_| ())]), &[])).to_html();
         assert_eq!(alone.matches("98.0 % [").count(), 1, "one run is shown once");
     }
 
     #[test]
     fn only_differing_settings_are_listed() {
         let first = run("first-order", 1, |config| config.inner.steps = 5);
-        let html = page(&grouped(vec![run("exact", 1, |_| ()), first]), &[], &[]).to_html();
+        let html = page(&contents(grouped(vec![run("exact", 1, |_| ()), first]), &[])).to_html();
         assert!(html.contains("<td>inner.steps</td>") && !html.contains("<td>inner.rate</td>"));
         assert!(html.contains("2 systems"));
     }
@@ -188,7 +259,8 @@ mod tests {
     fn a_run_without_results_has_empty_cells() {
         let unfinished =
             Run { accuracies: Vec::new(), ..run("unfinished", 2, |config| config.inner.steps = 5) };
-        let html = page(&grouped(vec![run("exact", 1, |_| ()), unfinished]), &[], &[]).to_html();
+        let html =
+            page(&contents(grouped(vec![run("exact", 1, |_| ()), unfinished]), &[])).to_html();
         assert!(html.contains(&format!("<td>{ABSENT}</td>")));
     }
 }

@@ -1,4 +1,4 @@
-//! Run directories as they lie on the disk, whether their runs have ended or not.
+//! What lies in folders: runs, whether they have ended or not, evaluations and benchmarks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,19 +11,40 @@ use experiment::metrics::{self, MetricsError, Row};
 use experiment::run_directory::{RunDirectory, RunError};
 use inner_outer::Problem;
 use inner_outer::tensors::{parameter_paths, to_f64};
+use serde::de::DeserializeOwned;
 
-use crate::Reckoning;
+use crate::commands::bench::{BENCH_FILE, Benchmark};
+use crate::commands::eval::SCORES_FILE;
 use crate::commands::train::{RESULTS_FILE, SYSTEM_FOLDER};
 use crate::config::{ExperimentConfig, SystemSettings};
 use crate::evaluate::Accuracy;
-use crate::figures::{LearnedRates, Run};
+use crate::figures::{LearnedRates, Named, Run};
 use crate::trained::{TrainedSystem, TrainedSystemError};
 
-/// A run directory that cannot be read. Every message names the folder or file and the remedy.
+/// What folders hold.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Runs of `train`.
+    pub runs: Vec<Run>,
+    /// What `eval` wrote.
+    pub evaluations: Vec<Named>,
+    /// What `bench` wrote, by the name of the folder.
+    pub benchmarks: Vec<(String, Benchmark)>,
+    /// What is not there, and why.
+    pub notes: Vec<String>,
+}
+
+/// A folder that cannot be read. Every message names the folder or file and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadingError {
-    /// The folder holds no run, or one of another program.
+    /// The folder holds nothing to report on.
+    #[error(
+        "{} holds no run, evaluation or benchmark (no config.toml, {SCORES_FILE} or {BENCH_FILE}); check the path",
+        .0.display()
+    )]
+    Nothing(PathBuf),
+    /// The run is one of another program.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The logged values are damaged.
@@ -36,6 +57,16 @@ pub enum ReadingError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Scores or measurements are damaged.
+    #[error("{}: {reason}; delete the file and run `reckoning {command}` again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// The subcommand that writes it.
+        command: &'static str,
     },
     /// The file system refused.
     #[error("cannot read {}: {source}; check its permissions", path.display())]
@@ -50,23 +81,55 @@ pub enum ReadingError {
     Twice(PathBuf),
 }
 
-/// The runs in `folders`, in that order, and notes on what is not there.
+/// What is in `folders`, in that order. A folder may hold a run and its evaluation.
 ///
 /// # Errors
-/// [`ReadingError`] for the first folder that holds no readable run.
-pub fn read_runs(folders: &[PathBuf]) -> Result<(Vec<Run>, Vec<String>), ReadingError> {
-    let (mut runs, mut notes, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+/// [`ReadingError`] for the first folder that holds nothing readable.
+pub fn read_folders(folders: &[PathBuf]) -> Result<Found, ReadingError> {
+    let (mut found, mut seen) = (Found::default(), BTreeSet::new());
     for folder in folders {
-        let directory = RunDirectory::open(folder)?;
-        let canonical = fs::canonicalize(folder).map_err(access(folder))?;
+        let canonical = match fs::canonicalize(folder) {
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
+                return Err(ReadingError::Nothing(folder.clone()));
+            }
+            path => path.map_err(access(folder))?,
+        };
         if !seen.insert(canonical.clone()) {
             return Err(ReadingError::Twice(folder.clone()));
         }
         let name =
             canonical.file_name().unwrap_or(canonical.as_os_str()).to_string_lossy().into_owned();
-        runs.push(read_run(&directory, name, &mut notes)?);
+        let scores = read_json(&folder.join(SCORES_FILE), "eval")?;
+        let benchmark = read_json(&folder.join(BENCH_FILE), "bench")?;
+        let is_empty = scores.is_none() && benchmark.is_none();
+        found.evaluations.extend(scores.map(|scores| (name.clone(), scores)));
+        found.benchmarks.extend(benchmark.map(|benchmark| (name.clone(), benchmark)));
+        match RunDirectory::open(folder) {
+            Err(RunError::NotARun(_)) if is_empty => {
+                return Err(ReadingError::Nothing(folder.clone()));
+            }
+            Err(RunError::NotARun(_)) => {}
+            run => found.runs.push(read_run(&run?, name, &mut found.notes)?),
+        }
     }
-    Ok((runs, notes))
+    Ok(found)
+}
+
+/// The content of a file; `None` where it is not there.
+fn read_json<T: DeserializeOwned>(
+    path: &Path,
+    command: &'static str,
+) -> Result<Option<T>, ReadingError> {
+    let text = match fs::read_to_string(path) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(access(path))?,
+    };
+    let damaged = |failure: serde_json::Error| ReadingError::Damaged {
+        path: path.to_owned(),
+        reason: failure.to_string(),
+        command,
+    };
+    serde_json::from_str(&text).map(Some).map_err(damaged)
 }
 
 fn read_run(
@@ -131,8 +194,7 @@ fn learned_rates(
 }
 
 fn named_rates<B: Backend>(system: &TrainedSystem<B, SystemSettings>) -> LearnedRates {
-    let scope = system.settings.inner.scope;
-    let adapted = Reckoning { scope, layers: system.config.layers, retention: 0.0 }.adapted();
+    let adapted = system.settings.problem(system.config.layers).adapted();
     let paths = parameter_paths(&system.model).into_iter().filter(|path| adapted.contains(path));
     let tensors: Vec<String> = paths.collect();
     let rates = system.rates.tensors.iter();
@@ -152,6 +214,8 @@ fn by_step(values: &[f64], [_, elements]: [usize; 2]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::examination::test_evaluation;
+    use crate::figures::test_benchmark as benchmark;
 
     fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -162,13 +226,13 @@ mod tests {
         folder
     }
 
-    fn read(folder: &tempfile::TempDir) -> Result<(Vec<Run>, Vec<String>), ReadingError> {
-        read_runs(&[folder.path().to_owned()])
+    fn read(folder: &tempfile::TempDir) -> Result<Found, ReadingError> {
+        read_folders(&[folder.path().to_owned()])
     }
 
     #[test]
     fn a_run_that_has_just_begun_is_read_with_a_note() {
-        let (runs, notes) = read(&folder_with(&[])).unwrap();
+        let Found { runs, notes, .. } = read(&folder_with(&[])).unwrap();
         assert!(
             runs[0].metrics.is_empty() && runs[0].accuracies.is_empty() && runs[0].rates.is_none()
         );
@@ -176,9 +240,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_run_or_damaged_is_refused() {
+    fn scores_and_measurements_are_found_with_and_without_a_run() {
+        let scores = serde_json::to_string(&test_evaluation(true)).unwrap();
+        let both = read(&folder_with(&[(SCORES_FILE, &scores)])).unwrap();
+        assert_eq!((both.runs.len(), both.evaluations.len(), both.benchmarks.len()), (1, 1, 0));
+        assert_eq!(both.evaluations[0].1, test_evaluation(true));
+        let bench = tempfile::tempdir().unwrap();
+        fs::write(bench.path().join(BENCH_FILE), serde_json::to_string(&benchmark()).unwrap())
+            .unwrap();
+        let found = read(&bench).unwrap();
+        assert!(found.runs.is_empty() && found.benchmarks[0].1 == benchmark());
+        fs::write(bench.path().join(BENCH_FILE), "{}").unwrap();
+        let damaged = read(&bench).unwrap_err().to_string();
+        assert!(damaged.contains("bench.json") && damaged.contains("reckoning bench"), "{damaged}");
+    }
+
+    #[test]
+    fn what_is_nothing_or_damaged_is_refused() {
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(read(&empty), Err(ReadingError::Run(RunError::NotARun(_)))));
+        assert!(matches!(read(&empty), Err(ReadingError::Nothing(_))));
+        let absent = read_folders(&[empty.path().join("absent")]);
+        assert!(matches!(absent, Err(ReadingError::Nothing(_))));
         let results = read(&folder_with(&[(RESULTS_FILE, "[{}]")])).unwrap_err();
         assert!(results.to_string().contains("resume the run"), "{results}");
         let metrics = read(&folder_with(&[(metrics::FILE_NAME, "{}\n")])).unwrap_err();
@@ -189,7 +271,7 @@ mod tests {
     fn one_folder_by_two_names_is_refused() {
         let folder = folder_with(&[]);
         let again = folder.path().join(".");
-        let failure = read_runs(&[folder.path().to_owned(), again]).unwrap_err();
+        let failure = read_folders(&[folder.path().to_owned(), again]).unwrap_err();
         assert!(matches!(failure, ReadingError::Twice(_)), "{failure}");
     }
 

@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, TensorData};
 use experiment::atomic::write_atomically;
+use inner_outer::named_tensors::{self, Precision, parameters, with_values};
 
 use self::names::Names;
 use super::config::{Initialization, ModelConfig};
 use super::gpt2::Gpt2;
-use crate::parameter_file::{
-    ParameterFile, ParameterFileError, parameters, to_bytes, with_parameters,
-};
+use crate::parameter_file::{ParameterFile, ParameterFileError};
 
-const CONFIG: &str = "config.json";
+/// The file that tells a folder of this kind.
+pub const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 
 /// A failure to load or save a Hugging Face model. Every message says what to do about it.
@@ -64,7 +64,7 @@ pub enum HuggingFaceError {
     #[error(
         "cannot save the model's weights: {0}; convert its parameters to half, single or double precision"
     )]
-    Precision(String),
+    Precision(#[source] inner_outer::Error),
 }
 
 /// Loads `config.json` and `model.safetensors` of a folder; see [`load_files`].
@@ -103,9 +103,8 @@ pub fn load_files<B: Backend>(
         check_tied(&mut file, weights, &names, &config)?;
     }
     let skeleton = Gpt2::skeleton(&config, device);
-    let model = with_parameters(skeleton, |path, shape| {
-        let data = names.take(&mut file, path, shape)?;
-        Ok::<_, ParameterFileError>(data.convert::<B::FloatElem>())
+    let model = with_values(skeleton, Precision::OfParameter, |path, shape| {
+        names.take(&mut file, path, shape).map(Some)
     })?;
     file.finish()?;
     Ok((model, config))
@@ -132,8 +131,8 @@ pub fn save<B: Backend>(
         .map(|(path, data)| names.stored(&path, data))
         .collect();
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let weights = to_bytes(&parameters, Some(metadata));
-    let weights = weights.map_err(|error| HuggingFaceError::Precision(error.to_string()))?;
+    let weights = named_tensors::write(&parameters, Some(metadata));
+    let weights = weights.map_err(HuggingFaceError::Precision)?;
     let access = |path: &Path| {
         let path = path.to_owned();
         |source| HuggingFaceError::Access { path, source }

@@ -2,6 +2,7 @@
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Int, Tensor};
+use inner_outer::Error as Misfit;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
@@ -30,7 +31,8 @@ fn stored(path: &Path) -> Vec<(String, TensorData)> {
 fn folder(parameters: &[(String, TensorData)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(fixture().join(CONFIG), folder.path().join(CONFIG)).unwrap();
-    std::fs::write(folder.path().join(WEIGHTS), to_bytes(parameters, None).unwrap()).unwrap();
+    std::fs::write(folder.path().join(WEIGHTS), named_tensors::write(parameters, None).unwrap())
+        .unwrap();
     folder
 }
 
@@ -48,6 +50,14 @@ fn load_here(folder: &Path) -> Result<Gpt2<Flex>, HuggingFaceError> {
 
 fn scores(model: &Gpt2<Flex>, tokens: Tensor<Flex, 2, Int>) -> Vec<f64> {
     model.logits(model.hidden(tokens)).into_data().convert::<f64>().to_vec().unwrap()
+}
+
+/// What is wrong with the content of the weights.
+fn misfit(error: &HuggingFaceError) -> Option<&Misfit> {
+    match error {
+        HuggingFaceError::Weights(ParameterFileError::Content { source, .. }) => Some(source),
+        _ => None,
+    }
 }
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
@@ -160,19 +170,22 @@ fn missing_unknown_and_misshapen_tensors_are_named() {
     let whole = stored(&fixture().join(WEIGHTS));
     let without = load_here(folder(&whole[1..]).path()).unwrap_err();
     assert!(
-        matches!(&without, HuggingFaceError::Weights(ParameterFileError::Missing { tensor, .. }) if *tensor == whole[0].0)
+        matches!(misfit(&without), Some(Misfit::ParameterNames { path, .. }) if *path == whole[0].0)
     );
 
     let mut more = whole.clone();
     more.push(("transformer.h.2.ln_1.weight".into(), TensorData::from([0.0f32; 16])));
     let error = load_here(folder(&more).path()).unwrap_err();
     assert!(error.to_string().contains("h.2.ln_1.weight"), "{error}");
-    assert!(matches!(error, HuggingFaceError::Weights(ParameterFileError::Unexpected { .. })));
+    assert!(matches!(misfit(&error), Some(Misfit::ParameterNames { .. })));
 
     let wider = folder(&whole);
     set_in_config(wider.path(), "vocab_size", 51.into());
     let error = load_here(wider.path()).unwrap_err();
-    assert!(error.to_string().contains("`transformer.wte.weight` is [50, 16]"), "{error}");
+    assert!(
+        error.to_string().contains("`transformer.wte.weight` is stored as [50, 16]"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -185,7 +198,7 @@ fn damaged_and_absent_files_are_errors() {
         std::fs::write(&weights, &content[..length]).unwrap();
         let error = load_here(damaged.path()).unwrap_err();
         assert!(
-            matches!(error, HuggingFaceError::Weights(ParameterFileError::Malformed { .. })),
+            matches!(misfit(&error), Some(Misfit::State { action: "read", .. })),
             "{length}: {error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Names of people that a closed vocabulary does not have.
+//! Letters that stand for names which a closed vocabulary does not have.
 //!
 //! A small model knows people as letters, as the CLUTRR-SG data does. Names that it does not know are replaced, in
 //! order of appearance, by letters that the texts do not use, and put back into answers.
@@ -10,9 +10,9 @@ use crate::tokenizer::Tokenizer;
 
 /// Which letter stands for which name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(Vec<(String, String)>);
+pub struct Aliases(Vec<(String, String)>);
 
-impl Names {
+impl Aliases {
     /// Finds the capitalised words of `texts` that `tokenizer` does not know. A pretrained tokeniser knows every word.
     pub fn of<T: AsRef<str>>(texts: &[T], tokenizer: &Tokenizer) -> Self {
         let Tokenizer::Word(known) = tokenizer else { return Self::default() };
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn unknown_names_get_free_letters_and_come_back() {
         let texts = ["Alice son A .", "The son Bob ."];
-        let names = Names::of(&texts, &tokenizer());
+        let names = Aliases::of(&texts, &tokenizer());
         assert_eq!(names.hide("Alice son Bob ."), "B son C .");
         assert_eq!(names.show("B son C ."), "Alice son Bob .");
         assert_eq!(names.hide("A son Carol ."), "A son Carol .");
@@ -77,6 +77,6 @@ mod tests {
 
     #[test]
     fn known_and_lower_case_words_are_no_names() {
-        assert_eq!(Names::of(&["The cousin A ."], &tokenizer()), Names::default());
+        assert_eq!(Aliases::of(&["The cousin A ."], &tokenizer()), Aliases::default());
     }
 }

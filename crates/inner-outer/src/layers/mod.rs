@@ -1,0 +1,21 @@
+//! Layers that can be differentiated twice, and cheaply.
+//!
+//! Burn 0.21 runs `nn::Linear` and `nn::Embedding` as fused operations whose backward pass has no derivative, and
+//! its GELU pairs the exact forward with the gradient of the tanh approximation. The functions here compute the same
+//! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`] and [`cross_entropy`]
+//! state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
+//!
+//! In double precision, write `x * (1.0 / c)` and not `x / c` for a number `c`: Burn rounds the derivative of the
+//! division to single precision.
+
+mod activation;
+mod attention;
+#[cfg(test)]
+mod check;
+mod cross_entropy;
+mod linear;
+
+pub use activation::gelu_tanh;
+pub use attention::{attention, merge_heads, split_heads};
+pub use cross_entropy::cross_entropy;
+pub use linear::{affine, embedding, linear};

@@ -1,0 +1,208 @@
+//! Generated answers of a trained system, scored: exact match, the likeliest label, and recall of the facts behind the
+//! answer, over all questions, by hops and by number of distractors.
+
+mod scores;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use inner_outer::parallel::{Threads, in_order};
+
+use scores::Mark;
+#[cfg(test)]
+pub(crate) use scores::test_evaluation;
+pub use scores::{Breakdown, Evaluation, Examination, Scores, TestScores};
+
+use crate::answer::{AnswerError, BeamSearch, Prompt, Reader};
+use crate::config::{Method, Recall, SystemSettings};
+use crate::corpus::with_facts_of_others;
+use crate::data::{KnowledgeSet, Question};
+use crate::encoding::{Encoder, EncodingError};
+use crate::model::Gpt2;
+use crate::score::{FactRecall, LenientRecall, exact_match};
+use crate::test_sets::TestSet;
+use crate::tokenizer::TokenizerError;
+use crate::trained::TrainedSystem;
+
+/// Tokens that an answer may have beyond the right one.
+const SPARE_TOKENS: usize = 8;
+
+/// Why a system cannot be examined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExaminationError {
+    /// A knowledge set cannot be encoded.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
+    /// A text cannot be encoded.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// No answer could be generated.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The inner loop failed.
+    #[error("the facts of `{id}` cannot be written into the weights: {source}")]
+    InnerLoop {
+        /// The knowledge set.
+        id: String,
+        /// What happened.
+        source: inner_outer::Error,
+    },
+    /// The threads that sets are shared among failed.
+    #[error(transparent)]
+    Threads(#[from] inner_outer::Error),
+    /// There is no question.
+    #[error("the test set `{0}` has no question; give data with questions")]
+    NoQuestions(String),
+}
+
+/// Asks `system` every question of `tests`, keeping `beams` answers while searching (1 is greedy).
+///
+/// # Errors
+/// [`ExaminationError`]: a set that cannot be encoded, an inner loss that is not finite, or a test set without question.
+pub fn examine<B: Backend>(
+    system: &TrainedSystem<B, SystemSettings>,
+    tests: &[TestSet],
+    beams: usize,
+) -> Result<Examination, ExaminationError> {
+    let (mut scored, mut all) = (Vec::new(), Vec::new());
+    for TestSet { name, part, sets } in tests {
+        let marks = Examiner::new(system, sets, beams)?.marks_of(sets)?;
+        let scores =
+            Breakdown::of(&marks).ok_or_else(|| ExaminationError::NoQuestions(name.clone()))?;
+        scored.push(TestScores { name: name.clone(), part: *part, scores });
+        all.extend(marks);
+    }
+    let together = if scored.len() > 1 { Breakdown::of(&all) } else { None };
+    Ok(Examination { tests: scored, together })
+}
+
+/// Asks the questions of one test set.
+struct Examiner<'s, B: Backend> {
+    system: &'s TrainedSystem<B, SystemSettings>,
+    encoder: Encoder,
+    /// The answers of the test set, sorted, and what they are as tokens.
+    labels: Vec<String>,
+    label_tokens: Vec<Vec<u32>>,
+    beams: usize,
+}
+
+impl<'s, B: Backend> Examiner<'s, B> {
+    fn new(
+        system: &'s TrainedSystem<B, SystemSettings>,
+        sets: &[KnowledgeSet],
+        beams: usize,
+    ) -> Result<Self, ExaminationError> {
+        let SystemSettings { method, objective, .. } = system.settings;
+        let tokenizer = system.tokenizer.tokenizer().clone();
+        let encoder = Encoder { tokenizer, method, objective };
+        let questions = sets.iter().flat_map(|set| &set.questions);
+        let mut labels: Vec<String> = questions.map(|question| question.answer.clone()).collect();
+        labels.sort();
+        labels.dedup();
+        let tokens = labels.iter().map(|label| encoder.whole_answer(label));
+        let label_tokens = tokens.collect::<Result<_, _>>()?;
+        Ok(Self { system, encoder, labels, label_tokens, beams })
+    }
+
+    /// The marks of every question of `sets`, in order.
+    fn marks_of(&self, sets: &[KnowledgeSet]) -> Result<Vec<Mark>, ExaminationError> {
+        let exchanged = match self.system.settings.method {
+            Method::RandomFacts => with_facts_of_others(sets),
+            _ => sets.to_vec(),
+        };
+        // Parameters that nobody has read yet must be drawn before threads share them.
+        let _drawn: Vec<Tensor<B, 1>> = inner_outer::tensors::Tensors::of(&self.system.model).0;
+        let mut marks = Ok(Vec::new());
+        in_order(
+            &exchanged,
+            Threads::default(),
+            |_, set| Ok(self.marks(set)),
+            |_, found| {
+                if let Ok(marked) = &mut marks {
+                    match found {
+                        Ok(found) => marked.extend(found),
+                        Err(failure) => marks = Err(failure),
+                    }
+                }
+            },
+        )?;
+        marks
+    }
+
+    fn marks(&self, set: &KnowledgeSet) -> Result<Vec<Mark>, ExaminationError> {
+        let model = self.adapted(set)?;
+        let prompts = set.questions.iter().map(|question| self.prompt(&model, set, question));
+        let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+        let texts = self.generated(&model, &prompts)?;
+        let asked = set.questions.iter().zip(prompts).zip(texts);
+        asked
+            .map(|((question, (prompt, _)), text)| self.mark(set, question, &prompt, &text))
+            .collect()
+    }
+
+    /// A question as the model has read it, and how many tokens its answer may have.
+    fn prompt<'m>(
+        &self,
+        model: &'m Gpt2<B>,
+        set: &KnowledgeSet,
+        question: &Question,
+    ) -> Result<(Prompt<'m, B>, usize), ExaminationError> {
+        let prompted = self.encoder.prompted(set, question)?;
+        let room = model.context().saturating_sub(prompted.prompt.len()).max(1);
+        let wanted = prompted.answer.len() + prompted.recall.len() + SPARE_TOKENS;
+        Ok((Prompt::read(model, &prompted.prompt)?, room.min(wanted)))
+    }
+
+    /// The answer to each question.
+    fn generated<'m>(
+        &self,
+        model: &'m Gpt2<B>,
+        prompts: &[(Prompt<'m, B>, usize)],
+    ) -> Result<Vec<String>, ExaminationError> {
+        let reader = Reader { model, tokenizer: &self.encoder.tokenizer };
+        let answers = match self.beams {
+            0 | 1 => prompts
+                .iter()
+                .map(|(prompt, tokens)| reader.greedy(prompt, *tokens))
+                .collect::<Result<Vec<_>, _>>()?,
+            beams => reader.best_of_each(prompts, BeamSearch { beams, ..BeamSearch::default() })?,
+        };
+        Ok(answers.into_iter().map(|answer| answer.text).collect())
+    }
+
+    fn mark(
+        &self,
+        set: &KnowledgeSet,
+        question: &Question,
+        prompt: &Prompt<'_, B>,
+        generated: &str,
+    ) -> Result<Mark, ExaminationError> {
+        let likelihood = prompt.label_likelihood(&self.label_tokens)?;
+        let recalls = self.encoder.objective.recall != Recall::None;
+        let recall = || {
+            let strict = FactRecall::of(generated, &set.facts, &question.relevant).f1;
+            (strict, LenientRecall::of(generated, &set.facts, &question.relevant))
+        };
+        Ok(Mark {
+            hops: question.hops,
+            distractors: set.facts.len().saturating_sub(question.relevant.len()),
+            exact: exact_match(generated, &question.answer),
+            likeliest: self.labels[likelihood.best()] == question.answer,
+            recall: recalls.then(recall),
+        })
+    }
+
+    /// The model after the inner loop, where the method has one.
+    fn adapted(&self, set: &KnowledgeSet) -> Result<Gpt2<B>, ExaminationError> {
+        let TrainedSystem { config, model, rates, settings, .. } = self.system;
+        if !settings.method.has_inner_loop() {
+            return Ok(model.clone());
+        }
+        let task = self.encoder.task(set, &Default::default())?;
+        let task = self.encoder.fitting(task, config.context)?;
+        let adapted =
+            settings.inner_loop().adapt(&settings.problem(config.layers), model, rates, &task);
+        let failed = |source| ExaminationError::InnerLoop { id: set.id.clone(), source };
+        Ok(adapted.map_err(failed)?.inner)
+    }
+}

@@ -1,0 +1,199 @@
+//! Scores over all questions, by hops and by number of distractors.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use experiment::statistics::{Interval, mean_interval, proportion_interval, ratio_interval};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Method, Source};
+use crate::fingerprint::Fingerprint;
+use crate::history::Part;
+use crate::score::LenientRecall;
+
+/// Scores of a group of questions, each with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Exact match of the generated answer (Wilson).
+    pub exact_match: Interval,
+    /// The right answer is the most likely of the test set's answers (Wilson).
+    pub likeliest_label: Interval,
+    /// Strict F1 of the recalled facts, mean over questions (Student's t), for systems that recall.
+    pub recall_f1: Option<Interval>,
+    /// The official lenient share, a ratio of sums over questions (Student's t by linearisation), for systems that recall.
+    pub recall_lenient: Option<Interval>,
+}
+
+/// Scores over all questions, and over those that have something in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Breakdown {
+    /// Over all questions.
+    pub overall: Scores,
+    /// By length of the reasoning.
+    pub by_hops: BTreeMap<usize, Scores>,
+    /// By number of facts that the question does not need.
+    pub by_distractors: BTreeMap<usize, Scores>,
+}
+
+/// Scores of one test set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestScores {
+    /// Name of the test set.
+    pub name: String,
+    /// How much of it was asked, and why.
+    pub part: Part,
+    /// The scores.
+    pub scores: Breakdown,
+}
+
+/// What a system scored in an examination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Examination {
+    /// Each test set.
+    pub tests: Vec<TestScores>,
+    /// All questions of all test sets, where there are several.
+    pub together: Option<Breakdown>,
+}
+
+/// What was examined, and what it scored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Folder of the system.
+    pub system: PathBuf,
+    /// The system itself.
+    pub base: Fingerprint,
+    /// What it reads.
+    pub method: Method,
+    /// Where the questions come from.
+    pub data: Source,
+    /// Answers kept while searching.
+    pub beams: usize,
+    /// The scores.
+    pub scores: Examination,
+}
+
+/// What one question earned.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mark {
+    pub(super) hops: usize,
+    pub(super) distractors: usize,
+    pub(super) exact: bool,
+    pub(super) likeliest: bool,
+    /// Strict F1 and the official counts, where the system recalls facts.
+    pub(super) recall: Option<(f64, LenientRecall)>,
+}
+
+impl Examination {
+    /// The scores over all questions; `None` without test sets.
+    pub fn all(&self) -> Option<&Breakdown> {
+        self.together.as_ref().or(self.tests.first().map(|test| &test.scores))
+    }
+}
+
+impl Breakdown {
+    /// `None` without marks.
+    pub(super) fn of(marks: &[Mark]) -> Option<Self> {
+        let by = |key: fn(&Mark) -> usize| {
+            let mut groups: BTreeMap<usize, Vec<&Mark>> = BTreeMap::new();
+            marks.iter().for_each(|mark| groups.entry(key(mark)).or_default().push(mark));
+            let scores = |(key, group): (usize, Vec<&Mark>)| Some((key, Scores::of(&group)?));
+            groups.into_iter().filter_map(scores).collect()
+        };
+        Some(Self {
+            overall: Scores::of(&marks.iter().collect::<Vec<_>>())?,
+            by_hops: by(|mark| mark.hops),
+            by_distractors: by(|mark| mark.distractors),
+        })
+    }
+}
+
+impl Scores {
+    fn of(marks: &[&Mark]) -> Option<Self> {
+        let share = |right: fn(&Mark) -> bool| {
+            let count = marks.iter().filter(|mark| right(mark)).count();
+            proportion_interval(count, marks.len()).ok()
+        };
+        let recalls: Vec<(f64, LenientRecall)> =
+            marks.iter().filter_map(|mark| mark.recall).collect();
+        let strict: Vec<f64> = recalls.iter().map(|(f1, _)| *f1).collect();
+        let counts =
+            |(_, lenient): &(f64, LenientRecall)| (lenient.hits as f64, lenient.chunks as f64);
+        let lenient: Vec<(f64, f64)> = recalls.iter().map(counts).collect();
+        let share_of = |interval: Interval| interval.within(0.0..=1.0);
+        Some(Self {
+            exact_match: share(|mark| mark.exact)?,
+            likeliest_label: share(|mark| mark.likeliest)?,
+            recall_f1: mean_interval(&strict).ok().map(share_of),
+            recall_lenient: ratio_interval(&lenient).ok().map(share_of),
+        })
+    }
+}
+
+/// Three questions of one test set, of which two were answered.
+#[cfg(test)]
+pub(crate) fn test_evaluation(recalls: bool) -> Evaluation {
+    let mark = |hops, distractors, exact, f1, hits| Mark {
+        hops,
+        distractors,
+        exact,
+        likeliest: true,
+        recall: recalls.then_some((f1, LenientRecall { hits, chunks: 2 })),
+    };
+    let marks = [mark(2, 0, true, 1.0, 2), mark(2, 4, false, 0.5, 1), mark(3, 4, true, 0.0, 0)];
+    let scores = Breakdown::of(&marks).expect("there are marks");
+    let tests = vec![TestScores { name: "test".into(), part: Part::HeldOut, scores }];
+    Evaluation {
+        system: "runs/some/system".into(),
+        base: Fingerprint::of_parts(&[]),
+        method: Method::Reckoning,
+        data: Source::Kinship(Default::default()),
+        beams: 5,
+        scores: Examination { tests, together: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(hops: usize, distractors: usize, exact: bool, recall: (f64, usize, usize)) -> Mark {
+        let (f1, hits, chunks) = recall;
+        let recall = Some((f1, LenientRecall { hits, chunks }));
+        Mark { hops, distractors, exact, likeliest: !exact, recall }
+    }
+
+    #[test]
+    fn every_question_counts_overall_and_in_its_groups() {
+        let marks = [
+            mark(2, 0, true, (1.0, 2, 2)),
+            mark(2, 4, false, (0.5, 1, 2)),
+            mark(3, 4, true, (0.0, 0, 4)),
+        ];
+        let Breakdown { overall, by_hops, by_distractors } = Breakdown::of(&marks).unwrap();
+        assert_eq!(overall.exact_match, proportion_interval(2, 3).unwrap());
+        assert_eq!(overall.likeliest_label, proportion_interval(1, 3).unwrap());
+        assert_eq!(overall.recall_f1.unwrap().mean, 0.5);
+        assert_eq!(overall.recall_lenient.unwrap().mean, 3.0 / 8.0);
+        assert_eq!(overall.recall_f1.unwrap().low, 0.0, "no share is below 0");
+        assert_eq!(by_hops[&2].exact_match, proportion_interval(1, 2).unwrap());
+        assert_eq!(by_hops[&2].recall_lenient.unwrap().mean, 0.75);
+        assert_eq!(by_distractors[&4].recall_f1.unwrap().mean, 0.25);
+        assert_eq!((by_hops.len(), by_distractors.len()), (2, 2));
+        assert!(Breakdown::of(&[]).is_none());
+    }
+
+    #[test]
+    fn systems_that_recall_nothing_have_no_recall() {
+        let mark = Mark { recall: None, ..mark(1, 0, true, (0.0, 0, 0)) };
+        let scores = Breakdown::of(&[mark]).unwrap().overall;
+        assert!(scores.recall_f1.is_none() && scores.recall_lenient.is_none());
+    }
+
+    #[test]
+    fn evaluations_come_back_from_json() {
+        for evaluation in [test_evaluation(true), test_evaluation(false)] {
+            let json = serde_json::to_string(&evaluation).unwrap();
+            assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
+        }
+    }
+}
