@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::climber::Climber;
 use super::error::require;
 use super::objective::{Loss, Objective, rivals};
-use super::perturb::{Attack, Batch, Perturbed};
+use super::perturb::{Attack, Batch, Perturbed, budgeted};
 use super::{AttackError, Images, ThreatModel, WhiteBox};
 
 /// APGD away from the true class.
@@ -52,9 +52,7 @@ impl Apgd {
 
 impl<M: WhiteBox + ?Sized> Attack<M> for Apgd {
     fn name(&self) -> String {
-        let restarts =
-            if self.restarts > 1 { format!("x{}", self.restarts) } else { String::new() };
-        format!("{}-{}{restarts}", self.label(), self.steps)
+        budgeted(self.label(), self.steps, self.restarts)
     }
 
     fn perturb(

