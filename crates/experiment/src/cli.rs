@@ -1,16 +1,20 @@
 //! What the command lines of the binaries have in common: arguments, one readable line for an error, exit codes.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::atomic::write_atomically;
 use crate::config::{self, ConfigError};
 use crate::interrupt;
+use crate::run_directory::RunDirectory;
 
 /// Why a program ends without having done its work.
 #[derive(Debug)]
@@ -126,6 +130,23 @@ fn print_line_to(output: &mut impl Write, line: impl fmt::Display) -> Result<(),
     }
 }
 
+/// Writes a file of the results, and its folder where that is not there.
+///
+/// # Errors
+/// [`Failure::BadInput`] for a folder that cannot be made, [`Failure::Failed`] for a file that cannot be written.
+pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let refused = || {
+        format!(
+            "cannot write {}: check the path, its permissions and the space left",
+            path.display()
+        )
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(refused).bad_input()?;
+    }
+    write_atomically(path, text.as_bytes()).with_context(refused).failed()
+}
+
 /// What the tensors live on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -189,12 +210,29 @@ impl CommonArguments {
     ) -> Result<C, ConfigError> {
         config::load(defaults, self.config.as_deref(), &self.set)
     }
+
+    /// The run in `out` to go on with, where that is wished; it has its own configuration.
+    ///
+    /// # Errors
+    /// [`Failure::BadInput`] for a folder without a run, and for arguments that would change its configuration.
+    pub fn resumed(&self, out: &Path) -> Result<Option<RunDirectory>, Failure> {
+        if !self.resume {
+            return Ok(None);
+        }
+        if self.config.is_some() || self.seed.is_some() || !self.set.is_empty() {
+            let cause = anyhow::anyhow!(
+                "--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out"
+            );
+            return Err(Failure::BadInput(cause));
+        }
+        RunDirectory::resume(out).bad_input().map(Some)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::{Context, anyhow};
+    use anyhow::anyhow;
     use clap::Parser;
 
     #[derive(Parser)]
@@ -281,6 +319,33 @@ mod tests {
             configuration(&["--set", "steps"]),
             Err(ConfigError::MalformedOverride(_))
         ));
+    }
+
+    #[test]
+    fn a_resumed_run_keeps_its_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let out = run.to_str().unwrap();
+        let resumed = |arguments: &[&str]| parse(arguments).unwrap().resumed(&run);
+        assert!(resumed(&["--out", out]).unwrap().is_none());
+        assert!(matches!(resumed(&["--out", out, "--resume"]), Err(Failure::BadInput(_))));
+        drop(RunDirectory::create(&run, &std::collections::BTreeMap::from([("a", 1)])).unwrap());
+        let changed = resumed(&["--out", out, "--resume", "--seed", "1"]).unwrap_err();
+        assert!(
+            matches!(changed, Failure::BadInput(cause) if cause.to_string().contains("--seed"))
+        );
+        let found = resumed(&["--out", out, "--resume"]).unwrap().expect("a run");
+        assert_eq!(found.path(), run);
+    }
+
+    #[test]
+    fn files_are_written_with_their_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/table.md");
+        write_file(&path, "text").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+        let within_a_file = write_file(&path.join("c.md"), "text").unwrap_err();
+        assert!(matches!(within_a_file, Failure::BadInput(_)));
     }
 
     #[test]

@@ -14,6 +14,7 @@
 #![deny(missing_docs)]
 
 pub mod atomic;
+mod backend;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;

@@ -3,16 +3,30 @@
 //!
 //! | to | read |
 //! |---|---|
+//! | see Algorithm 1 | [`algorithm`], [`client`] |
+//! | choose what is descended and climbed | [`loss`], [`adversary`], [`game`] |
 //! | attack any Burn classifier | [`attack`] |
 //! | read images and divide them among clients | [`data`], [`partition`] |
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
 
+pub mod adversary;
+pub mod algorithm;
 pub mod attack;
 mod classifier;
+pub mod client;
+pub mod commands;
+pub mod config;
 pub mod data;
+pub mod game;
+pub mod judge;
+pub mod loss;
 pub mod network;
 pub mod partition;
 pub mod server;
+mod state_file;
+pub mod trained;
+mod training_error;
 
 pub use classifier::Classifier;
+pub use training_error::TrainingError;

@@ -182,13 +182,23 @@ pub enum Error {
     },
     /// A box without a point in it.
     #[error(
-        "the box from {lower} to {upper} is empty; give `BoxConstraint` a lower bound that is at most the upper one"
+        "the box from {lower} to {upper} is empty; give `BoxConstraint` or `Intervals` a lower bound that is at most the upper one"
     )]
     EmptyBox {
         /// Lower bound.
         lower: f64,
         /// Upper bound.
         upper: f64,
+    },
+    /// Bounds for another number of elements.
+    #[error(
+        "`Intervals` has {bounds} lower bounds, but there are {elements} elements; make the bounds of the same batch as the perturbation"
+    )]
+    IntervalCount {
+        /// Lower bounds that were given.
+        bounds: usize,
+        /// Elements, or upper bounds, that they must fit.
+        elements: usize,
     },
     /// A decay that has no step to happen in.
     #[error(

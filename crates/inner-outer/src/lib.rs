@@ -31,8 +31,8 @@ pub use hypergradient::{
     Nystroem, Reptile, Truncated, Unrolled,
 };
 pub use inner::{
-    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum,
-    NormalizedAscent, Projected, RateScope, Rates, Sgd, SignedAscent,
+    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, Intervals, L2Ball, LinfBall, Momentum,
+    NormalizedAscent, Projected, RateScope, Rates, Sgd, SignedAscent, Successive,
 };
 pub use lora::Lora;
 pub use meta_batch::{MetaBatch, meta_batch};

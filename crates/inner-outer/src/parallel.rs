@@ -10,8 +10,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{available_parallelism, scope};
 
-use crate::Result;
-
 /// How many threads to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Threads(NonZeroUsize);
@@ -44,12 +42,12 @@ impl Default for Threads {
 ///
 /// # Errors
 /// The error of the first item that failed; work that has not begun by then is left out.
-pub fn in_order<T: Sync, R: Send>(
+pub fn in_order<T: Sync, R: Send, E: Send>(
     items: &[T],
     threads: Threads,
-    work: impl Fn(usize, &T) -> Result<R> + Sync,
+    work: impl Fn(usize, &T) -> Result<R, E> + Sync,
     mut fold: impl FnMut(usize, R) + Send,
-) -> Result<()> {
+) -> Result<(), E> {
     if threads.get() == 1 || items.len() == 1 {
         for (index, item) in items.iter().enumerate() {
             fold(index, work(index, item)?);
@@ -115,7 +113,7 @@ mod tests {
             let mut seen = Vec::new();
             let slow_first = |_: usize, item: &u64| {
                 std::thread::sleep(Duration::from_micros(400 - 10 * item));
-                Ok(item * item)
+                Ok::<_, Error>(item * item)
             };
             in_order(&items, Threads::new(threads), slow_first, |index, square| {
                 seen.push((index, square))

@@ -25,7 +25,6 @@
 //! | find a subcommand | [`commands`] |
 pub mod aliases;
 pub mod answer;
-mod backend;
 pub mod commands;
 pub mod config;
 pub mod corpus;

@@ -176,14 +176,13 @@ impl Campaign {
         work: impl Fn(&[usize]) -> Result<R, AttackError> + Sync,
     ) -> Result<Vec<R>, AttackError> {
         let mut results = Vec::new();
-        let outcome = in_order(
+        in_order(
             &self.batches(indices),
             self.threads,
-            |_, batch| Ok(work(batch)),
+            |_, batch| work(batch),
             |_, result| results.push(result),
-        );
-        outcome.expect("errors of attacks travel as results");
-        results.into_iter().collect()
+        )?;
+        Ok(results)
     }
 }
 

@@ -54,9 +54,9 @@ pub struct ServerState {
     /// Rounds so far.
     pub rounds: u64,
     /// `m`; empty before the first round of a rule that has it.
-    momentum: Vec<f32>,
+    pub(crate) momentum: Vec<f32>,
     /// `v`; empty before the first round of a rule that has it.
-    squares: Vec<f32>,
+    pub(crate) squares: Vec<f32>,
 }
 
 fn one() -> f64 {

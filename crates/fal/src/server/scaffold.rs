@@ -17,8 +17,8 @@ use super::{ServerError, Update};
 /// A client that never took part has no variate here, so memory grows with those that did, not with all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scaffold {
-    server: Vec<f32>,
-    clients: BTreeMap<usize, Vec<f32>>,
+    pub(crate) server: Vec<f32>,
+    pub(crate) clients: BTreeMap<usize, Vec<f32>>,
 }
 
 impl Scaffold {

@@ -6,6 +6,7 @@
 
 mod adam;
 mod clipping;
+mod intervals;
 mod iterate;
 mod projection;
 mod rates;
@@ -15,6 +16,7 @@ mod trajectory;
 
 pub use adam::Adam;
 pub use clipping::Clipped;
+pub use intervals::{Intervals, Successive};
 pub use iterate::{Iterate, IterateCotangents};
 pub use projection::{BoxConstraint, L2Ball, LinfBall, Projected, Projection};
 pub use rates::{RateScope, Rates, RatesFamily};

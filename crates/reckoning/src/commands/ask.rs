@@ -36,7 +36,7 @@ pub struct Arguments {
 /// Bad input: the system, a memory of another system, or a question with unknown words.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { system, memory, beams, json, device, question: asked } = arguments;
-    let answers = crate::on_device!(device, B => {
+    let answers = experiment::on_device!(device, B => {
         let system = System::<B>::load(&system, &Default::default()).bad_input()?;
         let memory = Memory::load(&memory, system.fingerprint()).bad_input()?;
         system.remember(&memory).bad_input()?.ask(&question(&asked), beams).bad_input()

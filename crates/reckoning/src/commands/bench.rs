@@ -14,13 +14,12 @@ mod workload;
 use std::path::Path;
 
 use clap::ValueEnum;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 use experiment::seed::Seed;
 
 pub use results::{Benchmark, BreakEven, MemoryUse, Seconds, Setting};
 use workload::Workload;
 
-use super::output::write;
 use crate::config::{ExperimentConfig, Method};
 use crate::figures::benchmark_figures;
 
@@ -84,7 +83,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
     }
     let config = configuration(&arguments)?;
     if let Some(steps) = arguments.meta_step {
-        let used = crate::on_device!(arguments.common.device, B => {
+        let used = experiment::on_device!(arguments.common.device, B => {
             memory::of_one_meta_step::<B>(&arguments, &config, steps)
         })?;
         return print_line(serde_json::to_string(&used).failed()?);
@@ -133,7 +132,7 @@ fn measured(arguments: &Arguments, config: &ExperimentConfig) -> Result<Benchmar
         device: arguments.common.device,
     };
     let seconds = match wanted(Part::Seconds) {
-        true => crate::on_device!(arguments.common.device, B => {
+        true => experiment::on_device!(arguments.common.device, B => {
             seconds::measure(&workload::<B>(arguments, config), arguments, config)
         })?,
         false => Vec::new(),
@@ -162,9 +161,9 @@ fn workload<B: burn::tensor::backend::Backend>(
 
 fn save(measured: &Benchmark, folder: &Path) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(measured).failed()?;
-    write(&folder.join(BENCH_FILE), &text)?;
+    write_file(&folder.join(BENCH_FILE), &text)?;
     for figure in benchmark_figures(measured).failed()? {
-        write(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;
+        write_file(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the system or the memory. A line that cannot be used is answered and does not end the talk.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    crate::on_device!(arguments.device, B => {
+    experiment::on_device!(arguments.device, B => {
         let system = System::<B>::load(&arguments.system, &Default::default()).bad_input()?;
         let mut talk = Talk { system: &system, facts: Vec::new(), memory: None };
         if let Some(path) = &arguments.memory {

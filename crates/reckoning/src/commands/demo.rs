@@ -55,7 +55,7 @@ struct Outcome {
 /// # Errors
 /// Bad input: a folder with a demo of other settings. Failed: training. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let outcome = crate::on_device!(arguments.device, B => demo::<B>(&arguments))?;
+    let outcome = experiment::on_device!(arguments.device, B => demo::<B>(&arguments))?;
     if arguments.json {
         return print_line(serde_json::to_string(&outcome).failed()?);
     }

@@ -35,7 +35,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { system, facts, out, json, device } = arguments;
     let facts = statements(&facts)?;
-    let memory = crate::on_device!(device, B => {
+    let memory = experiment::on_device!(device, B => {
         let system = System::<B>::load(&system, &Default::default()).bad_input()?;
         system.encode(&facts).bad_input()
     })?;

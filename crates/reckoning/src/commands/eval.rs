@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 use experiment::seed::Seed;
 
-use super::output::write;
 use crate::config::{ExperimentConfig, Source, SystemSettings};
 use crate::data::LoadOptions;
 use crate::examination::{Breakdown, Evaluation, Examination, Scores, TestScores, examine};
@@ -56,7 +55,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluation, Failure> {
     let Arguments { common, system: folder, beams, .. } = arguments;
     let seed = Seed::new(common.seed.unwrap_or(config.seed)).child("corpus");
-    crate::on_device!(common.device, B => {
+    experiment::on_device!(common.device, B => {
         let system = TrainedSystem::<B, SystemSettings>::load(folder, &Default::default()).bad_input()?;
         let history = system.settings.trained_on.as_deref();
         let tests = test_sets(&config.data, &config.evaluation, history, &seed).bad_input()?;
@@ -73,7 +72,7 @@ fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluat
 
 fn save(evaluation: &Evaluation, folder: &Path) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(evaluation).failed()?;
-    write(&folder.join(SCORES_FILE), &text)
+    write_file(&folder.join(SCORES_FILE), &text)
 }
 
 /// Each test set with its parts, then all of them together.

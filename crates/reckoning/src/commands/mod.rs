@@ -7,7 +7,6 @@ mod data;
 mod demo;
 mod encode;
 mod eval;
-mod output;
 mod reading;
 pub mod report;
 pub(crate) mod train;

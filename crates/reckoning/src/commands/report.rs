@@ -6,11 +6,10 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{Failure, OrFailure, print_line};
+use experiment::cli::{Failure, OrFailure, print_line, write_file};
 use serde_json::{Map, Value, json};
 
 use super::bench::Benchmark;
-use super::output::write;
 use crate::figures::{
     Figure, Group, Named, benchmark_figures, figures, generated_figures, grouped,
 };
@@ -96,7 +95,7 @@ pub fn write_page(folders: &[PathBuf], out: &Path) -> Result<Contents, Failure> 
         }));
     }
     let contents = Contents { groups, evaluations, benchmarks, figures, notes };
-    write(out, &page(&contents).to_html())?;
+    write_file(out, &page(&contents).to_html())?;
     Ok(contents)
 }
 
@@ -105,7 +104,7 @@ fn write_drawings(folder: Option<&Path>, figures: &[Figure]) -> Result<Vec<PathB
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let file = |figure: &Figure| {
         let path = folder.join(format!("{}.svg", figure.name));
-        write(&path, &figure.svg)?;
+        write_file(&path, &figure.svg)?;
         Ok(path)
     };
     figures.iter().map(file).collect()

@@ -41,12 +41,12 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
-    let resumed = if common.resume { Some(resumed(common, &out)?) } else { None };
+    let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,
         None => configuration(&arguments)?,
     };
-    let accuracies = crate::on_device!(common.device, B => {
+    let accuracies = experiment::on_device!(common.device, B => {
         // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
         let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
         let run = match resumed {
@@ -59,16 +59,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         return print_line(serde_json::to_string(&accuracies).failed()?);
     }
     accuracies.iter().try_for_each(|accuracy| print_line(summary(accuracy)))
-}
-
-fn resumed(common: &CommonArguments, out: &Path) -> Result<RunDirectory, Failure> {
-    if common.config.is_some() || common.seed.is_some() || !common.set.is_empty() {
-        let cause = anyhow::anyhow!(
-            "--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out"
-        );
-        return Err(Failure::BadInput(cause));
-    }
-    RunDirectory::resume(out).bad_input()
 }
 
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {

@@ -112,21 +112,14 @@ impl<'s, B: Backend> Examiner<'s, B> {
         };
         // Parameters that nobody has read yet must be drawn before threads share them.
         let _drawn: Vec<Tensor<B, 1>> = inner_outer::tensors::Tensors::of(&self.system.model).0;
-        let mut marks = Ok(Vec::new());
+        let mut marks = Vec::new();
         in_order(
             &exchanged,
             Threads::default(),
-            |_, set| Ok(self.marks(set)),
-            |_, found| {
-                if let Ok(marked) = &mut marks {
-                    match found {
-                        Ok(found) => marked.extend(found),
-                        Err(failure) => marks = Err(failure),
-                    }
-                }
-            },
+            |_, set| self.marks(set),
+            |_, found| marks.extend(found),
         )?;
-        marks
+        Ok(marks)
     }
 
     fn marks(&self, set: &KnowledgeSet) -> Result<Vec<Mark>, ExaminationError> {

@@ -1,0 +1,198 @@
+//! The adversary of training, `A(F_W, x, y)`: projected ascent in a ball around every sample.
+//!
+//! It is an inner loop of [`inner_outer`] that adapts the perturbation of a batch: a step of fixed length up the loss
+//! ([`SignedAscent`] for Linf, [`NormalizedAscent`] for L2), then the projection to the ball and to the range of pixels.
+
+use burn::tensor::backend::Backend;
+use experiment::seed::Seed;
+use inner_outer::inner::Iterate;
+use inner_outer::tensors::Tensors;
+use inner_outer::{
+    InnerLoop, InnerOptimizer, Intervals, L2Ball, NormalizedAscent, Projected, SignedAscent,
+    Successive,
+};
+use rand::RngExt;
+use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
+
+use crate::attack::Norm;
+use crate::training_error::{TrainingError, require};
+
+/// Where the ascent begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Start {
+    /// At a random point of the ball: every pixel uniform for Linf; a random direction and a uniform length for L2.
+    #[default]
+    Uniform,
+    /// Close to the sample, with normal noise: where a divergence from the clean prediction climbs, which is flat at the
+    /// sample itself.
+    Normal {
+        /// Standard deviation, above 0, in the unit of the pixels; TRADES and CalFAT have 0.001.
+        deviation: f64,
+    },
+    /// At the sample.
+    Sample,
+}
+
+/// What the adversary of training may do and does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdversaryConfig {
+    /// How the size of a perturbation is measured.
+    pub norm: Norm,
+    /// The radius of the ball, rho, in the unit of the pixels; at least 0. With 0 there is no adversary and training is
+    /// plain.
+    pub radius: f64,
+    /// Steps of ascent; with none training is plain.
+    pub steps: usize,
+    /// Length of a step, above 0, in the unit of the pixels.
+    pub step: f64,
+    /// Where the ascent begins.
+    pub start: Start,
+}
+
+impl Default for AdversaryConfig {
+    /// Pixels change by 0.1 at most, in 10 steps of 0.025 from a random point.
+    fn default() -> Self {
+        Self { norm: Norm::Linf, radius: 0.1, steps: 10, step: 0.025, start: Start::Uniform }
+    }
+}
+
+/// The ascent on one batch.
+#[derive(Clone, Debug)]
+pub enum Ascent {
+    /// Signs of the gradient; the ball and the range of pixels make one box.
+    Signed(Projected<SignedAscent, Intervals>),
+    /// The direction of the gradient; to the ball, then to the range of pixels.
+    Normalized(Projected<NormalizedAscent, Successive<L2Ball, Intervals>>),
+}
+
+impl AdversaryConfig {
+    /// No adversary.
+    pub fn none() -> Self {
+        Self { radius: 0.0, steps: 0, ..Self::default() }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.radius == 0.0 || self.steps == 0
+    }
+
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`TrainingError::OutOfRange`].
+    pub fn check(&self) -> Result<(), TrainingError> {
+        let Self { radius, step, .. } = *self;
+        require(radius.is_finite() && radius >= 0.0, "adversary.radius", radius, "at least 0")?;
+        require(step.is_finite() && step > 0.0, "adversary.step", step, "above 0")?;
+        match self.start {
+            Start::Normal { deviation } => {
+                let usable = deviation.is_finite() && deviation > 0.0;
+                require(usable, "adversary.start.deviation", deviation, "above 0")
+            }
+            Start::Uniform | Start::Sample => Ok(()),
+        }
+    }
+
+    /// The inner loop on a batch of `samples` images with these `pixels`, `[samples * elements]`, from 0 to 1.
+    ///
+    /// # Errors
+    /// Those of [`Intervals::new`] for pixels outside of their range.
+    pub fn inner_loop(
+        &self,
+        pixels: &[f32],
+        samples: usize,
+    ) -> inner_outer::Result<InnerLoop<Ascent>> {
+        let steps = if self.is_idle() { 0 } else { self.steps };
+        let radius = self.radius as f32;
+        let optimizer = match self.norm {
+            Norm::Linf => {
+                let lower = pixels.iter().map(|x| (-radius).max(-x)).collect();
+                let upper = pixels.iter().map(|x| radius.min(1.0 - x)).collect();
+                let onto = Intervals::new(lower, upper)?;
+                Ascent::Signed(Projected { rule: SignedAscent, onto })
+            }
+            Norm::L2 => {
+                let range = Intervals::new(
+                    pixels.iter().map(|x| -x).collect(),
+                    pixels.iter().map(|x| 1.0 - x).collect(),
+                )?;
+                // An idle adversary takes no step, but its ball is checked all the same.
+                let radius = if self.is_idle() { 1.0 } else { self.radius };
+                let ball = L2Ball { radius, rows: samples };
+                let onto = Successive { first: ball, then: range };
+                let rule = NormalizedAscent { rows: samples };
+                Ascent::Normalized(Projected { rule, onto })
+            }
+        };
+        Ok(InnerLoop { optimizer, steps })
+    }
+
+    /// The perturbation before the first step, `[samples * elements]`, within the ball and the range of pixels.
+    pub fn start(&self, pixels: &[f32], samples: usize, seed: &Seed) -> Vec<f32> {
+        let nothing = || vec![0.0; pixels.len()];
+        if self.is_idle() {
+            return nothing();
+        }
+        let mut rng = seed.child("adversary").rng();
+        let mut start: Vec<f32> = match (self.start, self.norm) {
+            (Start::Sample, _) => return nothing(),
+            (Start::Normal { deviation }, _) => {
+                let noise = rng.sample_iter::<f64, _>(StandardNormal).take(pixels.len());
+                noise.map(|x| (deviation * x) as f32).collect()
+            }
+            (Start::Uniform, Norm::Linf) => {
+                let radius = self.radius as f32;
+                (0..pixels.len()).map(|_| rng.random_range(-radius..=radius)).collect()
+            }
+            (Start::Uniform, Norm::L2) => {
+                let elements = pixels.len() / samples.max(1);
+                let draw = |_| self.in_ball(elements, &mut rng);
+                (0..samples).flat_map(draw).collect()
+            }
+        };
+        for (change, x) in start.iter_mut().zip(pixels) {
+            *change = change.clamp(-x, 1.0 - x);
+        }
+        start
+    }
+
+    /// A random direction and a length uniform in 0 to the radius.
+    fn in_ball(&self, elements: usize, rng: &mut impl rand::Rng) -> Vec<f32> {
+        let direction: Vec<f64> = (0..elements).map(|_| rng.sample(StandardNormal)).collect();
+        let norm = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let length = self.radius * rng.random::<f64>() / norm.max(f64::MIN_POSITIVE);
+        direction.into_iter().map(|x| (x * length) as f32).collect()
+    }
+}
+
+impl InnerOptimizer for Ascent {
+    fn check<B: Backend>(&self, theta: &Tensors<B>) -> inner_outer::Result<()> {
+        match self {
+            Self::Signed(rule) => rule.check(theta),
+            Self::Normalized(rule) => rule.check(theta),
+        }
+    }
+
+    fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
+        match self {
+            Self::Signed(rule) => rule.state(theta),
+            Self::Normalized(rule) => rule.state(theta),
+        }
+    }
+
+    fn step<B: Backend>(
+        &self,
+        step: usize,
+        rates: &Tensors<B>,
+        at: Iterate<B>,
+        gradient: &Tensors<B>,
+    ) -> Iterate<B> {
+        match self {
+            Self::Signed(rule) => rule.step(step, rates, at, gradient),
+            Self::Normalized(rule) => rule.step(step, rates, at, gradient),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Algorithm 1, federated adversarial learning (Li, Song and Yang 2023).
+//!
+//! ```text
+//! for t = 0 .. T
+//!     for each client c in parallel
+//!         W_c(t, 0) = U(t)
+//!         for k = 0 .. K
+//!             x~_j = A(F_W, x_j, y_j)                                           for all its samples j
+//!             W_c(t, k + 1) = W_c(t, k) - eta_local grad_W 1/J sum_j loss(F_W(x~_j), y_j)
+//!         dU_c(t) = W_c(t, K) - U(t)
+//!     dU(t) = 1/N sum_c dU_c(t)
+//!     U(t + 1) = U(t) + eta_global dU(t)
+//! ```
+//!
+//! [`Federation::round`] is the body of the outer loop, [`client_update`] that of a client. Other servers, partial
+//! participation, clients that lie and terms against drift are settings of the same round; with the defaults of
+//! [`ServerChoice::paper`](crate::server::ServerChoice::paper) it is the algorithm above.
+
+use std::collections::BTreeSet;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor, TensorData};
+use experiment::seed::Seed;
+use inner_outer::Threads;
+use inner_outer::parallel::in_order;
+use inner_outer::tensors::Tensors;
+
+use crate::adversary::Ascent;
+use crate::client::{Encounter, client_update};
+use crate::config::ExperimentConfig;
+use crate::data::ImageSet;
+use crate::game::{AdversarialGame, Batch};
+use crate::network::Network;
+use crate::partition::Partition;
+use crate::server::parameters::{flatten, flatten_tensors, unflatten, unflatten_tensors};
+use crate::server::{
+    AttackerChoice, DriftControl, Participant, Scaffold, ServerState, Update, set_aside_non_finite,
+};
+use crate::training_error::TrainingError;
+
+/// Keeps the logarithm of a count of zero finite (the constant of CalFAT's authors).
+const NO_SAMPLE: f64 = 1e-7;
+
+/// A server and its clients.
+pub struct Federation<B: Backend> {
+    config: ExperimentConfig,
+    images: ImageSet,
+    partition: Partition,
+    liars: BTreeSet<usize>,
+    network: Network<B>,
+    state: FederationState,
+    seed: Seed,
+    device: Device<B>,
+    /// Clients at work at the same time. The result does not depend on it.
+    pub threads: Threads,
+}
+
+/// What changes from round to round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FederationState {
+    /// The parameters of the server's network, `U(t)`.
+    pub global: Vec<f32>,
+    /// What the server remembers besides.
+    pub server: ServerState,
+    /// The control variates, where there are some.
+    pub scaffold: Option<Scaffold>,
+}
+
+/// What happened in a round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoundReport {
+    /// The round, from 1.
+    pub round: u64,
+    /// Mean loss of the clients on perturbed samples, over their steps; `None` if nobody reported back.
+    pub loss: Option<f64>,
+    /// Clients whose updates were used.
+    pub participants: usize,
+    /// Clients that were asked, but lost.
+    pub dropped: Vec<usize>,
+    /// Clients whose updates were not finite.
+    pub set_aside: Vec<usize>,
+}
+
+impl<B: Backend> Federation<B> {
+    /// Divides `images` among the clients and draws the network.
+    ///
+    /// # Errors
+    /// Those of the configuration, the division and the network.
+    pub fn new(
+        config: &ExperimentConfig,
+        images: ImageSet,
+        device: &Device<B>,
+    ) -> Result<Self, TrainingError> {
+        config.check()?;
+        let seed = Seed::new(config.seed);
+        let clients = config.clients;
+        let partition = clients.partition.divide(
+            images.labels(),
+            images.classes(),
+            clients.count,
+            &seed.child("partition"),
+        )?;
+        let network = Network::new(
+            &config.network,
+            images.shape(),
+            images.classes(),
+            &seed.child("network"),
+            device,
+        )?;
+        let global = flatten(&network);
+        let scaffold = matches!(config.client.drift, DriftControl::Scaffold)
+            .then(|| Scaffold::new(global.len()));
+        let liars = clients.attackers.map(|attackers| attackers.among(clients.count, &seed));
+        Ok(Self {
+            config: config.clone(),
+            images,
+            partition,
+            liars: liars.unwrap_or_default(),
+            network,
+            state: FederationState { global, server: ServerState::default(), scaffold },
+            seed: seed.child("rounds"),
+            device: device.clone(),
+            threads: Threads::default(),
+        })
+    }
+
+    /// The body of the outer loop of Algorithm 1: from `U(t)` to `U(t + 1)`. Where nobody reports back, `U` stays.
+    ///
+    /// # Errors
+    /// [`TrainingError::Client`] if a client cannot take a step, [`TrainingError::NothingFinite`] if no update can be used,
+    /// and those of the server. The state is then that before the round.
+    pub fn round(&mut self) -> Result<RoundReport, TrainingError> {
+        let t = self.state.server.rounds;
+        let roster = self.config.clients.participation.round(self.partition.len(), t, &self.seed);
+        let mut updates = Vec::with_capacity(roster.participants.len());
+        in_order(
+            &roster.participants,
+            self.threads,
+            |_, participant| self.update_of(participant, t),
+            |_, update| updates.push(update),
+        )?;
+        let (updates, set_aside) = set_aside_non_finite(updates);
+        let report = RoundReport {
+            round: t + 1,
+            loss: mean_loss(&updates),
+            participants: updates.len(),
+            dropped: roster.dropped,
+            set_aside,
+        };
+        match (updates.is_empty(), report.set_aside.is_empty()) {
+            (true, false) => return Err(TrainingError::NothingFinite { round: t + 1 }),
+            (true, true) => self.state.server.rounds += 1,
+            (false, _) => self.aggregate(updates)?,
+        }
+        Ok(report)
+    }
+
+    /// `dU_c(t) = W_c(t, K) - U(t)`, or what a client that lies sends in its place.
+    fn update_of(&self, participant: &Participant, t: u64) -> Result<Update, TrainingError> {
+        let client = participant.client;
+        let mut update = self
+            .local_update(&self.state.global, participant, t)
+            .map_err(|source| TrainingError::Client { client, round: t + 1, source })?;
+        if let Some(behaviour) = self.lie_of(client) {
+            behaviour.corrupt(&mut update, t, &self.seed);
+        }
+        Ok(update)
+    }
+
+    /// What a participant of round `t`, from 0, learns from the parameters `global`: the honest update.
+    ///
+    /// # Errors
+    /// Those of the inner loop.
+    ///
+    /// # Panics
+    /// If `global` has another length than the network's parameters, or there is no such client.
+    pub fn local_update(
+        &self,
+        global: &[f32],
+        participant: &Participant,
+        t: u64,
+    ) -> inner_outer::Result<Update> {
+        let client = participant.client;
+        let samples = &self.partition.clients[client];
+        let config = &self.config.client;
+        let steps = participant.steps(config.steps(samples.len()));
+        let seed = self.seed.child("client").index(client as u64).index(t);
+        let batches = config.batches(samples.len(), steps, &seed);
+        let game = AdversarialGame { loss: self.config.loss };
+
+        let network = unflatten(self.network.clone(), global).expect("parameters of this network");
+        let start = Tensors::of(&network);
+        let correction = self.state.scaffold.as_ref().map(|variates| {
+            let correction = unflatten_tensors(&variates.correction(client), &start);
+            correction.expect("control variates of this network").into_cotangents()
+        });
+        let learned =
+            client_update(&game, &network, config, correction.as_ref(), steps, |k, network| {
+                let chosen: Vec<usize> = batches[k].iter().map(|index| samples[*index]).collect();
+                self.encounter(&game, network, client, &chosen, &seed.index(k as u64))
+            })?;
+        let weights = flatten_tensors(&learned.weights);
+        Ok(Update {
+            client,
+            delta: weights.iter().zip(global).map(|(w, u)| w - u).collect(),
+            samples: samples.len(),
+            steps,
+            loss: learned.losses.iter().sum::<f64>() / learned.losses.len() as f64,
+        })
+    }
+
+    /// The samples at `chosen` and the adversary that perturbs them.
+    fn encounter(
+        &self,
+        game: &AdversarialGame,
+        network: &Network<B>,
+        client: usize,
+        chosen: &[usize],
+        seed: &Seed,
+    ) -> inner_outer::Result<Encounter<AdversarialGame, Ascent, B>> {
+        let adversary = self.config.adversary;
+        let (images, labels) = self.images.batch::<B>(chosen, &self.device);
+        let pixels: Vec<f32> =
+            chosen.iter().flat_map(|index| self.images.image(*index)).copied().collect();
+        let start = adversary.start(&pixels, chosen.len(), seed);
+        let start = TensorData::new(start, images.shape());
+        let labels = match self.lie_of(client) {
+            Some(AttackerChoice::LabelFlip) => labels.neg() + (self.images.classes() as i64 - 1),
+            _ => labels,
+        };
+        let batch = Batch {
+            start: Tensor::from_data(start, &self.device),
+            images,
+            labels,
+            class_counts: self.class_counts(client),
+            clean: None,
+        };
+        Ok(Encounter {
+            adversary: adversary.inner_loop(&pixels, chosen.len())?,
+            step_length: adversary.step,
+            batch: game.with_clean_scores(network, batch),
+        })
+    }
+
+    /// Logarithms of the numbers of samples that a client has of each class.
+    fn class_counts(&self, client: usize) -> Tensor<B, 1> {
+        let counts = self.partition.counts()[client].iter();
+        let logarithms: Vec<f64> = counts.map(|count| (*count as f64 + NO_SAMPLE).ln()).collect();
+        let classes = logarithms.len();
+        Tensor::from_data(TensorData::new(logarithms, [classes]), &self.device)
+    }
+
+    fn lie_of(&self, client: usize) -> Option<AttackerChoice> {
+        let attackers = self.config.clients.attackers?;
+        self.liars.contains(&client).then_some(attackers.behaviour)
+    }
+
+    /// `U(t + 1) = U(t) + eta_global dU(t)`, or what else the server does.
+    fn aggregate(&mut self, updates: Vec<Update>) -> Result<(), TrainingError> {
+        let (rate, clients) = (self.config.client.rate, self.partition.len());
+        let mut next = self.state.clone();
+        if let Some(scaffold) = &mut next.scaffold {
+            scaffold.absorb(&updates, rate, clients)?;
+        }
+        self.config.server.step(&mut next.server, &mut next.global, updates)?;
+        self.state = next;
+        Ok(())
+    }
+
+    /// Rounds so far.
+    pub fn rounds(&self) -> u64 {
+        self.state.server.rounds
+    }
+
+    /// The server's network, `F_U(t)`.
+    pub fn network(&self) -> Network<B> {
+        unflatten(self.network.clone(), &self.state.global).expect("parameters of this network")
+    }
+
+    /// Who has which samples.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// What changes from round to round.
+    pub fn state(&self) -> &FederationState {
+        &self.state
+    }
+
+    /// Goes on from `state`.
+    ///
+    /// # Errors
+    /// [`TrainingError::State`] if it is that of another network.
+    pub fn with_state(mut self, state: FederationState) -> Result<Self, TrainingError> {
+        let (expected, found) = (self.state.global.len(), state.global.len());
+        if expected != found {
+            let cause = format!("it has {found} parameters, and the network {expected}");
+            return Err(TrainingError::State { what: "the saved network", cause });
+        }
+        self.state = state;
+        Ok(self)
+    }
+}
+
+fn mean_loss(updates: &[Update]) -> Option<f64> {
+    let losses = updates.iter().map(|update| update.loss);
+    (!updates.is_empty()).then(|| losses.sum::<f64>() / updates.len() as f64)
+}

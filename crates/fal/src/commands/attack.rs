@@ -1,0 +1,85 @@
+//! `fal attack`: a trained network under attack.
+
+use std::path::PathBuf;
+
+use burn::tensor::backend::Backend;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::seed::Seed;
+
+use super::train::{RESULTS_FILE, Results};
+use crate::config::ExperimentConfig;
+use crate::data::ImageSet;
+use crate::judge::samples;
+use crate::trained::{Description, Trained};
+
+/// Arguments of `attack`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// A run of `fal train`, its network folder, or a safetensors file of the network that the configuration describes
+    #[arg(long, value_name = "PATH")]
+    network: PathBuf,
+    /// The test images, as the configuration of a training names them; those of the run if it is one
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Attacks, prints accuracy and checks, and writes `results.json` and the loss surface into `--out`.
+///
+/// # Errors
+/// Bad input: the configuration, the network or the data. Failed: the attacks.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let mut config = configuration(&arguments)?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    if let Some(folder) = arguments.data.clone() {
+        config.data.set = crate::data::DataChoice::Folder;
+        config.data.folder = Some(folder);
+    }
+    config.check().bad_input()?;
+    let test = config.data.load().bad_input()?.test;
+    let results = experiment::on_device!(common.device, B => {
+        attack::<B>(&arguments, &config, &test)
+    })?;
+    if let Some(out) = &common.out {
+        let text = serde_json::to_string_pretty(&results).failed()?;
+        write_file(&out.join(RESULTS_FILE), &text)?;
+        let surface = results.report.checks.surface.to_svg().failed()?;
+        write_file(&out.join("loss-surface.svg"), &surface)?;
+    }
+    match common.json {
+        true => print_line(serde_json::to_string(&results).failed()?),
+        false => print_line(results.report),
+    }
+}
+
+/// The configuration of the run that is attacked, or the default, with what the arguments change.
+fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
+    let of_run = match experiment::run_directory::RunDirectory::open(&arguments.network) {
+        Ok(run) => run.config().bad_input()?,
+        Err(_) => ExperimentConfig::default(),
+    };
+    arguments.common.configuration(&of_run).bad_input()
+}
+
+fn attack<B: Backend>(
+    arguments: &Arguments,
+    config: &ExperimentConfig,
+    test: &ImageSet,
+) -> Result<Results, Failure> {
+    let device = Default::default();
+    let trained = match arguments.network.is_file() {
+        true => {
+            let description = Description::new(config.network.clone(), test);
+            Trained::<B>::with_weights(description, &arguments.network, &device)
+        }
+        false => Trained::<B>::load(&arguments.network, &device),
+    };
+    let trained = trained.bad_input()?;
+    trained.description.require_fit(test).bad_input()?;
+    let seed = Seed::new(config.seed).child("judgement");
+    let samples = samples(test, config.evaluation.final_samples, &seed);
+    let report = config.evaluation.judge(&trained.network, &samples, &seed, &device).failed()?;
+    Ok(Results { rounds: config.rounds, samples: samples.len(), report })
+}

@@ -1,0 +1,172 @@
+//! `fal train`: an experiment in a run directory that can be killed and resumed.
+
+use std::path::PathBuf;
+
+use burn::tensor::backend::Backend;
+use experiment::checkpoint::Checkpoints;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
+use experiment::metrics::Metrics;
+use experiment::progress::Progress;
+use experiment::run_directory::RunDirectory;
+use experiment::seed::Seed;
+use serde::Serialize;
+
+use crate::algorithm::{Federation, FederationState, RoundReport};
+use crate::attack::RobustnessReport;
+use crate::config::ExperimentConfig;
+use crate::data::{DataChoice, Split};
+use crate::judge::{Glance, samples};
+use crate::trained::{Description, NETWORK_FOLDER, Trained};
+
+const STATE_FILE: &str = "federation.safetensors";
+/// The judgement of a finished run.
+pub(crate) const RESULTS_FILE: &str = "results.json";
+const CHECKPOINTS_KEPT: usize = 2;
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// Folder with four idx files to learn from instead of the configuration's images
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// Rounds of communication.
+    pub rounds: u64,
+    /// Test images.
+    pub samples: usize,
+    /// Accuracy clean and under attack, with the checks.
+    pub report: RobustnessReport,
+}
+
+/// Trains, and leaves the run directory with checkpoints, metrics, the network and `results.json`.
+///
+/// # Errors
+/// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let out = common.out.clone().unwrap_or_else(|| "runs/fal".into());
+    let resumed = common.resumed(&out)?;
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(&arguments)?,
+    };
+    let results = experiment::on_device!(common.device, B => {
+        // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
+        let Split { train: images, test } = config.data.load().bad_input()?;
+        let federation = Federation::<B>::new(&config, images, &Default::default()).bad_input()?;
+        let run = match resumed {
+            Some(run) => run,
+            None => RunDirectory::create(&out, &config).bad_input()?,
+        };
+        let experiment = Experiment { config, federation, test, device: Default::default() };
+        experiment.train(&run, &Interrupt::install().failed()?)
+    })?;
+    match common.json {
+        true => print_line(serde_json::to_string(&results).failed()?),
+        false => print_line(results.report),
+    }
+}
+
+fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
+    let common = &arguments.common;
+    let mut config: ExperimentConfig =
+        common.configuration(&ExperimentConfig::default()).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    if let Some(folder) = arguments.data.clone() {
+        config.data.set = DataChoice::Folder;
+        config.data.folder = Some(folder);
+    }
+    config.check().bad_input()?;
+    Ok(config)
+}
+
+/// A federation with what it is judged by.
+pub(crate) struct Experiment<B: Backend> {
+    pub config: ExperimentConfig,
+    pub federation: Federation<B>,
+    pub test: crate::data::ImageSet,
+    pub device: burn::tensor::Device<B>,
+}
+
+impl<B: Backend> Experiment<B> {
+    /// The loop: rounds, metrics, looks at the test images, checkpoints; then the last judgement.
+    pub fn train(mut self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
+        let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
+        let latest = checkpoints.latest().failed()?;
+        if let Some(round) = latest {
+            let checkpoint = checkpoints.load(round).failed()?;
+            let bytes = checkpoint.file(STATE_FILE).failed()?.to_vec();
+            let state = FederationState::from_bytes(bytes).failed()?;
+            self.federation = self.federation.with_state(state).failed()?;
+        }
+        let mut metrics = run.metrics(latest).failed()?;
+        let rounds = self.config.rounds;
+        let progress = Progress::resumed(rounds, "rounds", self.federation.rounds());
+        while self.federation.rounds() < rounds {
+            let report = self.federation.round().failed()?;
+            let glance = self.glance(report.round)?;
+            log_round(&mut metrics, &report, glance)?;
+            if let Some(Glance { clean, attacked }) = glance {
+                let (clean, attacked) = (clean.percent(), attacked.percent());
+                progress.message(format!("clean {clean}, attacked {attacked}"));
+            }
+            progress.advance(1);
+            let stop = interrupt.requested();
+            let last = report.round == rounds;
+            if stop || last || report.round.is_multiple_of(self.config.checkpoint_every) {
+                let state = self.federation.state().to_bytes().failed()?;
+                checkpoints.save(report.round, &[(STATE_FILE, &state)]).failed()?;
+            }
+            if stop && !last {
+                return Err(Failure::Interrupted);
+            }
+        }
+        progress.finish();
+        self.judge(run)
+    }
+
+    fn glance(&self, round: u64) -> Result<Option<Glance>, Failure> {
+        let config = &self.config.evaluation;
+        if !round.is_multiple_of(config.every) && round != self.config.rounds {
+            return Ok(None);
+        }
+        let seed = Seed::new(self.config.seed).child("glance");
+        let samples = samples(&self.test, config.samples, &seed);
+        config.glance(&self.federation.network(), &samples, &seed, &self.device).map(Some).failed()
+    }
+
+    fn judge(self, run: &RunDirectory) -> Result<Results, Failure> {
+        let description = Description::new(self.config.network.clone(), &self.test);
+        let trained = Trained { description, network: self.federation.network() };
+        trained.save(&run.path().join(NETWORK_FOLDER)).failed()?;
+        let config = &self.config.evaluation;
+        let seed = Seed::new(self.config.seed).child("judgement");
+        let samples = samples(&self.test, config.final_samples, &seed);
+        let report = config.judge(&trained.network, &samples, &seed, &self.device).failed()?;
+        let results = Results { rounds: self.federation.rounds(), samples: samples.len(), report };
+        let text = serde_json::to_string_pretty(&results).failed()?;
+        write_file(&run.path().join(RESULTS_FILE), &text)?;
+        Ok(results)
+    }
+}
+
+fn log_round(
+    metrics: &mut Metrics,
+    report: &RoundReport,
+    glance: Option<Glance>,
+) -> Result<(), Failure> {
+    let mut values = vec![("participants", report.participants as f64)];
+    values.extend(report.loss.map(|loss| ("loss", loss)));
+    values.push(("set aside", report.set_aside.len() as f64));
+    if let Some(Glance { clean, attacked }) = glance {
+        values.extend([("clean accuracy", clean.mean), ("attacked accuracy", attacked.mean)]);
+    }
+    metrics.log(report.round, &values).failed()
+}

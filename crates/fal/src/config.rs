@@ -1,0 +1,221 @@
+//! The configuration of an experiment: `configs/fal/*.toml` hold what differs from these defaults.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::adversary::AdversaryConfig;
+use crate::attack::{Norm, ThreatModel};
+use crate::client::ClientConfig;
+use crate::data::{DataChoice, Split};
+use crate::loss::LossChoice;
+use crate::network::NetworkChoice;
+use crate::partition::PartitionChoice;
+use crate::server::{Attackers, DriftControl, OptimizerChoice, Participation, ServerChoice};
+use crate::training_error::{TrainingError, require};
+
+/// Everything that makes a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExperimentConfig {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Rounds of communication, `T`.
+    pub rounds: u64,
+    /// Rounds between checkpoints, at least 1.
+    pub checkpoint_every: u64,
+    /// Which images.
+    pub data: DataConfig,
+    /// Who has them, and who takes part.
+    pub clients: PopulationConfig,
+    /// What is trained.
+    pub network: NetworkChoice,
+    /// What clients descend and their adversaries climb.
+    pub loss: LossChoice,
+    /// What adversaries of training may do.
+    pub adversary: AdversaryConfig,
+    /// How a client learns.
+    pub client: ClientConfig,
+    /// What becomes of the updates.
+    pub server: ServerChoice,
+    /// How the network is judged.
+    pub evaluation: EvaluationConfig,
+}
+
+/// Which images.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// The set.
+    pub set: DataChoice,
+    /// Folder with its files; where it is usually installed if not stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Use only the first so many images to learn from; 0 for all.
+    pub train: usize,
+}
+
+/// Who has the images, and who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PopulationConfig {
+    /// Number of clients, `N`.
+    pub count: usize,
+    /// How the images are divided among them.
+    pub partition: PartitionChoice,
+    /// Who takes part in a round.
+    pub participation: Participation,
+    /// Clients that lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attackers: Option<Attackers>,
+}
+
+/// How the network is judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// How the size of a perturbation is measured.
+    pub norm: Norm,
+    /// Radius of the attacks, at least 0, in the unit of the pixels.
+    pub radius: f64,
+    /// Rounds between looks at the test images, at least 1.
+    pub every: u64,
+    /// Test images of such a look, at least 1; clean and with PGD-10.
+    pub samples: usize,
+    /// Test images of the last judgement; 0 for all.
+    pub final_samples: usize,
+    /// Attacks of the last judgement.
+    pub attacks: Vec<AttackChoice>,
+}
+
+/// An attack of the last judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AttackChoice {
+    /// One step.
+    Fgsm,
+    /// Projected ascent of the cross entropy.
+    Pgd {
+        /// Steps.
+        steps: usize,
+        /// Starts, each for the images that still stand.
+        #[serde(default = "one")]
+        restarts: usize,
+    },
+    /// Projected ascent of the margin of Carlini and Wagner.
+    CarliniWagner {
+        /// Steps.
+        steps: usize,
+    },
+    /// Random search.
+    Square {
+        /// Questions to the network.
+        queries: usize,
+    },
+    /// AutoAttack, the standard version.
+    AutoAttack,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Default for ExperimentConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            rounds: 30,
+            checkpoint_every: 5,
+            data: DataConfig::default(),
+            clients: PopulationConfig::default(),
+            network: NetworkChoice::default(),
+            loss: LossChoice::default(),
+            adversary: AdversaryConfig::default(),
+            client: ClientConfig::default(),
+            server: ServerChoice::default(),
+            evaluation: EvaluationConfig::default(),
+        }
+    }
+}
+
+impl Default for PopulationConfig {
+    /// Five clients with equal shares, all of which always take part and tell the truth.
+    fn default() -> Self {
+        Self {
+            count: 5,
+            partition: PartitionChoice::default(),
+            participation: Participation::default(),
+            attackers: None,
+        }
+    }
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self {
+            norm: Norm::Linf,
+            radius: 0.1,
+            every: 5,
+            samples: 200,
+            final_samples: 0,
+            attacks: vec![
+                AttackChoice::Fgsm,
+                AttackChoice::Pgd { steps: 20, restarts: 1 },
+                AttackChoice::AutoAttack,
+            ],
+        }
+    }
+}
+
+impl EvaluationConfig {
+    /// What the attacks may do.
+    pub fn threat(&self) -> ThreatModel {
+        ThreatModel::new(self.norm, self.radius)
+    }
+}
+
+impl DataConfig {
+    /// Reads the images.
+    ///
+    /// # Errors
+    /// Those of [`DataChoice::load`].
+    pub fn load(&self) -> Result<Split, TrainingError> {
+        let mut split = self.set.load(self.folder.as_deref())?;
+        if self.train > 0 {
+            split.train = split.train.first(self.train)?;
+        }
+        Ok(split)
+    }
+}
+
+impl ExperimentConfig {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`] with the first that does not.
+    pub fn check(&self) -> Result<(), TrainingError> {
+        let EvaluationConfig { every, samples, radius, .. } = self.evaluation;
+        require(self.checkpoint_every > 0, "checkpoint_every", 0.0, "at least 1")?;
+        require(every > 0, "evaluation.every", 0.0, "at least 1")?;
+        require(samples > 0, "evaluation.samples", 0.0, "at least 1")?;
+        let usable = radius.is_finite() && radius >= 0.0;
+        require(usable, "evaluation.radius", radius, "at least 0")?;
+        self.clients.partition.check(self.clients.count)?;
+        self.clients.participation.check()?;
+        if let Some(attackers) = &self.clients.attackers {
+            attackers.check()?;
+        }
+        self.adversary.check()?;
+        self.loss.check()?;
+        self.client.check()?;
+        self.server.check()?;
+        // Control variates are means over clients, which other aggregations and rates do not move by.
+        let plain = matches!(self.server.optimizer, OptimizerChoice::Rate { .. });
+        match self.client.drift {
+            DriftControl::Scaffold if !plain => Err(TrainingError::Excluded(
+                "SCAFFOLD moves the server by a rate; set server.optimizer.kind = \"rate\", or another client.drift",
+            )),
+            _ => Ok(()),
+        }
+    }
+}

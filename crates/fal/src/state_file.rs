@@ -1,0 +1,124 @@
+//! The state of a federation as the bytes of a checkpoint, bit for bit.
+
+use burn::tensor::TensorData;
+use inner_outer::named_tensors::{self, NamedTensors};
+
+use crate::algorithm::FederationState;
+use crate::server::{Scaffold, ServerState};
+use crate::training_error::TrainingError;
+
+const GLOBAL: &str = "global";
+const ROUNDS: &str = "rounds";
+const MOMENTUM: &str = "server.momentum";
+const SQUARES: &str = "server.squares";
+const SERVER_VARIATE: &str = "scaffold.server";
+const CLIENT_VARIATE: &str = "scaffold.client.";
+
+impl FederationState {
+    /// The bytes of a safetensors file with everything that changes from round to round.
+    ///
+    /// # Errors
+    /// [`TrainingError::Core`] if they cannot be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, TrainingError> {
+        // Rounds below 2^53 are whole numbers in double precision.
+        let rounds = TensorData::new(vec![self.server.rounds as f64], [1]);
+        let mut parts = vec![(ROUNDS.to_owned(), rounds), vector(GLOBAL, &self.global)];
+        for (name, values) in [(MOMENTUM, &self.server.momentum), (SQUARES, &self.server.squares)] {
+            if !values.is_empty() {
+                parts.push(vector(name, values));
+            }
+        }
+        if let Some(variates) = &self.scaffold {
+            parts.push(vector(SERVER_VARIATE, &variates.server));
+            let clients = variates.clients.iter();
+            parts.extend(
+                clients.map(|(client, own)| vector(&format!("{CLIENT_VARIATE}{client}"), own)),
+            );
+        }
+        Ok(named_tensors::write(&parts, None)?)
+    }
+
+    /// What [`Self::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`TrainingError::State`] if the bytes are cut off, changed, or of another kind.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, TrainingError> {
+        let broken = |cause: String| TrainingError::State { what: "the saved state", cause };
+        let mut file = NamedTensors::read(bytes).map_err(|cause| broken(cause.to_string()))?;
+        let mut take = |name: &str| -> Result<Option<Vec<f32>>, TrainingError> {
+            let Some(shape) = file.shape(name).map(<[usize]>::to_vec) else { return Ok(None) };
+            let data = file.take(name, &shape).map_err(|cause| broken(cause.to_string()))?;
+            data.into_vec().map(Some).map_err(|cause| broken(format!("{cause:?}")))
+        };
+        let global = take(GLOBAL)?.ok_or_else(|| broken(format!("`{GLOBAL}` is missing")))?;
+        let (momentum, squares) = (take(MOMENTUM)?, take(SQUARES)?);
+        let server_variate = take(SERVER_VARIATE)?;
+        let scaffold = match server_variate {
+            None => None,
+            Some(server) => Some(Scaffold { server, clients: client_variates(&mut file)? }),
+        };
+        let rounds = file.take(ROUNDS, &[1]).map_err(|cause| broken(cause.to_string()))?;
+        let rounds = rounds.into_vec::<f64>().map_err(|cause| broken(format!("{cause:?}")))?[0];
+        file.finish().map_err(|cause| broken(cause.to_string()))?;
+        let server = ServerState {
+            rounds: rounds as u64,
+            momentum: momentum.unwrap_or_default(),
+            squares: squares.unwrap_or_default(),
+        };
+        Ok(Self { global, server, scaffold })
+    }
+}
+
+fn vector(name: &str, values: &[f32]) -> (String, TensorData) {
+    (name.to_owned(), TensorData::new(values.to_vec(), [values.len()]))
+}
+
+fn client_variates(
+    file: &mut NamedTensors,
+) -> Result<std::collections::BTreeMap<usize, Vec<f32>>, TrainingError> {
+    let broken = |cause: String| TrainingError::State { what: "the saved state", cause };
+    let names: Vec<String> =
+        file.names().filter(|name| name.starts_with(CLIENT_VARIATE)).map(str::to_owned).collect();
+    let read = |name: String| {
+        let number = name[CLIENT_VARIATE.len()..].parse();
+        let client = number.map_err(|_| broken(format!("`{name}` names no client")))?;
+        let shape = file.shape(&name).map(<[usize]>::to_vec).unwrap_or_default();
+        let data = file.take(&name, &shape).map_err(|cause| broken(cause.to_string()))?;
+        let values = data.into_vec().map_err(|cause| broken(format!("{cause:?}")))?;
+        Ok((client, values))
+    };
+    names.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> FederationState {
+        let server = ServerState { rounds: 7, momentum: vec![0.1, -0.2], squares: vec![] };
+        let clients = [(3, vec![1.0, 2.0]), (11, vec![-0.5, f32::MIN_POSITIVE])].into();
+        let scaffold = Some(Scaffold { server: vec![0.3, 0.7], clients });
+        FederationState { global: vec![1.5, -2.25], server, scaffold }
+    }
+
+    #[test]
+    fn a_state_comes_back_bit_for_bit() {
+        let plain = FederationState { scaffold: None, server: ServerState::default(), ..state() };
+        for state in [state(), plain] {
+            let read = FederationState::from_bytes(state.to_bytes().unwrap()).unwrap();
+            assert_eq!(read, state);
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_refused() {
+        let bytes = state().to_bytes().unwrap();
+        for end in [0, 4, bytes.len() / 2, bytes.len() - 1] {
+            let refused = FederationState::from_bytes(bytes[..end].to_vec()).unwrap_err();
+            assert!(matches!(refused, TrainingError::State { .. }), "{refused}");
+        }
+        let other = named_tensors::write(&[vector("other", &[1.0])], None).unwrap();
+        let refused = FederationState::from_bytes(other).unwrap_err().to_string();
+        assert!(refused.contains("`global` is missing"), "{refused}");
+    }
+}

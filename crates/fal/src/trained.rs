@@ -1,0 +1,235 @@
+//! A network in a folder: what it is, and its weights.
+//!
+//! `network.json` says what was built for which images, `weights.safetensors` holds the parameters under their paths in the
+//! module, such as `layers.0.weight`, in the layout of Burn (`[inputs, outputs]` for a linear layer).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use experiment::atomic::write_atomically;
+use experiment::seed::Seed;
+use inner_outer::named_tensors::{self, NamedTensors, Precision, with_values};
+use serde::{Deserialize, Serialize};
+
+use crate::data::{ImageSet, ImageShape};
+use crate::network::{Network, NetworkChoice, NetworkError};
+
+const DESCRIPTION: &str = "network.json";
+const WEIGHTS: &str = "weights.safetensors";
+/// The trained network within a run directory.
+pub const NETWORK_FOLDER: &str = "network";
+
+/// What a network was built for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// What it is.
+    pub network: NetworkChoice,
+    /// The images that it reads.
+    pub images: ImageShape,
+    /// What its classes are called.
+    pub classes: Vec<String>,
+}
+
+/// A network with its description.
+#[derive(Clone, Debug)]
+pub struct Trained<B: Backend> {
+    /// What it was built for.
+    pub description: Description,
+    /// The network.
+    pub network: Network<B>,
+}
+
+/// A network that cannot be saved or read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainedError {
+    /// The file system refused.
+    #[error("cannot use {}: check the path, its permissions and the space left", path.display())]
+    FileSystem {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        source: io::Error,
+    },
+    /// The description cannot be read.
+    #[error("{} describes no network ({cause}); name a folder that `fal train` wrote, or mend the file", path.display())]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        cause: serde_json::Error,
+    },
+    /// The weights are not those of the network.
+    #[error("{} does not hold the weights of this network; name the network that they are of", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        #[source]
+        source: inner_outer::Error,
+    },
+    /// The network cannot be built.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The images are others than the network reads.
+    #[error(
+        "the network reads {expected} images of {classes} classes, but the data has {found} of {found_classes}; choose other data"
+    )]
+    Images {
+        /// What the network reads.
+        expected: ImageShape,
+        /// Its classes.
+        classes: usize,
+        /// What the data has.
+        found: ImageShape,
+        /// Its classes.
+        found_classes: usize,
+    },
+}
+
+impl Description {
+    /// Of a network for images like those of `set`.
+    pub fn new(network: NetworkChoice, set: &ImageSet) -> Self {
+        Self { network, images: set.shape(), classes: set.class_names().to_vec() }
+    }
+
+    /// Whether the network reads the images of `set`.
+    ///
+    /// # Errors
+    /// [`TrainedError::Images`].
+    pub fn require_fit(&self, set: &ImageSet) -> Result<(), TrainedError> {
+        let (classes, found_classes) = (self.classes.len(), set.classes());
+        match self.images == set.shape() && classes == found_classes {
+            true => Ok(()),
+            false => Err(TrainedError::Images {
+                expected: self.images,
+                classes,
+                found: set.shape(),
+                found_classes,
+            }),
+        }
+    }
+}
+
+impl<B: Backend> Trained<B> {
+    /// Writes both files into `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`TrainedError::FileSystem`].
+    pub fn save(&self, folder: &Path) -> Result<(), TrainedError> {
+        let refused = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TrainedError::FileSystem { path, source }
+        };
+        fs::create_dir_all(folder).map_err(refused(folder))?;
+        let weights = named_tensors::write(&named_tensors::parameters(&self.network), None);
+        let path = folder.join(WEIGHTS);
+        let weights =
+            weights.map_err(|source| TrainedError::Weights { path: path.clone(), source })?;
+        write_atomically(&path, &weights).map_err(refused(&path))?;
+        let path = folder.join(DESCRIPTION);
+        let text = serde_json::to_string_pretty(&self.description)
+            .map_err(|cause| TrainedError::Description { path: path.clone(), cause })?;
+        write_atomically(&path, text.as_bytes()).map_err(refused(&path))
+    }
+
+    /// Reads what [`Self::save`] wrote, from its folder or from the run directory around it.
+    ///
+    /// # Errors
+    /// All but [`TrainedError::Images`].
+    pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, TrainedError> {
+        let within = folder.join(NETWORK_FOLDER);
+        let folder = if within.is_dir() { within.as_path() } else { folder };
+        let path = folder.join(DESCRIPTION);
+        let description = serde_json::from_slice(&read(&path)?)
+            .map_err(|cause| TrainedError::Description { path, cause })?;
+        Self::with_weights(description, &folder.join(WEIGHTS), device)
+    }
+
+    /// The network of `description` with the weights of any safetensors file that names them as the module does.
+    ///
+    /// # Errors
+    /// [`TrainedError::FileSystem`], [`TrainedError::Network`] and [`TrainedError::Weights`].
+    pub fn with_weights(
+        description: Description,
+        path: &Path,
+        device: &Device<B>,
+    ) -> Result<Self, TrainedError> {
+        let Description { network, images, classes } = &description;
+        let fresh = Network::new(network, *images, classes.len(), &Seed::new(0), device)?;
+        let refused = |source| TrainedError::Weights { path: path.to_owned(), source };
+        let mut file = NamedTensors::read(read(path)?).map_err(refused)?;
+        let network = with_values(fresh, Precision::OfParameter, |name, shape| {
+            file.take(name, shape).map(Some)
+        })
+        .map_err(refused)?;
+        file.finish().map_err(refused)?;
+        Ok(Self { description, network })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TrainedError> {
+    fs::read(path).map_err(|source| TrainedError::FileSystem { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::data::DataChoice;
+    use crate::server::parameters::flatten;
+
+    fn trained(seed: u64) -> Trained<Flex> {
+        let digits = DataChoice::Digits.load(None).unwrap().test;
+        let choice = NetworkChoice::Mlp { hidden: vec![4] };
+        let description = Description::new(choice.clone(), &digits);
+        let device = Default::default();
+        let network = Network::new(&choice, digits.shape(), 10, &Seed::new(seed), &device).unwrap();
+        Trained { description, network }
+    }
+
+    #[test]
+    fn a_network_comes_back_as_it_went() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = trained(3);
+        written.save(&folder.path().join(NETWORK_FOLDER)).unwrap();
+        for place in [folder.path().to_owned(), folder.path().join(NETWORK_FOLDER)] {
+            let read = Trained::<Flex>::load(&place, &Default::default()).unwrap();
+            assert_eq!(read.description, written.description);
+            assert_eq!(flatten(&read.network), flatten(&written.network));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = || Trained::<Flex>::load(folder.path(), &Default::default()).unwrap_err();
+        assert!(matches!(load(), TrainedError::FileSystem { .. }));
+        let mut other = trained(3);
+        other.save(folder.path()).unwrap();
+        other.description.network = NetworkChoice::Mlp { hidden: vec![5] };
+        let text = serde_json::to_string(&other.description).unwrap();
+        fs::write(folder.path().join(DESCRIPTION), text).unwrap();
+        assert!(matches!(load(), TrainedError::Weights { .. }), "{}", load());
+        fs::write(folder.path().join(DESCRIPTION), "{}").unwrap();
+        assert!(matches!(load(), TrainedError::Description { .. }));
+        other.save(folder.path()).unwrap();
+        fs::write(folder.path().join(WEIGHTS), b"short").unwrap();
+        assert!(matches!(load(), TrainedError::Weights { .. }));
+    }
+
+    #[test]
+    fn images_of_another_shape_are_refused() {
+        let digits = DataChoice::Digits.load(None).unwrap().test;
+        let mut description = trained(1).description;
+        description.require_fit(&digits).unwrap();
+        description.images.width = 9;
+        let refused = description.require_fit(&digits).unwrap_err();
+        assert!(refused.to_string().contains("1x8x9"), "{refused}");
+    }
+}
