@@ -306,3 +306,6 @@ fn mean_loss(updates: &[Update]) -> Option<f64> {
     let losses = updates.iter().map(|update| update.loss);
     (!updates.is_empty()).then(|| losses.sum::<f64>() / updates.len() as f64)
 }
+
+#[cfg(test)]
+mod tests;

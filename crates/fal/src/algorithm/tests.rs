@@ -1,0 +1,369 @@
+use burn::backend::{Autodiff, Flex};
+use burn::module::{AutodiffModule, Module};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, TensorData};
+use inner_outer::tensors::Tensors;
+
+use super::*;
+use crate::Classifier;
+use crate::adversary::{AdversaryConfig, Start};
+use crate::attack::Norm;
+use crate::client::{ClientConfig, Work};
+use crate::config::PopulationConfig;
+use crate::data::{ImageSet, ImageShape};
+use crate::loss::LossChoice;
+use crate::network::NetworkChoice;
+use crate::partition::PartitionChoice;
+use crate::server::{
+    AggregatorChoice, Attackers, OptimizerChoice, Participation, ServerChoice, Weighting,
+};
+
+const SHAPE: ImageShape = ImageShape { channels: 1, height: 2, width: 3 };
+const CLASSES: usize = 3;
+
+/// Images whose brightest pixel tells the class.
+fn images(count: usize) -> ImageSet {
+    let pixel = |image: usize, pixel: usize| {
+        let class = image % CLASSES;
+        let noise = ((image * 7 + pixel * 13) % 11) as f32 / 30.0;
+        noise + if pixel == 2 * class { 0.5 } else { 0.05 }
+    };
+    let pixels =
+        (0..count).flat_map(|image| (0..SHAPE.pixels()).map(move |at| pixel(image, at))).collect();
+    let labels = (0..count).map(|image| (image % CLASSES) as u8).collect();
+    let names = ["left", "middle", "right"].map(String::from).to_vec();
+    ImageSet::new("toy", SHAPE, pixels, labels, names).unwrap()
+}
+
+/// One plain full-batch step a client in each round, without momentum.
+fn plain(clients: usize) -> ExperimentConfig {
+    ExperimentConfig {
+        clients: PopulationConfig { count: clients, ..PopulationConfig::default() },
+        network: NetworkChoice::Mlp { hidden: vec![5] },
+        adversary: AdversaryConfig {
+            radius: 0.2,
+            steps: 3,
+            step: 0.1,
+            start: Start::Sample,
+            norm: Norm::Linf,
+        },
+        client: ClientConfig {
+            work: Work::Steps(1),
+            batch: 0,
+            rate: 0.3,
+            momentum: 0.0,
+            ..ClientConfig::default()
+        },
+        server: ServerChoice::paper(1.0),
+        ..ExperimentConfig::default()
+    }
+}
+
+fn federation(config: &ExperimentConfig) -> Federation<Flex> {
+    Federation::new(config, images(24), &Default::default()).unwrap()
+}
+
+fn trained(config: &ExperimentConfig, rounds: usize) -> Federation<Flex> {
+    let mut federation = federation(config);
+    (0..rounds).for_each(|_| {
+        federation.round().unwrap();
+    });
+    federation
+}
+
+fn assert_close(found: &[f32], expected: &[f32], relative: f32) {
+    let size = expected.iter().fold(0.0_f32, |size, x| size.max(x.abs()));
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= relative * size, "{found} is not {expected}");
+    }
+}
+
+/// The textbook's step of adversarial training on all images, with Burn's own autodiff.
+fn centralised_step(config: &ExperimentConfig, network: Network<Flex>) -> Network<Flex> {
+    type A = Autodiff<Flex>;
+    let set = images(24);
+    let all: Vec<usize> = (0..set.len()).collect();
+    let device = Default::default();
+    let (x, labels) = set.batch::<A>(&all, &device);
+    let loss = |network: &Network<A>, x: Tensor<A, 4>, labels: Tensor<A, 1, Int>| {
+        log_softmax(network.logits(x), 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
+    };
+    let AdversaryConfig { radius, steps, step, .. } = config.adversary;
+    let lifted: Network<A> = AutodiffModule::from_inner(network.clone());
+    let constant = lifted.clone().no_grad();
+    let clean = x.clone().inner();
+    let mut attacked = clean.clone();
+    for _ in 0..steps {
+        let leaf = Tensor::<A, 4>::from_inner(attacked.clone()).require_grad();
+        let gradients = loss(&constant, leaf.clone(), labels.clone()).backward();
+        attacked = attacked + leaf.grad(&gradients).unwrap().sign() * step;
+        attacked = attacked.min_pair(clean.clone() + radius).max_pair(clean.clone() - radius);
+        attacked = attacked.clamp(0.0, 1.0);
+    }
+    let weights = Tensors::of(&network).track();
+    let loss = loss(&weights.write(lifted), Tensor::from_inner(attacked), labels);
+    let gradients = loss.backward();
+    let step = |weight: &Tensor<A, 1>| {
+        weight.clone().inner() - weight.grad(&gradients).unwrap() * config.client.rate
+    };
+    Tensors(weights.0.iter().map(step).collect()).write(network)
+}
+
+#[test]
+fn one_client_with_one_step_is_centralised_adversarial_training() {
+    let config = plain(1);
+    let federation = trained(&config, 4);
+    let mut expected = self::federation(&config).network();
+    for _ in 0..4 {
+        expected = centralised_step(&config, expected);
+    }
+    assert_close(&federation.state().global, &flatten(&expected), 2e-6);
+}
+
+/// With one local step the mean of updates is the gradient of everybody's loss: FedSGD with the product of both rates.
+#[test]
+fn one_local_step_is_a_gradient_step_of_the_product_of_rates() {
+    let apart = ExperimentConfig { server: ServerChoice::paper(0.5), ..plain(3) };
+    let mut together = plain(1);
+    together.client.rate *= 0.5;
+    let (apart, together) = (trained(&apart, 5), trained(&together, 5));
+    assert_close(&apart.state().global, &together.state().global, 1e-5);
+}
+
+#[test]
+fn a_ball_of_radius_zero_is_plain_federated_learning() {
+    for start in [Start::Sample, Start::Uniform, Start::Normal { deviation: 0.01 }] {
+        for norm in [Norm::Linf, Norm::L2] {
+            let mut flat = plain(3);
+            flat.adversary = AdversaryConfig { radius: 0.0, start, norm, ..flat.adversary };
+            let mut idle = plain(3);
+            idle.adversary.steps = 0;
+            assert_eq!(trained(&flat, 3).state(), trained(&idle, 3).state());
+            assert_ne!(trained(&plain(3), 3).state(), trained(&idle, 3).state());
+        }
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let mut config = plain(5);
+    config.client = ClientConfig { work: Work::Epochs(2), batch: 3, ..ClientConfig::default() };
+    config.adversary.start = Start::Uniform;
+    let with = |threads| {
+        let mut federation = federation(&config);
+        federation.threads = Threads::new(threads);
+        (0..3).for_each(|_| {
+            federation.round().unwrap();
+        });
+        federation.state().clone()
+    };
+    assert_eq!(with(1), with(2));
+    assert_eq!(with(1), with(8));
+}
+
+#[test]
+fn a_federation_goes_on_from_saved_bytes_as_if_it_had_not_stopped() {
+    let mut config = plain(4);
+    config.clients.participation = Participation { fraction: 0.5, dropout: 0.2, straggling: 0.5 };
+    config.client = ClientConfig {
+        work: Work::Steps(3),
+        batch: 2,
+        momentum: 0.0,
+        drift: DriftControl::Scaffold,
+        ..ClientConfig::default()
+    };
+    let whole = trained(&config, 6);
+    let bytes = trained(&config, 3).state().to_bytes().unwrap();
+    let state = FederationState::from_bytes(bytes).unwrap();
+    let mut again = federation(&config).with_state(state).unwrap();
+    for _ in 0..3 {
+        again.round().unwrap();
+    }
+    assert_eq!(again.state(), whole.state());
+    assert_eq!(again.rounds(), 6);
+}
+
+#[test]
+fn a_state_of_another_network_is_refused() {
+    let mut other = plain(2);
+    other.network = NetworkChoice::Mlp { hidden: vec![6] };
+    let refused = federation(&plain(2)).with_state(federation(&other).state().clone());
+    let refused = refused.err().expect("another network").to_string();
+    assert!(refused.contains("parameters"), "{refused}");
+}
+
+/// Accuracy on the images themselves.
+fn accuracy(federation: &Federation<Flex>) -> f64 {
+    let set = images(24);
+    let (x, labels) = set.batch::<Flex>(&(0..24).collect::<Vec<_>>(), &Default::default());
+    let found = federation.network().logits(x).argmax(1).squeeze_dim::<1>(1);
+    let right = found.equal(labels).int().sum().into_data().convert::<i64>();
+    right.into_vec::<i64>().unwrap()[0] as f64 / 24.0
+}
+
+#[test]
+fn every_loss_and_server_learns_the_toy() {
+    let losses = [
+        LossChoice::CrossEntropy,
+        LossChoice::Trades { beta: 1.0 },
+        LossChoice::Mart { beta: 1.0 },
+        LossChoice::Calibrated { weight: 0.1, scale: 10.0 },
+    ];
+    let start = Start::Normal { deviation: 0.01 };
+    let adversary = AdversaryConfig { radius: 0.05, steps: 2, step: 0.03, start, norm: Norm::Linf };
+    let client = ClientConfig {
+        work: Work::Steps(4),
+        batch: 4,
+        rate: 0.1,
+        momentum: 0.5,
+        ..ClientConfig::default()
+    };
+    let base = ExperimentConfig { adversary, client, server: ServerChoice::fedavg(), ..plain(4) };
+    for loss in losses {
+        let mut config = ExperimentConfig { loss, ..base.clone() };
+        if let LossChoice::Calibrated { scale, .. } = loss {
+            config.client.rate /= scale;
+        }
+        let reached = accuracy(&trained(&config, 60));
+        assert!(reached > 0.95, "{loss:?}: {reached}");
+    }
+    let l2 = AdversaryConfig { norm: Norm::L2, start: Start::Uniform, radius: 0.1, ..adversary };
+    let reached = accuracy(&trained(&ExperimentConfig { adversary: l2, ..base.clone() }, 60));
+    assert!(reached > 0.95, "L2: {reached}");
+    let aggregators = [
+        AggregatorChoice::Nova,
+        AggregatorChoice::Slack { alpha: 1.0 / 6.0, top: 1 },
+        AggregatorChoice::Median,
+        AggregatorChoice::TrimmedMean { share: 0.25 },
+        AggregatorChoice::Krum { byzantine: 0 },
+    ];
+    for aggregator in aggregators {
+        let server = ServerChoice { aggregator, ..ServerChoice::fedavg() };
+        let reached = accuracy(&trained(&ExperimentConfig { server, ..base.clone() }, 60));
+        assert!(reached > 0.9, "{aggregator:?}: {reached}");
+    }
+    for drift in [DriftControl::Proximal { mu: 0.1 }, DriftControl::Scaffold] {
+        let client = ClientConfig { drift, momentum: 0.0, ..client };
+        let reached = accuracy(&trained(&ExperimentConfig { client, ..base.clone() }, 60));
+        assert!(reached > 0.95, "{drift:?}: {reached}");
+    }
+}
+
+#[test]
+fn clients_that_lie_mislead_a_mean_and_not_a_median() {
+    let lying = |behaviour, aggregator| {
+        let mut config = plain(5);
+        config.client.work = Work::Steps(5);
+        config.clients.attackers = Some(Attackers { share: 0.2, behaviour });
+        config.server.aggregator = aggregator;
+        config.adversary = AdversaryConfig::none();
+        trained(&config, 40)
+    };
+    let mean = AggregatorChoice::Mean { weighting: Weighting::Uniform };
+    let reversed = AttackerChoice::SignFlip { factor: 10.0 };
+    assert!(accuracy(&lying(reversed, mean)) < 0.6);
+    assert!(accuracy(&lying(reversed, AggregatorChoice::Median)) > 0.9);
+    let flipped = lying(AttackerChoice::LabelFlip, mean);
+    assert_ne!(flipped.state(), lying(reversed, mean).state());
+    let honest = AttackerChoice::Scaled { factor: 1.0 };
+    assert_ne!(flipped.state(), lying(honest, mean).state());
+}
+
+#[test]
+fn updates_that_are_not_finite_are_set_aside_and_told() {
+    let mut config = plain(3);
+    config.clients.attackers =
+        Some(Attackers { share: 0.34, behaviour: AttackerChoice::Scaled { factor: 1e300 } });
+    let mut some = federation(&config);
+    let report = some.round().unwrap();
+    assert_eq!((report.participants, report.set_aside.len()), (2, 1));
+    assert!(some.state().global.iter().all(|x| x.is_finite()));
+    config.clients.attackers =
+        Some(Attackers { share: 1.0, behaviour: AttackerChoice::Scaled { factor: 1e300 } });
+    let mut all = federation(&config);
+    let before = all.state().clone();
+    assert!(matches!(all.round(), Err(TrainingError::NothingFinite { round: 1 })));
+    assert_eq!(*all.state(), before);
+}
+
+#[test]
+fn a_round_in_which_everybody_is_lost_changes_nothing_but_the_count() {
+    let mut config = plain(2);
+    config.clients.participation = Participation { dropout: 0.999, ..Participation::default() };
+    let mut federation = federation(&config);
+    let before = federation.state().global.clone();
+    let report = federation.round().unwrap();
+    assert_eq!((report.participants, report.loss, report.dropped.len()), (0, None, 2));
+    assert_eq!((federation.state().global.clone(), federation.rounds()), (before, 1));
+}
+
+#[test]
+fn a_client_that_diverges_is_named() {
+    let mut config = plain(2);
+    config.client.rate = 1e30;
+    config.client.work = Work::Steps(5);
+    let failure = federation(&config).round().unwrap_err();
+    let cause = std::error::Error::source(&failure).expect("what the inner loop said").to_string();
+    assert!(matches!(failure, TrainingError::Client { round: 1, .. }), "{failure}");
+    assert!(cause.contains("loss"), "{cause}");
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused() {
+    let refused = |change: &dyn Fn(&mut ExperimentConfig)| {
+        let mut config = plain(2);
+        change(&mut config);
+        Federation::<Flex>::new(&config, images(24), &Default::default())
+            .err()
+            .expect("settings that do not fit")
+            .to_string()
+    };
+    let cases: [(&str, &dyn Fn(&mut ExperimentConfig)); 19] = [
+        ("checkpoint_every", &|c: &mut ExperimentConfig| c.checkpoint_every = 0),
+        ("evaluation.every", &|c| c.evaluation.every = 0),
+        ("evaluation.samples", &|c| c.evaluation.samples = 0),
+        ("evaluation.radius", &|c| c.evaluation.radius = f64::NAN),
+        ("adversary.radius", &|c| c.adversary.radius = -1.0),
+        ("adversary.step", &|c| c.adversary.step = 0.0),
+        ("adversary.start.deviation", &|c| c.adversary.start = Start::Normal { deviation: 0.0 }),
+        ("loss.beta", &|c| c.loss = LossChoice::Trades { beta: -1.0 }),
+        ("loss.scale", &|c| c.loss = LossChoice::Calibrated { weight: 0.1, scale: 0.0 }),
+        ("client.work", &|c| c.client.work = Work::Epochs(0)),
+        ("client.rate", &|c| c.client.rate = 0.0),
+        ("client.momentum", &|c| c.client.momentum = 1.0),
+        ("client.weight_decay", &|c| c.client.weight_decay = -0.1),
+        ("fraction", &|c| c.clients.participation.fraction = 0.0),
+        ("share", &|c| {
+            c.clients.attackers =
+                Some(Attackers { share: 2.0, behaviour: AttackerChoice::LabelFlip });
+        }),
+        ("alpha", &|c| c.clients.partition = PartitionChoice::Dirichlet { alpha: 0.0, minimum: 1 }),
+        ("clients", &|c| c.clients.count = 0),
+        ("client.momentum = 0", &|c| {
+            c.client.momentum = 0.9;
+            c.client.drift = DriftControl::Scaffold;
+        }),
+        ("server.optimizer.kind", &|c| {
+            c.client.drift = DriftControl::Scaffold;
+            c.server.optimizer = OptimizerChoice::Momentum { rate: 1.0, momentum: 0.9 };
+        }),
+    ];
+    for (message, change) in cases {
+        let found = refused(change);
+        assert!(found.contains(message), "{message} is not in {found:?}");
+    }
+}
+
+/// What an update holds, by the example of a client that was slow.
+#[test]
+fn a_slow_client_reports_the_steps_that_it_took() {
+    let mut config = plain(2);
+    config.client.work = Work::Steps(10);
+    let federation = federation(&config);
+    let slow = Participant { client: 1, work: 0.25 };
+    let update = federation.local_update(&federation.state().global, &slow, 0).unwrap();
+    assert_eq!((update.client, update.samples, update.steps), (1, 12, 3));
+    assert!(update.loss > 0.0 && update.norm() > 0.0);
+    let data = TensorData::new(update.delta, [federation.state().global.len()]);
+    assert_eq!(data.shape[0], 6 * 5 + 5 + 5 * 3 + 3);
+}
