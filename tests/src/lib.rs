@@ -1,4 +1,8 @@
-//! Golden values: tensors that independent implementations wrote, in `golden/`.
+//! What cross-crate tests share: golden values, which independent implementations wrote into `golden/`, the programs of the
+//! workspace, and what their runs leave behind.
+
+pub mod program;
+pub mod run_folder;
 
 use std::path::PathBuf;
 

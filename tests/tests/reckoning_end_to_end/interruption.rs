@@ -3,11 +3,11 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use assert_cmd::prelude::*;
 use predicates::prelude::*;
+
+use workspace_tests::run_folder::wait_for_rows;
 
 use super::binary::{only_line, reckoning, run};
 use super::run_folder::{Outcome, checkpoints, metrics, outcome, train};
@@ -100,15 +100,4 @@ fn start(folder: &Path, out: &str, resume: bool) -> Child {
     };
     let mut command = reckoning(folder);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Waits until the run has logged the step `step`, while its program is at work.
-fn wait_for_rows(child: &mut Child, run: &Path, step: u64) {
-    let started = Instant::now();
-    let has_logged = || metrics(run).last().is_some_and(|row| row["step"].as_u64() >= Some(step));
-    while !has_logged() {
-        assert_eq!(child.try_wait().unwrap(), None, "the program ended before step {step}");
-        assert!(started.elapsed() < Duration::from_secs(120), "step {step} never came");
-        sleep(Duration::from_millis(1));
-    }
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+pub use workspace_tests::run_folder::metrics;
+use workspace_tests::run_folder::without_seconds;
 
 /// Settings of a system that trains within a second.
 const TINY: [&str; 12] = [
@@ -50,18 +52,6 @@ pub fn outcome(run: &Path) -> Outcome {
         rates: read("system/rates.safetensors"),
         metrics: metrics(run).into_iter().map(without_seconds).collect(),
     }
-}
-
-/// The whole rows of `metrics.jsonl` so far.
-pub fn metrics(run: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole.map(|line| serde_json::from_str(line).expect("each row is an object")).collect()
-}
-
-fn without_seconds(mut row: Value) -> Value {
-    row.as_object_mut().expect("a row is an object").remove("seconds");
-    row
 }
 
 /// The steps of the checkpoints in the folder `run`, in order.

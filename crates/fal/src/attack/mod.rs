@@ -62,7 +62,7 @@ mod pgd;
 mod square;
 mod threat;
 #[cfg(test)]
-mod toy;
+pub(crate) mod toy;
 
 pub use apgd::{Apgd, TargetedApgd};
 pub use auto_attack::AutoAttack;

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use burn::tensor::backend::Backend;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 
-use super::train::{RESULTS_FILE, Results};
+use super::train::{Results, SURFACE_FILE};
 use crate::config::ExperimentConfig;
-use crate::data::ImageSet;
+use crate::data::{DataChoice, ImageSet};
+use crate::finished::RESULTS_FILE;
 use crate::judge::samples;
 use crate::trained::{Description, Trained};
 
@@ -34,7 +36,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut config = configuration(&arguments)?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(folder) = arguments.data.clone() {
-        config.data.set = crate::data::DataChoice::Folder;
+        config.data.set = DataChoice::Folder;
         config.data.folder = Some(folder);
     }
     config.check().bad_input()?;
@@ -46,7 +48,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&results).failed()?;
         write_file(&out.join(RESULTS_FILE), &text)?;
         let surface = results.report.checks.surface.to_svg().failed()?;
-        write_file(&out.join("loss-surface.svg"), &surface)?;
+        write_file(&out.join(SURFACE_FILE), &surface)?;
     }
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
@@ -56,7 +58,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// The configuration of the run that is attacked, or the default, with what the arguments change.
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
-    let of_run = match experiment::run_directory::RunDirectory::open(&arguments.network) {
+    let of_run = match RunDirectory::open(&arguments.network) {
         Ok(run) => run.config().bad_input()?,
         Err(_) => ExperimentConfig::default(),
     };
@@ -81,5 +83,6 @@ fn attack<B: Backend>(
     let seed = Seed::new(config.seed).child("judgement");
     let samples = samples(test, config.evaluation.final_samples, &seed);
     let report = config.evaluation.judge(&trained.network, &samples, &seed, &device).failed()?;
-    Ok(Results { rounds: config.rounds, samples: samples.len(), report })
+    let warnings = report.checks.warnings();
+    Ok(Results { rounds: config.rounds, samples: samples.len(), report, warnings })
 }

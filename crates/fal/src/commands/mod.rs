@@ -1,6 +1,8 @@
 //! The subcommands.
 
 mod attack;
+mod demo;
+mod report;
 mod train;
 
 use clap::Subcommand;
@@ -9,10 +11,14 @@ use experiment::cli::Failure;
 /// What to do.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Train five clients on built-in digits, plainly and adversarially, and attack both networks
+    Demo(demo::Arguments),
     /// Train a network by federated adversarial learning, or one of its variants and baselines
     Train(train::Arguments),
     /// Attack a trained network, and check that it does not merely hide its gradients
     Attack(attack::Arguments),
+    /// Write a page with tables and figures from one or more runs
+    Report(report::Arguments),
 }
 
 impl Command {
@@ -22,8 +28,10 @@ impl Command {
     /// Bad input and failed work, as the exit code tells.
     pub fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Demo(arguments) => demo::run(arguments),
             Self::Train(arguments) => train::run(arguments),
             Self::Attack(arguments) => attack::run(arguments),
+            Self::Report(arguments) => report::run(arguments),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
@@ -13,15 +14,21 @@ use experiment::seed::Seed;
 use serde::Serialize;
 
 use crate::algorithm::{Federation, FederationState, RoundReport};
-use crate::attack::RobustnessReport;
+use crate::attack::{Campaign, RobustnessReport, Samples};
 use crate::config::ExperimentConfig;
-use crate::data::{DataChoice, Split};
-use crate::judge::{Glance, samples};
+use crate::data::{DataChoice, ImageSet, Split};
+use crate::finished::RESULTS_FILE;
+use crate::gallery::gallery;
+use crate::judge::{Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
 const STATE_FILE: &str = "federation.safetensors";
-/// The judgement of a finished run.
-pub(crate) const RESULTS_FILE: &str = "results.json";
+/// Test images and what an attack made of them.
+pub(super) const GALLERY_FILE: &str = "gallery.svg";
+/// Who has what.
+pub(super) const PARTITION_FILE: &str = "partition.svg";
+/// The loss around the test images.
+pub(super) const SURFACE_FILE: &str = "loss-surface.svg";
 const CHECKPOINTS_KEPT: usize = 2;
 
 /// Arguments of `train`.
@@ -43,6 +50,8 @@ pub struct Results {
     pub samples: usize,
     /// Accuracy clean and under attack, with the checks.
     pub report: RobustnessReport,
+    /// Signs that gradients are hidden; none for numbers that can be believed.
+    pub warnings: Vec<String>,
 }
 
 /// Trains, and leaves the run directory with checkpoints, metrics, the network and `results.json`.
@@ -59,13 +68,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let results = experiment::on_device!(common.device, B => {
         // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
-        let Split { train: images, test } = config.data.load().bad_input()?;
-        let federation = Federation::<B>::new(&config, images, &Default::default()).bad_input()?;
+        let experiment = Experiment::<B>::new(config)?;
         let run = match resumed {
             Some(run) => run,
-            None => RunDirectory::create(&out, &config).bad_input()?,
+            None => RunDirectory::create(&out, &experiment.config).bad_input()?,
         };
-        let experiment = Experiment { config, federation, test, device: Default::default() };
         experiment.train(&run, &Interrupt::install().failed()?)
     })?;
     match common.json {
@@ -88,14 +95,25 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
 }
 
 /// A federation with what it is judged by.
-pub(crate) struct Experiment<B: Backend> {
-    pub config: ExperimentConfig,
-    pub federation: Federation<B>,
-    pub test: crate::data::ImageSet,
-    pub device: burn::tensor::Device<B>,
+pub(super) struct Experiment<B: Backend> {
+    config: ExperimentConfig,
+    federation: Federation<B>,
+    test: ImageSet,
+    device: Device<B>,
 }
 
 impl<B: Backend> Experiment<B> {
+    /// Reads the images and sets the federation up.
+    ///
+    /// # Errors
+    /// Bad input: the configuration or the data.
+    pub fn new(config: ExperimentConfig) -> Result<Self, Failure> {
+        let device = Default::default();
+        let Split { train: images, test } = config.data.load().bad_input()?;
+        let federation = Federation::new(&config, images, &device).bad_input()?;
+        Ok(Self { config, federation, test, device })
+    }
+
     /// The loop: rounds, metrics, looks at the test images, checkpoints; then the last judgement.
     pub fn train(mut self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
         let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
@@ -150,10 +168,35 @@ impl<B: Backend> Experiment<B> {
         let seed = Seed::new(self.config.seed).child("judgement");
         let samples = samples(&self.test, config.final_samples, &seed);
         let report = config.judge(&trained.network, &samples, &seed, &self.device).failed()?;
-        let results = Results { rounds: self.federation.rounds(), samples: samples.len(), report };
+        self.draw(run, &samples, &report)?;
+        let results = Results {
+            rounds: self.federation.rounds(),
+            samples: samples.len(),
+            warnings: report.checks.warnings(),
+            report,
+        };
         let text = serde_json::to_string_pretty(&results).failed()?;
         write_file(&run.path().join(RESULTS_FILE), &text)?;
         Ok(results)
+    }
+
+    /// The pictures of a finished run.
+    fn draw(
+        &self,
+        run: &RunDirectory,
+        samples: &Samples,
+        report: &RobustnessReport,
+    ) -> Result<(), Failure> {
+        let names = self.test.class_names();
+        let model = transparent(&self.federation.network(), &self.device);
+        let campaign = Campaign::new(self.config.evaluation.threat(), Seed::new(self.config.seed));
+        let title = format!("PGD-20 ({})", campaign.threat);
+        let pictures = [
+            (GALLERY_FILE, gallery(&title, &campaign, &model, samples, names).failed()?),
+            (PARTITION_FILE, self.federation.partition().to_svg(self.test.name(), names)),
+            (SURFACE_FILE, report.checks.surface.to_svg().failed()?),
+        ];
+        pictures.iter().try_for_each(|(file, svg)| write_file(&run.path().join(file), svg))
     }
 }
 

@@ -1,0 +1,121 @@
+//! `fal report`: one page from one or more runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use experiment::cli::{Failure, OrFailure, print_line, write_file};
+use experiment::report::Report;
+use serde_json::json;
+
+use super::train::{GALLERY_FILE, PARTITION_FILE, SURFACE_FILE};
+use crate::figures::{Figure, figures};
+use crate::finished::{FinishedRun, Group, grouped};
+
+/// Arguments of `report`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Folders of finished runs; those that differ only in their seed become one line
+    #[arg(required = true, value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
+    /// Page to write, which needs nothing else to be shown
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    out: PathBuf,
+    /// Folder that every figure is also written to, as an SVG
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+    /// Print the accuracies as JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the runs and writes the page.
+///
+/// # Errors
+/// Bad input: a folder without a finished run. Failed: writing.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let groups = write_page(&arguments.folders, &arguments.out, arguments.svg.as_deref())?;
+    if arguments.json {
+        let of = |group: &Group| json!({ "name": group.name, "accuracies": group.accuracies() });
+        let groups: Vec<_> = groups.iter().map(of).collect();
+        return print_line(json!({ "report": arguments.out, "groups": groups }));
+    }
+    print_table(&groups)?;
+    print_line(format!("\n{}", arguments.out.display()))
+}
+
+/// One line for each group.
+pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
+    for group in groups {
+        let cells = group.accuracies();
+        let cells: Vec<String> =
+            cells.iter().map(|(attack, found)| format!("{attack} {}", found.percent())).collect();
+        print_line(format!("{:<16} {}", group.name, cells.join("  ")))?;
+        for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
+            print_line(format!("{:<16} warning: {warning}", ""))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the page of the runs in `folders`.
+pub(super) fn write_page(
+    folders: &[PathBuf],
+    out: &Path,
+    svg: Option<&Path>,
+) -> Result<Vec<Group>, Failure> {
+    let runs: Result<Vec<FinishedRun>, _> =
+        folders.iter().map(|folder| FinishedRun::read(folder)).collect();
+    let groups = grouped(runs.bad_input()?);
+    let figures = figures(&groups).failed()?;
+    write_file(out, &page(&groups, &figures).to_html())?;
+    if let Some(folder) = svg {
+        for figure in &figures {
+            write_file(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;
+        }
+    }
+    Ok(groups)
+}
+
+fn page(groups: &[Group], figures: &[Figure]) -> Report {
+    let mut header = vec!["run".to_owned(), "seeds".to_owned(), "test images".to_owned()];
+    header.extend(groups[0].accuracies().into_iter().map(|(attack, _)| attack));
+    let row = |group: &Group| {
+        let mut cells = vec![
+            group.name.clone(),
+            group.runs.len().to_string(),
+            group.runs[0].judgement.samples.to_string(),
+        ];
+        cells.extend(group.accuracies().iter().map(|(_, found)| found.percent().to_string()));
+        cells
+    };
+    let mut report = Report::new("Federated adversarial learning")
+        .paragraph("Share of test images that the network gets right, with 95 % intervals.")
+        .table(header, groups.iter().map(row));
+    for group in groups {
+        for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
+            report = report.paragraph(&format!("{}: {warning}", group.name));
+        }
+    }
+    for figure in figures {
+        report = report.figure(&figure.svg, &figure.caption);
+    }
+    for group in groups {
+        let run = &group.runs[0];
+        report = report.heading(&format!("{} (seed {})", group.name, run.config.seed));
+        let pictures = [
+            (GALLERY_FILE, "Test images, what the attack adds, and the results."),
+            (PARTITION_FILE, "Who has what."),
+            (SURFACE_FILE, "Mean loss along the attack and along a random direction."),
+        ];
+        for (file, caption) in pictures {
+            // A run that was copied without its pictures still has its numbers.
+            if let Ok(svg) = fs::read_to_string(run.path.join(file)) {
+                report = report.figure(&svg, caption);
+            }
+        }
+        if let Ok(config) = fs::read_to_string(run.path.join("config.toml")) {
+            report = report.code(&config);
+        }
+    }
+    report
+}

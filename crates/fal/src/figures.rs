@@ -1,0 +1,124 @@
+//! What runs have learned, as figures.
+
+use std::collections::BTreeMap;
+
+use experiment::figure::{Axis, BarChart, FigureError, LineChart, Series};
+use experiment::statistics::{Interval, mean_interval};
+
+use crate::finished::Group;
+
+/// A figure for a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Name for a file, without extension.
+    pub name: &'static str,
+    /// The figure.
+    pub svg: String,
+    /// What is seen.
+    pub caption: String,
+}
+
+/// Accuracies of the last judgement as bars, accuracies and losses over rounds as curves.
+///
+/// # Errors
+/// [`FigureError`] where one cannot be drawn.
+pub fn figures(groups: &[Group]) -> Result<Vec<Figure>, FigureError> {
+    let curves = [
+        ("clean-curve", "clean accuracy", "Accuracy on test images over rounds"),
+        ("attacked-curve", "attacked accuracy", "Accuracy under PGD-10 over rounds"),
+    ];
+    let mut figures = vec![bars(groups)?];
+    for (name, value, title) in curves {
+        figures.push(curve(groups, name, value, title, 100.0)?);
+    }
+    figures.push(curve(
+        groups,
+        "loss-curve",
+        "loss",
+        "Loss of the clients on perturbed samples",
+        1.0,
+    )?);
+    Ok(figures)
+}
+
+fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
+    let attacks: Vec<String> =
+        groups[0].accuracies().into_iter().map(|(attack, _)| attack).collect();
+    let axis = Axis::linear("accuracy, %").including(100.0);
+    let mut chart = BarChart::new("Accuracy, clean and under attack", axis, attacks.clone());
+    for group in groups {
+        let found: BTreeMap<String, Interval> = group.accuracies().into_iter().collect();
+        let bar = |attack| found.get(attack).map_or(missing(), |found| scaled(*found, 100.0));
+        chart = chart.series(group.name.clone(), attacks.iter().map(bar));
+    }
+    let caption = "Test images that the network gets right, as they are and after each attack. Whiskers are 95 % intervals: \
+                   over seeds where there are several, over images otherwise."
+        .into();
+    Ok(Figure { name: "accuracy", svg: chart.to_svg()?, caption })
+}
+
+fn curve(
+    groups: &[Group],
+    name: &'static str,
+    value: &str,
+    title: &str,
+    scale: f64,
+) -> Result<Figure, FigureError> {
+    let unit = if scale == 100.0 { "accuracy, %" } else { "loss" };
+    let mut chart = LineChart::new(title, Axis::counts("round"), Axis::linear(unit).including(0.0));
+    for group in groups {
+        chart = chart.series(Series::of_intervals(group.name.clone(), points(group, value, scale)));
+    }
+    let caption = format!("{title}. Bands are 95 % intervals over seeds where there are several.");
+    Ok(Figure { name, svg: chart.to_svg()?, caption })
+}
+
+/// The mean of the runs at each round.
+fn points(group: &Group, value: &str, scale: f64) -> Vec<(f64, Interval)> {
+    let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for row in group.runs.iter().flat_map(|run| &run.rows) {
+        if let Some(found) = row.values.get(value) {
+            at.entry(row.step).or_default().push(*found);
+        }
+    }
+    let interval = |found: &[f64]| match mean_interval(found) {
+        Ok(interval) if found.len() > 1 => interval,
+        _ => Interval { mean: found[0], low: found[0], high: found[0], n: 1 },
+    };
+    at.into_iter().map(|(round, found)| (round as f64, scaled(interval(&found), scale))).collect()
+}
+
+fn scaled(interval: Interval, scale: f64) -> Interval {
+    let Interval { mean, low, high, n } = interval;
+    Interval { mean: mean * scale, low: low * scale, high: high * scale, n }
+}
+
+fn missing() -> Interval {
+    Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finished::grouped;
+    use crate::finished::tests::run;
+
+    #[test]
+    fn every_figure_names_the_groups() {
+        let mut plain = run("plain", 0, 0.9);
+        plain.config.adversary.steps = 0;
+        let groups = grouped(vec![run("robust-0", 0, 0.8), run("robust-1", 1, 0.7), plain]);
+        let figures = figures(&groups).unwrap();
+        assert_eq!(figures.len(), 4);
+        for figure in figures {
+            assert!(
+                figure.svg.contains("robust") && figure.svg.contains("plain"),
+                "{}",
+                figure.name
+            );
+        }
+        let points = points(&groups[0], "clean accuracy", 100.0);
+        assert_eq!(points.len(), 3);
+        assert!((points[0].1.mean - 75.0).abs() < 1e-9 && points[0].1.n == 2);
+    }
+}

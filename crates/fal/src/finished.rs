@@ -1,0 +1,226 @@
+//! Finished runs, and those that differ only in their seed together.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use experiment::metrics::{self, MetricsError, Row};
+use experiment::run_directory::{RunDirectory, RunError};
+use experiment::statistics::{Interval, mean_interval};
+use serde::Deserialize;
+
+use crate::config::ExperimentConfig;
+
+/// The judgement within a run directory.
+pub const RESULTS_FILE: &str = "results.json";
+
+/// What a run was judged to be.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Judgement {
+    /// Test images.
+    pub samples: usize,
+    /// Accuracies.
+    pub report: Accuracies,
+    /// Signs that gradients are hidden; none for numbers that can be believed.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// Accuracy clean and under each attack.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Accuracies {
+    /// On the images as they are.
+    pub clean: Interval,
+    /// Under each attack.
+    pub robust: Vec<UnderAttack>,
+}
+
+/// Accuracy under one attack.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct UnderAttack {
+    /// The attack with its budget.
+    pub attack: String,
+    /// Share of samples that the network gets right before and after it.
+    pub accuracy: Interval,
+}
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct FinishedRun {
+    /// Its folder.
+    pub path: PathBuf,
+    /// Its configuration.
+    pub config: ExperimentConfig,
+    /// Its rounds.
+    pub rows: Vec<Row>,
+    /// Its judgement.
+    pub judgement: Judgement,
+}
+
+/// A run that cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishedError {
+    /// No run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// No metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// No results.
+    #[error("{} has no results yet; finish the run with `fal train --resume --out` and its folder", .0.display())]
+    Unfinished(PathBuf),
+    /// Results of another kind.
+    #[error("{} holds no results of `fal train` ({cause}); name another folder", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        cause: serde_json::Error,
+    },
+    /// The file system refused.
+    #[error("cannot read {}", path.display())]
+    FileSystem {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl FinishedRun {
+    /// Reads a run directory.
+    ///
+    /// # Errors
+    /// [`FinishedError`] with what is missing.
+    pub fn read(folder: &Path) -> Result<Self, FinishedError> {
+        let config = RunDirectory::open(folder)?.config()?;
+        let rows = metrics::read(&folder.join(metrics::FILE_NAME))?;
+        let path = folder.join(RESULTS_FILE);
+        let bytes = fs::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => FinishedError::Unfinished(folder.to_owned()),
+            _ => FinishedError::FileSystem { path: path.clone(), source },
+        })?;
+        let judgement = serde_json::from_slice(&bytes)
+            .map_err(|cause| FinishedError::Results { path, cause })?;
+        Ok(Self { path: folder.to_owned(), config, rows, judgement })
+    }
+}
+
+/// Runs that differ only in their seed.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What they are called: the folder's name, without what tells the seeds apart.
+    pub name: String,
+    /// The runs, at least one.
+    pub runs: Vec<FinishedRun>,
+}
+
+/// Puts runs that differ only in their seed together, in the order of the first of each.
+pub fn grouped(runs: Vec<FinishedRun>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for run in runs {
+        let config = |run: &FinishedRun| ExperimentConfig { seed: 0, ..run.config.clone() };
+        match groups.iter_mut().find(|group| config(&group.runs[0]) == config(&run)) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { name: name_of(&run), runs: vec![run] }),
+        }
+    }
+    groups
+}
+
+/// The folder's name without a number at its end.
+fn name_of(run: &FinishedRun) -> String {
+    let name = run.path.file_name().unwrap_or(run.path.as_os_str()).to_string_lossy();
+    let bare = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '-');
+    let bare = bare.strip_suffix("-seed").unwrap_or(bare);
+    if bare.is_empty() { name.into_owned() } else { bare.to_owned() }
+}
+
+impl Group {
+    /// Clean accuracy and that under each attack, by name: over the seeds where there are several (Student's t), over the
+    /// images of the one run (Wilson) otherwise.
+    pub fn accuracies(&self) -> Vec<(String, Interval)> {
+        let first = &self.runs[0].judgement.report;
+        let mut found = vec![("clean".to_owned(), self.over_runs(|report| Some(report.clean)))];
+        found.extend(first.robust.iter().map(|UnderAttack { attack, .. }| {
+            let of = |report: &Accuracies| {
+                report
+                    .robust
+                    .iter()
+                    .find(|robust| robust.attack == *attack)
+                    .map(|found| found.accuracy)
+            };
+            (attack.clone(), self.over_runs(of))
+        }));
+        found
+    }
+
+    fn over_runs(&self, of: impl Fn(&Accuracies) -> Option<Interval>) -> Interval {
+        let found: Vec<Interval> =
+            self.runs.iter().filter_map(|run| of(&run.judgement.report)).collect();
+        let means: Vec<f64> = found.iter().map(|interval| interval.mean).collect();
+        match mean_interval(&means) {
+            Ok(interval) if found.len() > 1 => interval.within(0.0..=1.0),
+            _ => found[0],
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn run(name: &str, seed: u64, clean: f64) -> FinishedRun {
+        let interval = |mean: f64| Interval { mean, low: mean - 0.1, high: mean + 0.1, n: 100 };
+        let robust = vec![UnderAttack { attack: "PGD-20".into(), accuracy: interval(clean / 2.0) }];
+        let row = |step: u64| Row {
+            step,
+            seconds: step as f64,
+            values: [
+                ("clean accuracy".to_owned(), clean),
+                ("attacked accuracy".to_owned(), clean / 2.0),
+                ("loss".to_owned(), 1.0 / step as f64),
+            ]
+            .into(),
+        };
+        FinishedRun {
+            path: PathBuf::from("runs").join(name),
+            config: ExperimentConfig { seed, ..ExperimentConfig::default() },
+            rows: (1..=3).map(row).collect(),
+            judgement: Judgement {
+                samples: 100,
+                report: Accuracies { clean: interval(clean), robust },
+                warnings: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn runs_of_several_seeds_are_one_group() {
+        let mut other = run("plain", 0, 0.9);
+        other.config.adversary.steps = 0;
+        let groups =
+            grouped(vec![run("robust-seed-0", 0, 0.8), other, run("robust-seed-1", 1, 0.7)]);
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["robust", "plain"]);
+        let accuracies = groups[0].accuracies();
+        assert_eq!(accuracies[0].0, "clean");
+        assert!((accuracies[0].1.mean - 0.75).abs() < 1e-12 && accuracies[0].1.n == 2);
+        assert!((accuracies[1].1.mean - 0.375).abs() < 1e-12);
+        assert_eq!(groups[1].accuracies()[0].1.n, 100);
+    }
+
+    #[test]
+    fn a_folder_without_a_finished_run_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |path: &Path| FinishedRun::read(path).unwrap_err();
+        assert!(matches!(read(folder.path()), FinishedError::Run(_)));
+        let path = folder.path().join("run");
+        let run = RunDirectory::create(&path, &ExperimentConfig::default()).unwrap();
+        run.metrics(None).unwrap().log(1, &[("loss", 1.0)]).unwrap();
+        assert!(matches!(read(&path), FinishedError::Unfinished(_)));
+        fs::write(path.join(RESULTS_FILE), "{}").unwrap();
+        assert!(matches!(read(&path), FinishedError::Results { .. }));
+    }
+}

@@ -1,0 +1,53 @@
+//! The commands one after another, as a newcomer would run them.
+
+use std::fs;
+
+use super::{FAL, train};
+
+#[test]
+fn a_network_is_trained_attacked_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let mut arguments = train("runs/robust-0", 6, &[]);
+    arguments.push("--json".into());
+    let trained = FAL.run_json(here, arguments);
+    assert_eq!((&trained["rounds"], &trained["samples"]), (&6.into(), &20.into()));
+    FAL.run(here, train("runs/robust-1", 6, &["--set", "seed=2"]));
+    FAL.run(here, train("runs/plain-0", 6, &["--set", "adversary.steps=0"]));
+
+    let again = FAL.run_json(here, ["attack", "--network", "runs/robust-0", "--json"]);
+    assert_eq!(again["report"]["robust"], trained["report"]["robust"]);
+    let file = "runs/robust-0/network/weights.safetensors";
+    let of_file = ["attack", "--network", file, "--out", "attacked", "--json"];
+    let settings = ["--config", "runs/robust-0/config.toml"];
+    let of_file = FAL.run_json(here, [&of_file[..], &settings[..]].concat());
+    assert_eq!(of_file["report"]["robust"], trained["report"]["robust"]);
+    assert!(here.join("attacked/loss-surface.svg").exists());
+
+    let runs =
+        ["report", "runs/robust-0", "runs/robust-1", "runs/plain-0", "--svg", "figures", "--json"];
+    let report = FAL.run_json(here, runs);
+    let names: Vec<&str> =
+        report["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["robust", "plain"]);
+    let page = fs::read_to_string(here.join("report.html")).unwrap();
+    for part in ["robust", "plain", "PGD-5", "then taken for", "kind = &quot;pgd&quot;"] {
+        assert!(page.contains(part), "the page has no {part}");
+    }
+    assert!(here.join("figures/accuracy.svg").exists());
+}
+
+#[test]
+fn the_demo_shows_both_networks_and_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["demo", "--rounds", "2", "--out", "demo"];
+    let first = FAL.run(folder.path(), arguments);
+    let text = String::from_utf8(first.get_output().stdout.clone()).unwrap();
+    for part in ["plain", "adversarial", "AutoAttack standard", "report.html"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let again = FAL.run_json(folder.path(), [&arguments[..], &["--json"]].concat());
+    assert_eq!(again["groups"].as_array().unwrap().len(), 2);
+    let other = FAL.failure(folder.path(), ["demo", "--rounds", "3", "--out", "demo"], 2);
+    assert!(other.contains("other settings"), "{other}");
+}

@@ -1,0 +1,63 @@
+//! Runs that are killed or asked to stop in the middle of a round, and go on as if nothing had happened.
+#![cfg(unix)]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use workspace_tests::run_folder::wait_for_rows;
+
+use super::{FAL, Outcome, outcome, train};
+
+const ROUNDS: usize = 24;
+/// Everything that a server and its clients can remember from round to round.
+const REMEMBERING: [&str; 6] = [
+    "--set",
+    "client.drift.kind=scaffold",
+    "--set",
+    "client.momentum=0.0",
+    "--set",
+    "clients.participation={ fraction = 0.7, dropout = 0.2, straggling = 0.3 }",
+];
+
+#[test]
+fn a_run_that_is_killed_twice_ends_like_one_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = undisturbed(folder.path());
+    let killed = folder.path().join("killed");
+    for (start_again, row) in [(false, 5), (true, 13)] {
+        let mut child = start(folder.path(), "killed", start_again);
+        wait_for_rows(&mut child, &killed, row);
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert!(!killed.join("results.json").exists(), "it was killed too late to show anything");
+    }
+    FAL.run(folder.path(), ["train", "--resume", "--out", "killed"]);
+    assert_eq!(outcome(&killed), expected);
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = undisturbed(folder.path());
+    let stopped = folder.path().join("stopped");
+    let mut child = start(folder.path(), "stopped", false);
+    wait_for_rows(&mut child, &stopped, 7);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    FAL.run(folder.path(), ["train", "--resume", "--out", "stopped"]);
+    assert_eq!(outcome(&stopped), expected);
+}
+
+fn undisturbed(folder: &Path) -> Outcome {
+    FAL.run(folder, train("undisturbed", ROUNDS, &REMEMBERING));
+    outcome(&folder.join("undisturbed"))
+}
+
+fn start(folder: &Path, out: &str, resume: bool) -> Child {
+    let arguments = match resume {
+        true => ["train", "--resume", "--out", out].map(String::from).to_vec(),
+        false => train(out, ROUNDS, &REMEMBERING),
+    };
+    let mut command = FAL.command(folder);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
