@@ -16,12 +16,18 @@ use crate::training_error::{TrainingError, require};
 
 /// How much a client does in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Work {
-    /// So many local steps, `K`.
-    Steps(usize),
-    /// So many passes over its samples.
-    Epochs(usize),
+    /// Local steps.
+    Steps {
+        /// How many, `K`, at least 1.
+        count: usize,
+    },
+    /// Passes over its samples.
+    Epochs {
+        /// How many, at least 1.
+        count: usize,
+    },
 }
 
 /// How a client learns.
@@ -46,7 +52,7 @@ impl Default for ClientConfig {
     /// One pass in batches of 32, rate 0.05, momentum 0.9.
     fn default() -> Self {
         Self {
-            work: Work::Epochs(1),
+            work: Work::Epochs { count: 1 },
             batch: 32,
             rate: 0.05,
             momentum: 0.9,
@@ -125,8 +131,8 @@ impl ClientConfig {
     /// # Errors
     /// [`TrainingError::OutOfRange`], [`TrainingError::Excluded`] and those of [`DriftControl::check`].
     pub fn check(&self) -> Result<(), TrainingError> {
-        let (Work::Steps(work) | Work::Epochs(work)) = self.work;
-        require(work > 0, "client.work", 0.0, "at least 1")?;
+        let (Work::Steps { count } | Work::Epochs { count }) = self.work;
+        require(count > 0, "client.work.count", 0.0, "at least 1")?;
         require(self.rate.is_finite() && self.rate > 0.0, "client.rate", self.rate, "above 0")?;
         let usable = (0.0..1.0).contains(&self.momentum);
         require(usable, "client.momentum", self.momentum, "at least 0 and below 1")?;
@@ -144,8 +150,8 @@ impl ClientConfig {
     /// Local steps of a client with so many samples.
     pub fn steps(&self, samples: usize) -> usize {
         match self.work {
-            Work::Steps(steps) => steps,
-            Work::Epochs(epochs) => epochs * samples.div_ceil(self.batch_size(samples)),
+            Work::Steps { count } => count,
+            Work::Epochs { count } => count * samples.div_ceil(self.batch_size(samples)),
         }
     }
 

@@ -219,3 +219,40 @@ impl ExperimentConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every published configuration is one that can be run.
+    #[test]
+    fn published_configurations_are_understood() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/fal");
+        let mut found = 0;
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().unwrap().to_string_lossy().starts_with("theory") {
+                continue;
+            }
+            let config: ExperimentConfig =
+                experiment::config::load(&ExperimentConfig::default(), Some(&path), &[]).unwrap();
+            config.check().unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
+            found += 1;
+        }
+        assert!(found >= 8, "only {found} configurations");
+    }
+
+    #[test]
+    fn a_configuration_survives_its_own_text() {
+        let mut config = ExperimentConfig::default();
+        config.clients.attackers =
+            Some(Attackers { share: 0.2, behaviour: crate::server::AttackerChoice::LabelFlip });
+        config.data.folder = Some("images".into());
+        config.server.clip = Some(2.0);
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<ExperimentConfig>(&text).unwrap(), config);
+    }
+}

@@ -48,7 +48,7 @@ fn plain(clients: usize) -> ExperimentConfig {
             norm: Norm::Linf,
         },
         client: ClientConfig {
-            work: Work::Steps(1),
+            work: Work::Steps { count: 1 },
             batch: 0,
             rate: 0.3,
             momentum: 0.0,
@@ -147,7 +147,8 @@ fn a_ball_of_radius_zero_is_plain_federated_learning() {
 #[test]
 fn threads_change_no_bit() {
     let mut config = plain(5);
-    config.client = ClientConfig { work: Work::Epochs(2), batch: 3, ..ClientConfig::default() };
+    config.client =
+        ClientConfig { work: Work::Epochs { count: 2 }, batch: 3, ..ClientConfig::default() };
     config.adversary.start = Start::Uniform;
     let with = |threads| {
         let mut federation = federation(&config);
@@ -166,7 +167,7 @@ fn a_federation_goes_on_from_saved_bytes_as_if_it_had_not_stopped() {
     let mut config = plain(4);
     config.clients.participation = Participation { fraction: 0.5, dropout: 0.2, straggling: 0.5 };
     config.client = ClientConfig {
-        work: Work::Steps(3),
+        work: Work::Steps { count: 3 },
         batch: 2,
         momentum: 0.0,
         drift: DriftControl::Scaffold,
@@ -212,7 +213,7 @@ fn every_loss_and_server_learns_the_toy() {
     let start = Start::Normal { deviation: 0.01 };
     let adversary = AdversaryConfig { radius: 0.05, steps: 2, step: 0.03, start, norm: Norm::Linf };
     let client = ClientConfig {
-        work: Work::Steps(4),
+        work: Work::Steps { count: 4 },
         batch: 4,
         rate: 0.1,
         momentum: 0.5,
@@ -253,7 +254,7 @@ fn every_loss_and_server_learns_the_toy() {
 fn clients_that_lie_mislead_a_mean_and_not_a_median() {
     let lying = |behaviour, aggregator| {
         let mut config = plain(5);
-        config.client.work = Work::Steps(5);
+        config.client.work = Work::Steps { count: 5 };
         config.clients.attackers = Some(Attackers { share: 0.2, behaviour });
         config.server.aggregator = aggregator;
         config.adversary = AdversaryConfig::none();
@@ -301,7 +302,7 @@ fn a_round_in_which_everybody_is_lost_changes_nothing_but_the_count() {
 fn a_client_that_diverges_is_named() {
     let mut config = plain(2);
     config.client.rate = 1e30;
-    config.client.work = Work::Steps(5);
+    config.client.work = Work::Steps { count: 5 };
     let failure = federation(&config).round().unwrap_err();
     let cause = std::error::Error::source(&failure).expect("what the inner loop said").to_string();
     assert!(matches!(failure, TrainingError::Client { round: 1, .. }), "{failure}");
@@ -328,7 +329,7 @@ fn settings_that_do_not_fit_are_refused() {
         ("adversary.start.deviation", &|c| c.adversary.start = Start::Normal { deviation: 0.0 }),
         ("loss.beta", &|c| c.loss = LossChoice::Trades { beta: -1.0 }),
         ("loss.scale", &|c| c.loss = LossChoice::Calibrated { weight: 0.1, scale: 0.0 }),
-        ("client.work", &|c| c.client.work = Work::Epochs(0)),
+        ("client.work.count", &|c| c.client.work = Work::Epochs { count: 0 }),
         ("client.rate", &|c| c.client.rate = 0.0),
         ("client.momentum", &|c| c.client.momentum = 1.0),
         ("client.weight_decay", &|c| c.client.weight_decay = -0.1),
@@ -358,7 +359,7 @@ fn settings_that_do_not_fit_are_refused() {
 #[test]
 fn a_slow_client_reports_the_steps_that_it_took() {
     let mut config = plain(2);
-    config.client.work = Work::Steps(10);
+    config.client.work = Work::Steps { count: 10 };
     let federation = federation(&config);
     let slow = Participant { client: 1, work: 0.25 };
     let update = federation.local_update(&federation.state().global, &slow, 0).unwrap();

@@ -22,7 +22,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "runs/fal-demo")]
     out: PathBuf,
     /// Rounds of communication
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 150)]
     rounds: u64,
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
