@@ -7,10 +7,12 @@
 //! | read images and divide them among clients | [`data`], [`partition`] |
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
+//! | take part in a federation of Flower | [`flower`] |
 
 pub mod attack;
 mod classifier;
 pub mod data;
+pub mod flower;
 pub mod network;
 pub mod partition;
 pub mod server;
