@@ -8,7 +8,7 @@ pub type AppError = Box<dyn std::error::Error + Send + Sync>;
 /// The number of samples, by which a ServerApp weights what it is sent.
 const NUM_EXAMPLES: &str = "num-examples";
 /// The round, counted from 1.
-const SERVER_ROUND: &str = "server-round";
+pub(super) const SERVER_ROUND: &str = "server-round";
 /// The name that Flower's strategies give to the arrays.
 const ARRAYS: &str = "arrays";
 const METRICS: &str = "metrics";

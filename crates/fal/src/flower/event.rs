@@ -27,8 +27,8 @@ pub enum Event {
     Received {
         /// The run.
         run: u64,
-        /// The ServerApp's name for messages that belong together: the round.
-        group: String,
+        /// The round, where the ServerApp counts.
+        round: Option<i64>,
         /// `train`, `evaluate` or `query`.
         message_type: String,
         /// Bytes of its objects.
@@ -38,8 +38,8 @@ pub enum Event {
     Replied {
         /// The run.
         run: u64,
-        /// The ServerApp's name for messages that belong together: the round.
-        group: String,
+        /// The round, where the ServerApp counts.
+        round: Option<i64>,
         /// `train`, `evaluate` or `query`.
         message_type: String,
         /// Seconds that the work took.
@@ -49,8 +49,8 @@ pub enum Event {
     Failed {
         /// The run.
         run: u64,
-        /// The ServerApp's name for messages that belong together: the round.
-        group: String,
+        /// The round, where the ServerApp counts.
+        round: Option<i64>,
         /// `train`, `evaluate` or `query`.
         message_type: String,
         /// Why.
@@ -96,6 +96,13 @@ fn by_name<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_str(method.name())
 }
 
+fn place(run: u64, round: Option<i64>) -> String {
+    match round {
+        Some(round) => format!("run {run}, round {round}"),
+        None => format!("run {run}"),
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -104,18 +111,15 @@ impl fmt::Display for Event {
                 formatter,
                 "this key is still on line from another client, or the SuperLink refuses it; trying again in {wait:.1} s"
             ),
-            Self::Received { run, group, message_type, bytes } => {
-                write!(
-                    formatter,
-                    "run {run}, round {group}: asked to {message_type}, {bytes} bytes"
-                )
+            Self::Received { run, round, message_type, bytes } => {
+                write!(formatter, "{}: asked to {message_type}, {bytes} bytes", place(*run, *round))
             }
-            Self::Replied { run, group, message_type, seconds } => write!(
-                formatter,
-                "run {run}, round {group}: answered {message_type} after {seconds:.1} s"
-            ),
-            Self::Failed { run, group, message_type, reason } => {
-                write!(formatter, "run {run}, round {group}: cannot {message_type}: {reason}")
+            Self::Replied { run, round, message_type, seconds } => {
+                let place = place(*run, *round);
+                write!(formatter, "{place}: answered {message_type} after {seconds:.1} s")
+            }
+            Self::Failed { run, round, message_type, reason } => {
+                write!(formatter, "{}: cannot {message_type}: {reason}", place(*run, *round))
             }
             Self::Dropped { reason } => write!(formatter, "going on without a message: {reason}"),
             Self::Retrying { attempt, wait, cause, .. } => {
@@ -144,6 +148,14 @@ mod tests {
             cause: "no route".to_owned(),
         };
         assert_eq!(event.to_string(), "no route; attempt 2 follows in 0.2 s");
+        let failed = |round| Event::Failed {
+            run: 7,
+            round,
+            message_type: "train".to_owned(),
+            reason: "no data".to_owned(),
+        };
+        assert_eq!(failed(Some(2)).to_string(), "run 7, round 2: cannot train: no data");
+        assert_eq!(failed(None).to_string(), "run 7: cannot train: no data");
         let object = serde_json::to_value(&event).unwrap();
         assert_eq!(
             (&object["event"], &object["method"]),

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 
-use super::app::{answer, in_one_line};
+use super::app::{SERVER_ROUND, answer, in_one_line};
 use super::exchange::{Announced, Exchange};
 use super::heartbeat::Heart;
 use super::identity::Identity;
 use super::messages::{Error, Metadata};
-use super::record::Records;
+use super::record::{Record, Records};
 use super::transport::{FleetTransport, HttpTransport, Retrying, pause};
-use super::{AppError, ClientApp, Event, FlowerError, Observer, Options, membership};
+use super::{ClientApp, Event, FlowerError, Observer, Options, membership};
 
 /// Flower's number for code of a client that failed.
 const APP_FAILED: i64 = 2;
@@ -119,9 +119,16 @@ impl Service<'_> {
     fn handle(&self, announced: &Announced, app: &mut dyn ClientApp) -> Result<(), FlowerError> {
         let request = &announced.metadata;
         let start = Instant::now();
+        let mut round = None;
         let (content, code) = match self.exchange.receive(announced) {
             Ok((Ok(records), bytes)) => {
-                (self.observer)(&received(request, bytes));
+                round = round_of(&records);
+                (self.observer)(&Event::Received {
+                    run: request.run_id,
+                    round,
+                    message_type: request.message_type.clone(),
+                    bytes,
+                });
                 (answer(app, request.run_id, &request.message_type, records), APP_FAILED)
             }
             Ok((Err(error), _)) => {
@@ -138,22 +145,26 @@ impl Service<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        self.reply(request, content, code, start.elapsed().as_secs_f64())
+        let content = content.map_err(|failure| Error { code, reason: in_one_line(&failure) });
+        self.reply(request, round, content, start.elapsed().as_secs_f64())
     }
 
     fn reply(
         &self,
         request: &Metadata,
-        content: Result<Records, AppError>,
-        code: i64,
+        round: Option<i64>,
+        content: Result<Records, Error>,
         seconds: f64,
     ) -> Result<(), FlowerError> {
-        let content = content.map_err(|failure| Error { code, reason: in_one_line(&failure) });
+        let (run, message_type) = (request.run_id, request.message_type.clone());
         if let Err(Error { reason, .. }) = &content {
-            (self.observer)(&failed(request, reason));
+            let (message_type, reason) = (message_type.clone(), reason.clone());
+            (self.observer)(&Event::Failed { run, round, message_type, reason });
         }
         match self.exchange.reply(request, content.as_ref(), seconds) {
-            Ok(()) if content.is_ok() => (self.observer)(&replied(request, seconds)),
+            Ok(()) if content.is_ok() => {
+                (self.observer)(&Event::Replied { run, round, message_type, seconds });
+            }
             Ok(()) => {}
             Err(failure) if failure.is_of_one_message() => self.drop_message(&failure),
             Err(failure) => return Err(failure),
@@ -166,31 +177,12 @@ impl Service<'_> {
     }
 }
 
-fn received(request: &Metadata, bytes: usize) -> Event {
-    Event::Received {
-        run: request.run_id,
-        group: request.group_id.clone(),
-        message_type: request.message_type.clone(),
-        bytes,
-    }
-}
-
-fn replied(request: &Metadata, seconds: f64) -> Event {
-    Event::Replied {
-        run: request.run_id,
-        group: request.group_id.clone(),
-        message_type: request.message_type.clone(),
-        seconds,
-    }
-}
-
-fn failed(request: &Metadata, reason: &str) -> Event {
-    Event::Failed {
-        run: request.run_id,
-        group: request.group_id.clone(),
-        message_type: request.message_type.clone(),
-        reason: reason.to_owned(),
-    }
+/// The round, where the ServerApp counts.
+fn round_of(records: &Records) -> Option<i64> {
+    records.values().find_map(|record| match record {
+        Record::Config(config) => config.integer(SERVER_ROUND).ok().flatten(),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

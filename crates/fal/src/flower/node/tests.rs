@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use super::super::fake::{AddsConstant, FakeSuperLink, Fault, NODE};
-use super::super::record::{Array, Record};
+use super::super::record::Array;
 use super::super::transport::{Method, RetryPolicy, TransportError};
 use super::*;
 
