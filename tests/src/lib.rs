@@ -5,6 +5,7 @@ pub mod program;
 pub mod run_folder;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use safetensors::{Dtype, SafeTensors};
@@ -73,6 +74,27 @@ pub fn golden_text(path: &str) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// The Python of the variable `PYTHON`, or `python3`, if it has `version` of the package `package`. Where it has not, a line on
+/// standard error says that the test is skipped, and why.
+pub fn python_with(package: &str, version: &str) -> Option<PathBuf> {
+    let python = PathBuf::from(std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into()));
+    let print = format!("import importlib.metadata as m; print(m.version('{package}'))");
+    let found = match Command::new(&python).args(["-c", &print]).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(_) => String::new(),
+    };
+    if found == version {
+        return Some(python);
+    }
+    let has =
+        if found.is_empty() { "no such package".to_owned() } else { format!("version {found}") };
+    eprintln!(
+        "skipped: {} has {has}; install `{package}=={version}` and name its interpreter in PYTHON",
+        python.display()
+    );
+    None
+}
+
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
@@ -93,6 +115,12 @@ pub fn assert_close(label: &str, found: &[f64], expected: &[f64], tolerance: f64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_python_without_the_package_is_none() {
+        assert_eq!(python_with("no-such-package", "1.0"), None);
+        assert_eq!(python_with("pip", "0.0.0"), None);
+    }
 
     #[test]
     fn what_is_missing_is_named() {

@@ -9,6 +9,7 @@
 //! | read images and divide them among clients | [`data`], [`partition`] |
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
+//! | take part in a federation of Flower | [`flower`] |
 
 pub mod adversary;
 pub mod algorithm;
@@ -20,6 +21,7 @@ pub mod config;
 pub mod data;
 pub mod figures;
 pub mod finished;
+pub mod flower;
 pub mod gallery;
 pub mod game;
 pub mod judge;

@@ -1,0 +1,1 @@
+"""Flower's FedAvg as it is."""
