@@ -9,7 +9,7 @@
 //! | read images and divide them among clients | [`data`], [`partition`] |
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
-//! | take part in a federation of Flower | [`flower`] |
+//! | take part in a federation of Flower | [`flower`], [`flower_node`] |
 
 pub mod adversary;
 pub mod algorithm;
@@ -22,6 +22,7 @@ pub mod data;
 pub mod figures;
 pub mod finished;
 pub mod flower;
+pub mod flower_node;
 pub mod gallery;
 pub mod game;
 pub mod judge;

@@ -124,12 +124,18 @@ impl Federation {
 
     /// Starts a ServerApp and gives its result.
     pub fn run(&self, run: Run) -> serde_json::Value {
+        self.run_from(run, Path::new(""))
+    }
+
+    /// Starts a ServerApp that begins with the weights in a safetensors file, and gives its result.
+    pub fn run_from(&self, run: Run, weights: &Path) -> serde_json::Value {
         let result = self.folder.path().join("result.json");
         let config = format!(
-            "num-server-rounds={} min-nodes={} large-values={} result='{}'",
+            "num-server-rounds={} min-nodes={} large-values={} weights='{}' result='{}'",
             run.rounds,
             run.min_nodes,
             run.large_values,
+            weights.display(),
             result.display()
         );
         let app = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/flower/server_app");

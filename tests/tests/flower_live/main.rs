@@ -1,6 +1,7 @@
 //! Rust nodes under an unmodified SuperLink and ServerApp of Flower 1.41. Skipped, with the reason, where the Python of the
 //! variable `PYTHON`, or `python3`, has no such Flower.
 
+mod adversarial;
 mod federation;
 mod node;
 

@@ -1,6 +1,6 @@
 //! A client whose answers are known, in this process or in one of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -81,15 +81,27 @@ impl NodeProcess {
 
     fn spawn(options: &Options, examples: u64, constant: f32, pause: Duration) -> Self {
         let settings = (options, examples, constant, pause.as_secs_f64());
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["--exact", "node::node_process", "--nocapture"])
             .env(SETTINGS, serde_json::to_string(&settings).unwrap())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let output = child.stderr.take().unwrap();
+        Self::listen(child, output)
+    }
+
+    /// Starts a node by any command; it speaks on standard output.
+    pub fn start_command(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        Self::listen(child, output)
+    }
+
+    fn listen(child: Child, output: impl Read + Send + 'static) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let (output, heard) = (child.stderr.take().unwrap(), lines.clone());
+        let heard = lines.clone();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 heard.lock().unwrap().push(line);

@@ -2,6 +2,7 @@
 
 mod attack;
 mod demo;
+mod flower_client;
 mod report;
 mod train;
 
@@ -17,6 +18,8 @@ pub enum Command {
     Train(train::Arguments),
     /// Attack a trained network, and check that it does not merely hide its gradients
     Attack(attack::Arguments),
+    /// Train and evaluate as a node of Flower, whenever a ServerApp asks
+    FlowerClient(flower_client::Arguments),
     /// Write a page with tables and figures from one or more runs
     Report(report::Arguments),
 }
@@ -31,6 +34,7 @@ impl Command {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Train(arguments) => train::run(arguments),
             Self::Attack(arguments) => attack::run(arguments),
+            Self::FlowerClient(arguments) => flower_client::run(arguments),
             Self::Report(arguments) => report::run(arguments),
         }
     }

@@ -1,6 +1,7 @@
-"""Starts at zero, averages what the nodes send, and writes what came of it.
+"""Averages what the nodes send, and writes what came of it. Starts at zero, or at the safetensors file ``weights``.
 
-The result is JSON: ``arrays`` by name with ``shape``, ``dtype``, ``least`` and ``greatest`` value, and the mean metrics of
+The result is JSON: ``arrays`` by name with ``shape``, ``dtype``, ``least`` and ``greatest`` value (and all ``values`` where it
+began at a file), and the mean metrics of
 the nodes by round, ``train`` and ``evaluate``, and what Flower logged meanwhile, ``log``. It is written to the path ``result`` of the run's configuration.
 """
 
@@ -20,19 +21,22 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     config = context.run_config
-    shapes = {"weight": (3, 2), "bias": (4,), "scale": (), "large": (config["large-values"],)}
-    zeros = {name: Array(np.zeros(shape, np.float32)) for name, shape in shapes.items()}
+    start = read_safetensors(config["weights"]) if config["weights"] else zeros(config["large-values"])
     log = Log()
     logging.getLogger("flwr").addHandler(log)
     nodes = config["min-nodes"]
     strategy = FedAvg(min_train_nodes=nodes, min_evaluate_nodes=nodes, min_available_nodes=nodes)
     result = strategy.start(
         grid=grid,
-        initial_arrays=ArrayRecord(zeros),
+        initial_arrays=ArrayRecord({name: Array(values) for name, values in start.items()}),
         num_rounds=config["num-server-rounds"],
         train_config=ConfigRecord({"lr": 0.5}),
     )
-    arrays = {name: describe(array.numpy()) for name, array in result.arrays.items()}
+    final = {name: array.numpy() for name, array in result.arrays.items()}
+    arrays = {name: describe(array) for name, array in final.items()}
+    if config["weights"]:
+        for name, array in final.items():
+            arrays[name]["values"] = array.ravel().tolist()
     by_round = {
         "train": result.train_metrics_clientapp,
         "evaluate": result.evaluate_metrics_clientapp,
@@ -42,6 +46,24 @@ def main(grid: Grid, context: Context) -> None:
         for kind, records in by_round.items()
     }
     write(Path(config["result"]), json.dumps({"arrays": arrays, "log": log.lines} | metrics))
+
+
+def zeros(large):
+    shapes = {"weight": (3, 2), "bias": (4,), "scale": (), "large": (large,)}
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+
+def read_safetensors(path):
+    """The single-precision tensors of a file: the length of a JSON header, the header, the bytes of all tensors."""
+    content = Path(path).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header.pop("__metadata__", None)
+    values = np.frombuffer(content, np.uint8, offset=8 + length)
+    return {
+        name: values[slice(*entry["data_offsets"])].view(np.float32).reshape(entry["shape"]).copy()
+        for name, entry in header.items()
+    }
 
 
 class Log(logging.Handler):
