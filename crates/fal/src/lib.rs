@@ -9,6 +9,7 @@
 //! | read images and divide them among clients | [`data`], [`partition`] |
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
+//! | see what the convergence theorem says in simulation | [`theory`] |
 
 pub mod adversary;
 pub mod algorithm;
@@ -25,6 +26,7 @@ pub mod network;
 pub mod partition;
 pub mod server;
 mod state_file;
+pub mod theory;
 pub mod trained;
 mod training_error;
 

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 mod attack;
+mod theory;
 mod train;
 
 use clap::Subcommand;
@@ -13,6 +14,8 @@ pub enum Command {
     Train(train::Arguments),
     /// Attack a trained network, and check that it does not merely hide its gradients
     Attack(attack::Arguments),
+    /// Simulate the convergence theorem: what width, separation, local steps and heterogeneity do
+    Theory(theory::Arguments),
 }
 
 impl Command {
@@ -24,6 +27,7 @@ impl Command {
         match self {
             Self::Train(arguments) => train::run(arguments),
             Self::Attack(arguments) => attack::run(arguments),
+            Self::Theory(arguments) => theory::run(arguments),
         }
     }
 }
