@@ -83,23 +83,33 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             (RunDirectory::create(&out, &config).bad_input()?, config)
         }
     };
-    let mut ledger = Ledger::open(&run.path().join(LEDGER_FILE)).failed()?;
-    let sweeps = arguments.sweep.sweeps();
-    let pending = pending(&config, sweeps, &ledger);
     let interrupt = Interrupt::install().failed()?;
-    experiment::on_device!(common.device, B => {
-        simulate_all::<B>(&pending, &mut ledger, &interrupt)
+    let comparisons = experiment::on_device!(common.device, B => {
+        compare::<B>(run.path(), &config, arguments.sweep.sweeps(), &interrupt)
     })?;
-    let mut comparisons = Vec::with_capacity(sweeps.len());
-    for sweep in sweeps {
-        comparisons.extend(Comparison::new(&config, *sweep, &ledger).failed()?);
-    }
-    let results = Results { config: &config, sweeps: &comparisons };
-    write_all(run.path(), &results)?;
     match common.json {
-        true => print_line(serde_json::to_string(&results).failed()?),
-        false => comparisons.iter().try_for_each(|comparison| print_line(comparison)),
+        true => {
+            let results = Results { config: &config, sweeps: &comparisons };
+            print_line(serde_json::to_string(&results).failed()?)
+        }
+        false => comparisons.iter().try_for_each(print_line),
     }
+}
+
+/// Simulates what is missing, and writes all files.
+fn compare<B: Backend>(
+    folder: &Path,
+    config: &TheoryConfig,
+    sweeps: &[Sweep],
+    interrupt: &Interrupt,
+) -> Result<Vec<Comparison>, Failure> {
+    let mut ledger = Ledger::open(&folder.join(LEDGER_FILE)).failed()?;
+    let pending = pending(config, sweeps, &ledger);
+    simulate_all::<B>(&pending, &mut ledger, interrupt)?;
+    let comparisons = sweeps.iter().map(|sweep| Comparison::new(config, *sweep, &ledger));
+    let comparisons: Vec<Comparison> = comparisons.collect::<Result<_, _>>().failed()?;
+    write_all(folder, &Results { config, sweeps: &comparisons })?;
+    Ok(comparisons)
 }
 
 fn configuration(common: &CommonArguments) -> Result<TheoryConfig, Failure> {
@@ -203,5 +213,71 @@ fn meaning(sweep: Sweep) -> &'static str {
         Sweep::Heterogeneity => {
             "The theorem does not assume that clients are alike: points may be dealt out sorted by target."
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::theory::SweepValues;
+
+    fn config() -> TheoryConfig {
+        let mut config = TheoryConfig { seeds: 2, ..TheoryConfig::default() };
+        config.sweep = SweepValues { width: vec![8, 16], ..config.sweep };
+        config.base.rounds = 2;
+        config.base.measurement.every = 1;
+        config
+    }
+
+    fn width(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Comparison>, Failure> {
+        compare::<Flex>(folder, &config(), &[Sweep::Width], interrupt)
+    }
+
+    fn read(folder: &Path, file: &str) -> String {
+        fs::read_to_string(folder.join(file)).unwrap()
+    }
+
+    #[test]
+    fn what_is_done_is_kept_and_what_is_missing_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let comparisons = width(folder, &Interrupt::new()).unwrap();
+        assert_eq!(comparisons[0].rows.len(), 2);
+        for figure in ["width.svg", "drift-and-gap.svg"] {
+            assert!(read(folder, figure).starts_with("<svg"));
+            assert_eq!(read(folder, "report.html").matches("<figure>").count(), 2);
+        }
+        let (ledger, results) = (read(folder, LEDGER_FILE), read(folder, RESULTS_FILE));
+        assert_eq!(ledger.lines().count(), 4);
+        let first: Vec<&str> = ledger.lines().take(1).collect();
+        fs::write(folder.join(LEDGER_FILE), first.join("\n")).unwrap();
+        width(folder, &Interrupt::new()).unwrap();
+        assert_eq!(read(folder, LEDGER_FILE), ledger);
+        assert_eq!(read(folder, RESULTS_FILE), results);
+        // Whoever asks again gets the answer at once, even if no simulation may begin.
+        let interrupted = Interrupt::new();
+        interrupted.request();
+        width(folder, &interrupted).unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_comparison_says_so_and_writes_no_results() {
+        let folder = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::new();
+        interrupt.request();
+        assert!(matches!(width(folder.path(), &interrupt), Err(Failure::Interrupted)));
+        assert!(!folder.path().join(RESULTS_FILE).exists());
+    }
+
+    #[test]
+    fn every_choice_names_its_sweep() {
+        for sweep in Sweep::ALL {
+            assert_eq!(Choice::from_str(sweep.name(), false).unwrap().sweeps(), [sweep]);
+        }
+        assert_eq!(Choice::default().sweeps(), Sweep::ALL);
     }
 }

@@ -202,8 +202,8 @@ mod tests {
     fn ascent_finds_nearly_the_worst_point_of_an_arc() {
         let set = SphereSet::separable(4, 3, 0.4, &Seed::new(5)).unwrap();
         let network = TwoLayer::<Flex>::new(200, 3, &Seed::new(6), &Default::default()).unwrap();
-        let adversary = SphereAdversary { radius: 0.5, steps: 40, step: 0.1 };
-        let found = adversary.worst(&GAME, &network, &set, 4, &Seed::new(7)).unwrap().loss;
+        let adversary = SphereAdversary { radius: 0.5, steps: 120, step: 0.02 };
+        let found = adversary.worst(&GAME, &network, &set, 8, &Seed::new(7)).unwrap().loss;
         let widest = 2.0 * (0.25 / 0.75_f64.sqrt()).asin();
         let loss_at = |index: usize, turn: f64| {
             let (sine, cosine) = turn.sin_cos();

@@ -55,23 +55,44 @@ pub struct Exponents {
     pub perturbed_pseudo_gap: Interval,
 }
 
+/// Simulations that cannot be compared.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ComparisonError {
+    /// One has not been run.
+    #[error(
+        "the sweep over {sweep} with seed {seed} is not finished; run `simulate` for it and add it to the ledger"
+    )]
+    Missing {
+        /// The sweep.
+        sweep: &'static str,
+        /// The seed.
+        seed: u64,
+    },
+    /// One diverged.
+    #[error("a simulation diverged; lower `base.global_rate` or `base.local_rate`")]
+    Diverged(#[from] StatisticsError),
+}
+
 impl Comparison {
-    /// The simulations of `sweep` in `ledger`, or `None` where some are not done.
+    /// The simulations of `sweep` in `ledger`.
     ///
     /// # Errors
-    /// [`StatisticsError::NotFinite`] for a simulation that diverged.
+    /// [`ComparisonError`] where one is not done or diverged.
     pub fn new(
         config: &TheoryConfig,
         sweep: Sweep,
         ledger: &Ledger,
-    ) -> Result<Option<Self>, StatisticsError> {
+    ) -> Result<Self, ComparisonError> {
         let values = config.values(sweep);
         let of_value = |settings| {
-            let course = |seed| ledger.course(&Simulation { settings, seed }).cloned();
-            config.seeds().map(course).collect::<Option<Vec<Course>>>()
+            let course = |seed| {
+                let course = ledger.course(&Simulation { settings, seed }).cloned();
+                course.ok_or(ComparisonError::Missing { sweep: sweep.name(), seed })
+            };
+            config.seeds().map(course).collect::<Result<Vec<Course>, _>>()
         };
         let courses = values.iter().map(|(_, settings)| of_value(*settings));
-        let Some(courses) = courses.collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let courses = courses.collect::<Result<Vec<_>, _>>()?;
         let rows = values.iter().zip(&courses);
         let rows = rows.map(|((value, _), own)| Row::new(*value, own, &courses[0]));
         let rows = rows.collect::<Result<_, _>>()?;
@@ -80,7 +101,7 @@ impl Comparison {
             Sweep::Width if widths.len() > 1 => Some(Exponents::new(&widths, &courses)?),
             _ => None,
         };
-        Ok(Some(Self { sweep, rows, exponents, courses }))
+        Ok(Self { sweep, rows, exponents, courses })
     }
 }
 
@@ -228,7 +249,7 @@ mod tests {
     fn exponents_are_those_of_powers() {
         let (folder, config) = (tempfile::tempdir().unwrap(), TheoryConfig::default());
         let ledger = ledger(&config, folder.path(), Sweep::Width);
-        let found = Comparison::new(&config, Sweep::Width, &ledger).unwrap().unwrap();
+        let found = Comparison::new(&config, Sweep::Width, &ledger).unwrap();
         let Exponents { drift, pseudo_gap, perturbed_pseudo_gap } = found.exponents.unwrap();
         for (found, expected) in
             [(drift, -2.0 / 3.0), (pseudo_gap, -1.0 / 3.0), (perturbed_pseudo_gap, -0.25)]
@@ -242,7 +263,7 @@ mod tests {
     fn pairs_of_a_seed_compare_although_seeds_differ() {
         let (folder, config) = (tempfile::tempdir().unwrap(), TheoryConfig::default());
         let ledger = ledger(&config, folder.path(), Sweep::Separation);
-        let found = Comparison::new(&config, Sweep::Separation, &ledger).unwrap().unwrap();
+        let found = Comparison::new(&config, Sweep::Separation, &ledger).unwrap();
         assert!(found.exponents.is_none());
         assert_eq!(found.rows.len(), config.sweep.separation.len());
         let (first, last) = (&found.rows[0], found.rows.last().unwrap());
@@ -254,9 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_that_is_not_done_is_none() {
+    fn a_sweep_that_is_not_done_is_refused() {
         let (folder, config) = (tempfile::tempdir().unwrap(), TheoryConfig::default());
         let ledger = ledger(&config, folder.path(), Sweep::Width);
-        assert!(Comparison::new(&config, Sweep::LocalSteps, &ledger).unwrap().is_none());
+        let refused = Comparison::new(&config, Sweep::LocalSteps, &ledger).unwrap_err();
+        assert_eq!(refused, ComparisonError::Missing { sweep: "local-steps", seed: 0 });
+        assert!(refused.to_string().contains("not finished"));
     }
 }

@@ -28,7 +28,7 @@ mod sweep;
 
 pub use adversary::{SphereAdversary, SphereAscent, WorstFound};
 pub use cap::SphericalCap;
-pub use comparison::{Comparison, Exponents, Row};
+pub use comparison::{Comparison, ComparisonError, Exponents, Row};
 pub use course::{Course, Measure, simulate};
 pub use deal::deal;
 pub use federation::TheoryFederation;

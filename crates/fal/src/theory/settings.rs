@@ -61,10 +61,10 @@ impl Default for TheorySettings {
             heterogeneity: 0.5,
             width: 1024,
             loss: RegressionLoss::default(),
-            local_steps: 2,
-            local_rate: 1.0,
-            global_rate: 8.0,
-            rounds: 100,
+            local_steps: 4,
+            local_rate: 4.0,
+            global_rate: 3.0,
+            rounds: 200,
             adversary: SphereAdversary::default(),
             measurement: Measurement::default(),
         }
@@ -73,7 +73,7 @@ impl Default for TheorySettings {
 
 impl Default for Measurement {
     fn default() -> Self {
-        Self { every: 5, steps: 10, restarts: 3 }
+        Self { every: 10, steps: 10, restarts: 3 }
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
     fn a_round_is_as_long_for_any_number_of_steps() {
         let at = |local_steps, width| {
             let settings = TheorySettings { local_steps, width, ..TheorySettings::default() };
-            settings.step_rate() * local_steps as f64
+            settings.step_rate() * local_steps as f64 / settings.local_rate
         };
         assert_eq!(at(1, 1), 1.0);
         assert!((at(7, 1000) - 0.1).abs() < 1e-12);

@@ -73,7 +73,7 @@ fn the_least_loss_falls_faster_where_points_are_farther_apart() {
     for seed in 0..4 {
         let least = |separation| {
             let settings =
-                TheorySettings { separation, width: 512, rounds: 40, clients: 5, ..short() };
+                TheorySettings { separation, width: 256, rounds: 100, clients: 5, ..short() };
             course(settings, seed).end().least_robust_loss
         };
         let (near, far) = (least(0.1), least(0.5));
