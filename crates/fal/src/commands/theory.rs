@@ -163,7 +163,7 @@ fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
         .paragraph(&summary(results.config));
     for comparison in results.sweeps {
         let name = comparison.sweep.name();
-        report = report.heading(name).paragraph(meaning(comparison.sweep));
+        report = report.heading(title(comparison.sweep)).paragraph(meaning(comparison.sweep));
         let mut charts =
             vec![(format!("{name}.svg"), least_loss_chart(comparison).failed()?, LOSS_CAPTION)];
         if comparison.sweep == Sweep::Width {
@@ -177,7 +177,7 @@ fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
         }
         report = report.table(comparison.header(), comparison.cells());
         if let Some(exponents) = &comparison.exponents {
-            report = report.paragraph(&format!("{exponents}."));
+            report = report.paragraph(&format!("Through these means go {exponents}."));
         }
     }
     report.write(&folder.join("report.html")).failed()
@@ -195,6 +195,15 @@ fn summary(config: &TheoryConfig) -> String {
          for every value of a sweep. The theorem's widths and rounds are beyond reach: what is shown are directions.",
         adversary.radius, config.seeds
     )
+}
+
+fn title(sweep: Sweep) -> &'static str {
+    match sweep {
+        Sweep::Width => "Width",
+        Sweep::Separation => "Separation",
+        Sweep::LocalSteps => "Local steps",
+        Sweep::Heterogeneity => "Heterogeneity",
+    }
 }
 
 fn meaning(sweep: Sweep) -> &'static str {

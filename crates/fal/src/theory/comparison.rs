@@ -49,7 +49,9 @@ pub struct Row {
 pub struct Exponents {
     /// Of the drift; the theorem lets a neuron move by the order of `m^(-2/3)`.
     pub drift: Interval,
-    /// Of the distance of network and pseudo-network on the points.
+    /// Of the distance of network and pseudo-network on the points. A neuron whose input is of the order `m^(-1/2)` changes
+    /// sides with a drift of `m^(-2/3)` for a share of `m^(-1/6)` of the points, and that is what the two differ by; the
+    /// output at the start adds a part of the order `m^(-1/3)`.
     pub pseudo_gap: Interval,
     /// The same on perturbed points.
     pub perturbed_pseudo_gap: Interval,
@@ -155,34 +157,28 @@ fn slope(x: &[f64], y: &[f64]) -> f64 {
 }
 
 impl Comparison {
-    /// The names of the columns of [`Self::cells`].
-    pub fn header(&self) -> [String; 8] {
-        [
-            self.sweep.symbol(),
-            "δ measured",
-            "γ at most",
-            "least robust loss",
-            "against the first",
-            "drift",
-            "|F - G|",
-            "|F - G| perturbed",
-        ]
-        .map(str::to_owned)
+    /// The names of the columns of [`Self::cells`]: those that this sweep is about.
+    pub fn header(&self) -> Vec<&'static str> {
+        let own: &[&str] = match self.sweep {
+            Sweep::Width => &["drift", "|F - G|", "|F - G| perturbed"],
+            Sweep::Separation => &["δ measured", "γ at most"],
+            Sweep::LocalSteps | Sweep::Heterogeneity => &["drift"],
+        };
+        [&[self.sweep.symbol(), "least robust loss", "against the first", "clean loss"], own]
+            .concat()
     }
 
     /// The rows as text.
-    pub fn cells(&self) -> Vec<[String; 8]> {
+    pub fn cells(&self) -> Vec<Vec<String>> {
         let cells = |row: &Row| {
-            [
-                format!("{}", row.value),
-                format!("{:.2}", row.separation.mean),
-                format!("{:.3}", row.margin.mean),
-                format!("{:.4}", row.least_robust_loss),
-                format!("{:.4}", row.change),
-                format!("{:.4}", row.drift),
-                format!("{:.3}", row.pseudo_gap),
-                format!("{:.3}", row.perturbed_pseudo_gap),
-            ]
+            let own: &[Interval] = match self.sweep {
+                Sweep::Width => &[row.drift, row.pseudo_gap, row.perturbed_pseudo_gap],
+                Sweep::Separation => &[row.separation, row.margin],
+                Sweep::LocalSteps | Sweep::Heterogeneity => &[row.drift],
+            };
+            let intervals = [&[row.least_robust_loss, row.change, row.clean_loss], own].concat();
+            let intervals = intervals.into_iter().map(|interval| format!("{interval:.3}"));
+            [row.value.to_string()].into_iter().chain(intervals).collect()
         };
         self.rows.iter().map(cells).collect()
     }
@@ -192,11 +188,13 @@ impl Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.sweep.name())?;
-        let rows: Vec<[String; 8]> = [self.header()].into_iter().chain(self.cells()).collect();
+        let header: Vec<String> = self.header().into_iter().map(str::to_owned).collect();
+        let columns = header.len();
+        let rows: Vec<Vec<String>> = [header].into_iter().chain(self.cells()).collect();
         let width = |column: usize| {
             rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
         };
-        let widths: Vec<usize> = (0..8).map(width).collect();
+        let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &rows {
             let cells: Vec<String> =
                 row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -214,7 +212,7 @@ impl fmt::Display for Exponents {
         let Self { drift, pseudo_gap, perturbed_pseudo_gap } = self;
         write!(
             formatter,
-            "exponents of m: drift {drift:.2}, |F - G| {pseudo_gap:.2}, |F - G| perturbed {perturbed_pseudo_gap:.2}"
+            "powers of m: drift {drift:.2}, |F - G| {pseudo_gap:.2}, |F - G| perturbed {perturbed_pseudo_gap:.2}"
         )
     }
 }
@@ -256,7 +254,7 @@ mod tests {
         {
             assert!((found.mean - expected).abs() < 1e-9 && found.high - found.low < 1e-9);
         }
-        assert!(found.to_string().contains("exponents of m: drift -0.67"), "{found}");
+        assert!(found.to_string().contains("powers of m: drift -0.67"), "{found}");
     }
 
     #[test]

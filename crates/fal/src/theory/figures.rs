@@ -5,6 +5,9 @@ use experiment::statistics::{Interval, StatisticsError, mean_interval};
 
 use super::{Comparison, Course, Measure};
 
+/// What a curve shows of the last round.
+type OfEnd = fn(Measure) -> f64;
+
 /// The least robust loss over the rounds, a curve for each value, in bands over seeds.
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub fn width_chart(comparison: &Comparison) -> Result<LineChart, StatisticsError
         Axis::logarithmic("neurons, m"),
         Axis::logarithmic("distance after the last round"),
     );
-    let kinds: [(&str, fn(Measure) -> f64); 3] = [
+    let kinds: [(&str, OfEnd); 3] = [
         ("drift of a neuron", |end| end.drift),
         ("|F - G|, points", |end| end.pseudo_gap),
         ("|F - G|, perturbed", |end| end.perturbed_pseudo_gap),

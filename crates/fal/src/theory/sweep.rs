@@ -70,7 +70,7 @@ impl Default for SweepValues {
 
 impl Default for TheoryConfig {
     fn default() -> Self {
-        Self { seed: 0, seeds: 4, base: TheorySettings::default(), sweep: SweepValues::default() }
+        Self { seed: 0, seeds: 5, base: TheorySettings::default(), sweep: SweepValues::default() }
     }
 }
 
