@@ -177,7 +177,7 @@ fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
         }
         report = report.table(comparison.header(), comparison.cells());
         if let Some(exponents) = &comparison.exponents {
-            report = report.paragraph(&format!("Through these means go {exponents}."));
+            report = report.paragraph(&format!("{exponents}."));
         }
     }
     report.write(&folder.join("report.html")).failed()

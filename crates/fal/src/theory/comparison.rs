@@ -212,7 +212,7 @@ impl fmt::Display for Exponents {
         let Self { drift, pseudo_gap, perturbed_pseudo_gap } = self;
         write!(
             formatter,
-            "powers of m: drift {drift:.2}, |F - G| {pseudo_gap:.2}, |F - G| perturbed {perturbed_pseudo_gap:.2}"
+            "As powers of m: drift {drift:.2}, |F - G| {pseudo_gap:.2}, |F - G| perturbed {perturbed_pseudo_gap:.2}"
         )
     }
 }
@@ -254,7 +254,7 @@ mod tests {
         {
             assert!((found.mean - expected).abs() < 1e-9 && found.high - found.low < 1e-9);
         }
-        assert!(found.to_string().contains("powers of m: drift -0.67"), "{found}");
+        assert!(found.to_string().contains("As powers of m: drift -0.67"), "{found}");
     }
 
     #[test]
