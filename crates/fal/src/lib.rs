@@ -10,6 +10,7 @@
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
 //! | take part in a federation of Flower | [`flower`], [`flower_node`] |
+//! | see what the convergence theorem says in simulation | [`theory`] |
 
 pub mod adversary;
 pub mod algorithm;
@@ -31,6 +32,7 @@ pub mod network;
 pub mod partition;
 pub mod server;
 mod state_file;
+pub mod theory;
 pub mod trained;
 mod training_error;
 

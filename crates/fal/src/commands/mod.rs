@@ -4,6 +4,7 @@ mod attack;
 mod demo;
 mod flower_client;
 mod report;
+mod theory;
 mod train;
 
 use clap::Subcommand;
@@ -22,6 +23,8 @@ pub enum Command {
     FlowerClient(flower_client::Arguments),
     /// Write a page with tables and figures from one or more runs
     Report(report::Arguments),
+    /// Simulate the convergence theorem: what width, separation, local steps and heterogeneity do
+    Theory(theory::Arguments),
 }
 
 impl Command {
@@ -36,6 +39,7 @@ impl Command {
             Self::Attack(arguments) => attack::run(arguments),
             Self::FlowerClient(arguments) => flower_client::run(arguments),
             Self::Report(arguments) => report::run(arguments),
+            Self::Theory(arguments) => theory::run(arguments),
         }
     }
 }

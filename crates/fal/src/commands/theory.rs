@@ -1,0 +1,292 @@
+//! `fal theory`: the convergence theorem in simulation, in a run directory that can be killed and resumed.
+
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+use clap::ValueEnum;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
+use experiment::progress::Progress;
+use experiment::report::Report;
+use experiment::run_directory::RunDirectory;
+use inner_outer::Threads;
+use inner_outer::parallel::in_order;
+use serde::Serialize;
+
+use crate::finished::RESULTS_FILE;
+use crate::theory::{
+    Comparison, Finished, Ledger, Simulation, Sweep, TheoryConfig, TheorySettings,
+    least_loss_chart, simulate, width_chart,
+};
+
+const LEDGER_FILE: &str = "simulations.jsonl";
+
+/// Arguments of `theory`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// What to vary
+    #[arg(long, value_enum, default_value_t)]
+    sweep: Choice,
+}
+
+/// One sweep or all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// Neurons, m
+    Width,
+    /// The least distance between points, delta
+    Separation,
+    /// Local steps, K
+    LocalSteps,
+    /// The share of points dealt out sorted by target
+    Heterogeneity,
+    /// All of these
+    #[default]
+    All,
+}
+
+impl Choice {
+    fn sweeps(self) -> &'static [Sweep] {
+        match self {
+            Self::Width => &[Sweep::Width],
+            Self::Separation => &[Sweep::Separation],
+            Self::LocalSteps => &[Sweep::LocalSteps],
+            Self::Heterogeneity => &[Sweep::Heterogeneity],
+            Self::All => &Sweep::ALL,
+        }
+    }
+}
+
+/// What the sweeps came to.
+#[derive(Serialize)]
+struct Results<'r> {
+    config: &'r TheoryConfig,
+    sweeps: &'r [Comparison],
+}
+
+/// Simulates what is not in the run's ledger yet, and leaves the run directory with tables, figures and a report.
+///
+/// # Errors
+/// Bad input: the configuration or the folder. Failed: a simulation. Interrupted: after the simulation in progress.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let out = common.out.clone().unwrap_or_else(|| "runs/fal-theory".into());
+    let (run, config) = match common.resumed(&out)? {
+        Some(run) => {
+            let config = run.config().bad_input()?;
+            (run, config)
+        }
+        None => {
+            let config = configuration(common)?;
+            (RunDirectory::create(&out, &config).bad_input()?, config)
+        }
+    };
+    let interrupt = Interrupt::install().failed()?;
+    let comparisons = experiment::on_device!(common.device, B => {
+        compare::<B>(run.path(), &config, arguments.sweep.sweeps(), &interrupt)
+    })?;
+    match common.json {
+        true => {
+            let results = Results { config: &config, sweeps: &comparisons };
+            print_line(serde_json::to_string(&results).failed()?)
+        }
+        false => comparisons.iter().try_for_each(print_line),
+    }
+}
+
+/// Simulates what is missing, and writes all files.
+fn compare<B: Backend>(
+    folder: &Path,
+    config: &TheoryConfig,
+    sweeps: &[Sweep],
+    interrupt: &Interrupt,
+) -> Result<Vec<Comparison>, Failure> {
+    let mut ledger = Ledger::open(&folder.join(LEDGER_FILE)).failed()?;
+    let pending = pending(config, sweeps, &ledger);
+    simulate_all::<B>(&pending, &mut ledger, interrupt)?;
+    let comparisons = sweeps.iter().map(|sweep| Comparison::new(config, *sweep, &ledger));
+    let comparisons: Vec<Comparison> = comparisons.collect::<Result<_, _>>().failed()?;
+    write_all(folder, &Results { config, sweeps: &comparisons })?;
+    Ok(comparisons)
+}
+
+fn configuration(common: &CommonArguments) -> Result<TheoryConfig, Failure> {
+    let mut config: TheoryConfig = common.configuration(&TheoryConfig::default()).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    config.check().bad_input()?;
+    Ok(config)
+}
+
+fn pending(config: &TheoryConfig, sweeps: &[Sweep], ledger: &Ledger) -> Vec<Simulation> {
+    let all = config.simulations(sweeps).into_iter();
+    all.filter(|simulation| ledger.course(simulation).is_none()).collect()
+}
+
+/// One simulation a thread: they are longer and more alike than the clients of a round.
+fn simulate_all<B: Backend>(
+    pending: &[Simulation],
+    ledger: &mut Ledger,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let progress = Progress::new(pending.len() as u64, "simulations");
+    let mut kept = Ok(());
+    in_order(
+        pending,
+        Threads::default(),
+        |_, simulation| {
+            if interrupt.requested() {
+                return Err(Failure::Interrupted);
+            }
+            let Simulation { settings, seed } = *simulation;
+            let device = Default::default();
+            let course = simulate::<B>(settings, seed, Threads::new(1), &device).failed()?;
+            Ok(Finished { simulation: *simulation, course })
+        },
+        |_, finished| {
+            if kept.is_ok() {
+                kept = ledger.add(&finished);
+            }
+            progress.advance(1);
+        },
+    )?;
+    progress.finish();
+    kept.failed()
+}
+
+/// `results.json`, a figure or two for each sweep, and `report.html`.
+fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(results).failed()?;
+    write_file(&folder.join(RESULTS_FILE), &text)?;
+    let mut report = Report::new("Federated adversarial learning: the theorem in simulation")
+        .paragraph(&summary(results.config));
+    for comparison in results.sweeps {
+        let name = comparison.sweep.name();
+        report = report.heading(title(comparison.sweep)).paragraph(meaning(comparison.sweep));
+        let mut charts =
+            vec![(format!("{name}.svg"), least_loss_chart(comparison).failed()?, LOSS_CAPTION)];
+        if comparison.sweep == Sweep::Width {
+            let chart = width_chart(comparison).failed()?;
+            charts.push(("drift-and-gap.svg".to_owned(), chart, WIDTH_CAPTION));
+        }
+        for (file, chart, caption) in charts {
+            let svg = chart.to_svg().failed()?;
+            write_file(&folder.join(file), &svg)?;
+            report = report.figure(&svg, caption);
+        }
+        report = report.table(comparison.header(), comparison.cells());
+        if let Some(exponents) = &comparison.exponents {
+            report = report.paragraph(&format!("{exponents}."));
+        }
+    }
+    report.write(&folder.join("report.html")).failed()
+}
+
+const LOSS_CAPTION: &str = "Means over seeds with 95 % intervals. The robust loss is that at the worst points which \
+    several projected ascents found, so it is a lower bound.";
+const WIDTH_CAPTION: &str = "Geometric means over seeds with 95 % intervals.";
+
+fn summary(config: &TheoryConfig) -> String {
+    let TheorySettings { clients, points, dimension, width, rounds, adversary, .. } = config.base;
+    format!(
+        "{clients} clients with {points} points each in {dimension} dimensions, targets of -1 and 1 drawn at random, \
+         perturbations of at most {}, {width} neurons and {rounds} rounds where nothing else is said; {} seeds, the same \
+         for every value of a sweep. The theorem's widths and rounds are beyond reach: what is shown are directions.",
+        adversary.radius, config.seeds
+    )
+}
+
+fn title(sweep: Sweep) -> &'static str {
+    match sweep {
+        Sweep::Width => "Width",
+        Sweep::Separation => "Separation",
+        Sweep::LocalSteps => "Local steps",
+        Sweep::Heterogeneity => "Heterogeneity",
+    }
+}
+
+fn meaning(sweep: Sweep) -> &'static str {
+    match sweep {
+        Sweep::Width => {
+            "The wider the network, the less a neuron moves and the nearer the network stays to its pseudo-network, which is \
+             linear in the weights: what the proof rests on."
+        }
+        Sweep::Separation => {
+            "The farther apart the points, the larger gamma, at most delta (delta - 2 rho), and the fewer rounds the theorem \
+             asks for."
+        }
+        Sweep::LocalSteps => {
+            "The theorem holds for any number of local steps K with a local rate of 1/K: a round is as long, in finer steps."
+        }
+        Sweep::Heterogeneity => {
+            "The theorem does not assume that clients are alike: points may be dealt out sorted by target."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::theory::SweepValues;
+
+    fn config() -> TheoryConfig {
+        let mut config = TheoryConfig { seeds: 2, ..TheoryConfig::default() };
+        config.sweep = SweepValues { width: vec![8, 16], ..config.sweep };
+        config.base.rounds = 2;
+        config.base.measurement.every = 1;
+        config
+    }
+
+    fn width(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Comparison>, Failure> {
+        compare::<Flex>(folder, &config(), &[Sweep::Width], interrupt)
+    }
+
+    fn read(folder: &Path, file: &str) -> String {
+        fs::read_to_string(folder.join(file)).unwrap()
+    }
+
+    #[test]
+    fn what_is_done_is_kept_and_what_is_missing_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let comparisons = width(folder, &Interrupt::new()).unwrap();
+        assert_eq!(comparisons[0].rows.len(), 2);
+        for figure in ["width.svg", "drift-and-gap.svg"] {
+            assert!(read(folder, figure).starts_with("<svg"));
+            assert_eq!(read(folder, "report.html").matches("<figure>").count(), 2);
+        }
+        let (ledger, results) = (read(folder, LEDGER_FILE), read(folder, RESULTS_FILE));
+        assert_eq!(ledger.lines().count(), 4);
+        let first: Vec<&str> = ledger.lines().take(1).collect();
+        fs::write(folder.join(LEDGER_FILE), first.join("\n")).unwrap();
+        width(folder, &Interrupt::new()).unwrap();
+        assert_eq!(read(folder, LEDGER_FILE), ledger);
+        assert_eq!(read(folder, RESULTS_FILE), results);
+        // Whoever asks again gets the answer at once, even if no simulation may begin.
+        let interrupted = Interrupt::new();
+        interrupted.request();
+        width(folder, &interrupted).unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_comparison_says_so_and_writes_no_results() {
+        let folder = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::new();
+        interrupt.request();
+        assert!(matches!(width(folder.path(), &interrupt), Err(Failure::Interrupted)));
+        assert!(!folder.path().join(RESULTS_FILE).exists());
+    }
+
+    #[test]
+    fn every_choice_names_its_sweep() {
+        for sweep in Sweep::ALL {
+            assert_eq!(Choice::from_str(sweep.name(), false).unwrap().sweeps(), [sweep]);
+        }
+        assert_eq!(Choice::default().sweeps(), Sweep::ALL);
+    }
+}

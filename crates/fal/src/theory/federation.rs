@@ -1,0 +1,133 @@
+//! Algorithm 1 where the theorem holds: the two-layer network, points on the sphere, a uniform mean of all clients.
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use experiment::seed::Seed;
+use inner_outer::Threads;
+use inner_outer::parallel::in_order;
+
+use super::deal::deal;
+use super::{SphereGame, TheorySettings};
+use crate::client::client_update;
+use crate::data::SphereSet;
+use crate::network::TwoLayer;
+use crate::server::parameters::{flatten, flatten_tensors, unflatten};
+use crate::server::{ServerState, Update};
+use crate::training_error::TrainingError;
+
+/// A server and its clients in the regime of the theorem. The algorithm is that of
+/// [`Federation`](crate::algorithm::Federation): the same clients ([`client_update`]) and the same server
+/// ([`ServerChoice::paper`](crate::server::ServerChoice::paper)), on points in place of images.
+pub struct TheoryFederation<B: Backend> {
+    settings: TheorySettings,
+    set: SphereSet,
+    /// For each client the positions of its points.
+    clients: Vec<Vec<usize>>,
+    network: TwoLayer<B>,
+    global: Vec<f32>,
+    server: ServerState,
+    seed: Seed,
+    device: Device<B>,
+    /// Clients at work at the same time. The result does not depend on it.
+    pub threads: Threads,
+}
+
+impl<B: Backend> TheoryFederation<B> {
+    /// Draws the points, deals them out and draws the network. Each has a stream of its own, so that settings which do not
+    /// concern one of them leave it as it is.
+    ///
+    /// # Errors
+    /// Those of the settings, and [`TrainingError::Sphere`] if the points find no place.
+    pub fn new(
+        settings: TheorySettings,
+        seed: &Seed,
+        device: &Device<B>,
+    ) -> Result<Self, TrainingError> {
+        settings.check()?;
+        let TheorySettings { clients, points, dimension, separation, .. } = settings;
+        let set =
+            SphereSet::separable(clients * points, dimension, separation, &seed.child("points"))?;
+        let dealt = deal(set.targets(), clients, settings.heterogeneity, &seed.child("clients"));
+        let network = TwoLayer::new(settings.width, dimension, &seed.child("network"), device)?;
+        Ok(Self {
+            settings,
+            set,
+            clients: dealt,
+            global: flatten(&network),
+            network,
+            server: ServerState::default(),
+            seed: seed.child("rounds"),
+            device: device.clone(),
+            threads: Threads::default(),
+        })
+    }
+
+    /// From `U(t)` to `U(t + 1)`; gives the clients' mean loss on perturbed points over their steps.
+    ///
+    /// # Errors
+    /// [`TrainingError::Client`] if a client cannot take a step, and those of the server. `U` then stays.
+    pub fn round(&mut self) -> Result<f64, TrainingError> {
+        let t = self.server.rounds;
+        let clients: Vec<usize> = (0..self.clients.len()).collect();
+        let mut updates = Vec::with_capacity(clients.len());
+        in_order(
+            &clients,
+            self.threads,
+            |_, client| {
+                self.local_update(*client, t).map_err(|source| TrainingError::Client {
+                    client: *client,
+                    round: t + 1,
+                    source,
+                })
+            },
+            |_, update| updates.push(update),
+        )?;
+        let loss = updates.iter().map(|update| update.loss).sum::<f64>() / updates.len() as f64;
+        self.settings.server().step(&mut self.server, &mut self.global, updates)?;
+        Ok(loss)
+    }
+
+    /// `dU_c(t) = W_c(t, K) - U(t)`.
+    fn local_update(&self, client: usize, t: u64) -> inner_outer::Result<Update> {
+        let TheorySettings { loss, local_steps: steps, adversary, .. } = self.settings;
+        let points = &self.clients[client];
+        let seed = self.seed.child("client").index(client as u64).index(t);
+        let encounter = |k: usize, _: &TwoLayer<B>| {
+            let seed = seed.index(k as u64);
+            Ok(adversary.encounter(&self.set, points, Some(&seed), &self.device))
+        };
+        let (game, config) = (SphereGame { loss }, self.settings.client());
+        let learned = client_update(&game, &self.network(), &config, None, steps, encounter)?;
+        let weights = flatten_tensors(&learned.weights);
+        Ok(Update {
+            client,
+            delta: weights.iter().zip(&self.global).map(|(w, u)| w - u).collect(),
+            samples: points.len(),
+            steps,
+            loss: learned.losses.iter().sum::<f64>() / steps as f64,
+        })
+    }
+
+    /// Rounds so far.
+    pub fn rounds(&self) -> u64 {
+        self.server.rounds
+    }
+
+    /// The server's network, `F_U(t)`.
+    pub fn network(&self) -> TwoLayer<B> {
+        unflatten(self.network.clone(), &self.global).expect("parameters of this network")
+    }
+
+    /// The points of all clients.
+    pub fn set(&self) -> &SphereSet {
+        &self.set
+    }
+
+    /// For each client the positions of its points in the set.
+    pub fn clients(&self) -> &[Vec<usize>] {
+        &self.clients
+    }
+}
+
+#[cfg(test)]
+mod tests;
