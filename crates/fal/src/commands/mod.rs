@@ -1,6 +1,8 @@
 //! The subcommands.
 
 mod attack;
+mod bench;
+mod data;
 mod train;
 
 use clap::Subcommand;
@@ -13,6 +15,10 @@ pub enum Command {
     Train(train::Arguments),
     /// Attack a trained network, and check that it does not merely hide its gradients
     Attack(attack::Arguments),
+    /// Look at a set of images and how it is divided among clients
+    Data(data::Arguments),
+    /// Measure the time and memory of a round, beside PyTorch's
+    Bench(bench::Arguments),
 }
 
 impl Command {
@@ -24,6 +30,8 @@ impl Command {
         match self {
             Self::Train(arguments) => train::run(arguments),
             Self::Attack(arguments) => attack::run(arguments),
+            Self::Data(arguments) => data::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
         }
     }
 }
