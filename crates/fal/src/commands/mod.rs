@@ -1,6 +1,8 @@
 //! The subcommands.
 
 mod attack;
+mod bench;
+mod data;
 mod demo;
 mod flower_client;
 mod report;
@@ -25,6 +27,10 @@ pub enum Command {
     Report(report::Arguments),
     /// Simulate the convergence theorem: what width, separation, local steps and heterogeneity do
     Theory(theory::Arguments),
+    /// Look at a set of images and how it is divided among clients
+    Data(data::Arguments),
+    /// Measure the time and memory of a round, beside PyTorch's
+    Bench(bench::Arguments),
 }
 
 impl Command {
@@ -40,6 +46,8 @@ impl Command {
             Self::FlowerClient(arguments) => flower_client::run(arguments),
             Self::Report(arguments) => report::run(arguments),
             Self::Theory(arguments) => theory::run(arguments),
+            Self::Data(arguments) => data::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
         }
     }
 }

@@ -9,6 +9,7 @@ use burn::tensor::backend::Backend;
 use inner_outer::layers::linear;
 
 use super::draw::{Draw, Kernel};
+use super::feature_maps::FeatureMaps;
 use crate::Classifier;
 use crate::data::ImageShape;
 
@@ -58,8 +59,9 @@ impl<B: Backend> Cnn<B> {
 
 impl<B: Backend> Classifier<B> for Cnn<B> {
     fn logits(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        let convolve = |images, layer: &Conv2d<B>| relu(layer.forward(images));
-        let images = self.convolutions.iter().fold(images, convolve);
-        linear(&self.output, relu(linear(&self.hidden, images.flatten(1, 3))))
+        let convolve =
+            |maps: FeatureMaps<B>, layer: &Conv2d<B>| maps.convolve(layer, KERNEL).relu();
+        let maps = self.convolutions.iter().fold(FeatureMaps::of(images), convolve);
+        linear(&self.output, relu(linear(&self.hidden, maps.features())))
     }
 }

@@ -10,6 +10,7 @@ mod choice;
 mod cnn;
 mod draw;
 mod error;
+mod feature_maps;
 mod lenet;
 mod mlp;
 mod pooling;

@@ -9,6 +9,9 @@
 //!
 //! At the end `mu` takes the vector-Jacobian product of `init` with `lambda`.
 
+use std::ops::Add;
+
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::MetaGradient;
@@ -23,6 +26,40 @@ pub(super) struct OuterLoss<B: Backend> {
     pub value: f64,
     pub theta: Cotangents<B>,
     pub phi: Cotangents<B>,
+}
+
+impl<B: Backend> OuterLoss<B> {
+    /// The `loss` after `steps` steps, differentiated by the leaves among `theta` and `phi`.
+    fn of(
+        loss: Tensor<Autodiff<B>, 1>,
+        theta: &Tensors<Autodiff<B>>,
+        phi: &Tensors<Autodiff<B>>,
+        steps: usize,
+    ) -> Result<Self> {
+        let value = to_f64(&loss.clone().inner())[0];
+        if !value.is_finite() {
+            return Err(Error::NonFiniteOuterLoss { loss: value, steps });
+        }
+        let [theta, phi] = gradients(loss, [theta, phi]);
+        Ok(Self { value, theta, phi })
+    }
+
+    /// A loss of zero that does not vary.
+    pub fn zero(theta: usize, phi: usize) -> Self {
+        Self { value: 0.0, theta: Cotangents::zeros(theta), phi: Cotangents::zeros(phi) }
+    }
+}
+
+impl<B: Backend> Add for OuterLoss<B> {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            value: self.value + other.value,
+            theta: self.theta + other.theta,
+            phi: self.phi + other.phi,
+        }
+    }
 }
 
 /// What every hypergradient starts from.
@@ -63,36 +100,33 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         }
     }
 
-    /// `F_K` at the end of the inner loop.
-    pub fn outer_loss(&self, theta: &Tensors<B>, steps: usize) -> Result<OuterLoss<B>> {
-        let (theta, phi) =
-            (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
-        let loss = self.lifted.outer_loss(&theta, &phi);
-        let value = to_f64(&loss.clone().inner())[0];
-        if !value.is_finite() {
-            return Err(Error::NonFiniteOuterLoss { loss: value, steps });
-        }
-        let [theta, phi] = gradients(loss, [&theta, &phi]);
-        Ok(OuterLoss { value, theta, phi })
+    /// `F_K` at the end of the inner loop, differentiated by the learned outer parameters and the `wanted` inner ones.
+    pub fn outer_loss(
+        &self,
+        theta: &Tensors<B>,
+        wanted: &[bool],
+        steps: usize,
+    ) -> Result<OuterLoss<B>> {
+        let (theta, phi) = (theta.track_where(wanted), self.phi.track_where(&self.roles.learned));
+        OuterLoss::of(self.lifted.outer_loss(&theta, &phi), &theta, &phi, steps)
     }
 
-    /// `F_k` before step `step`, where the problem has one.
-    pub fn trajectory_loss(&self, theta: &Tensors<B>, step: usize) -> Result<Option<OuterLoss<B>>> {
-        let (theta, phi) =
-            (theta.track_where(&self.relevant), self.phi.track_where(&self.roles.learned));
-        let Some(loss) = self.lifted.trajectory_loss(&theta, &phi, step) else { return Ok(None) };
-        let value = to_f64(&loss.clone().inner())[0];
-        if !value.is_finite() {
-            return Err(Error::NonFiniteOuterLoss { loss: value, steps: step });
-        }
-        let [theta, phi] = gradients(loss, [&theta, &phi]);
-        Ok(Some(OuterLoss { value, theta, phi }))
+    /// `F_k` before step `step`, where the problem has one; differentiated as [`Self::outer_loss`].
+    pub fn trajectory_loss(
+        &self,
+        theta: &Tensors<B>,
+        wanted: &[bool],
+        step: usize,
+    ) -> Result<Option<OuterLoss<B>>> {
+        let (theta, phi) = (theta.track_where(wanted), self.phi.track_where(&self.roles.learned));
+        let loss = self.lifted.trajectory_loss(&theta, &phi, step);
+        loss.map(|loss| OuterLoss::of(loss, &theta, &phi, step)).transpose()
     }
 
     /// The vector-Jacobian product of `init` with `lambda`.
     pub fn pull_init(&self, lambda: &Cotangents<B>) -> Cotangents<B> {
         let phi = self.phi.track_where(&self.roles.learned);
-        let lifted = lambda.clone().map(burn::tensor::Tensor::from_inner);
+        let lifted = lambda.clone().map(Tensor::from_inner);
         match self.lifted.init(&phi).pair(&lifted) {
             Some(scalar) => {
                 let [pulled] = gradients(scalar, [&phi]);
@@ -150,7 +184,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     let end = walk.theta(&trajectory.end.theta);
 
     let OuterLoss { value: mut outer_loss, theta: mut lambda, phi: mut mu } =
-        walk.outer_loss(&end, *steps)?;
+        walk.outer_loss(&end, &walk.relevant, *steps)?;
     let mut of_state = Cotangents::zeros(trajectory.end.state.len());
     let mut of_rates = Vec::with_capacity(*steps);
     for k in (0..*steps).rev() {
@@ -172,7 +206,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
             lambda = lambda + product.theta;
             mu = mu + product.phi;
         }
-        if let Some(here) = walk.trajectory_loss(&theta, k)? {
+        if let Some(here) = walk.trajectory_loss(&theta, &walk.relevant, k)? {
             outer_loss += here.value;
             lambda = lambda + here.theta;
             mu = mu + here.phi;

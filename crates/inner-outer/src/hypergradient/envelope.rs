@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 
 use super::adjoint::{OuterLoss, Walk};
 use super::{Hypergradient, MetaGradient};
-use crate::inner::{InnerLoop, InnerOptimizer, Keep, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Rates, Stepper};
 use crate::problem::Problem;
 use crate::tensors::Cotangents;
 use crate::{On, Result};
@@ -29,27 +29,25 @@ impl Hypergradient for Envelope {
     ) -> Result<MetaGradient<B>> {
         let walk = Walk::new(problem, outer, task)?;
         let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
-        let trajectory = inner_loop.run(
-            &walk.instance,
-            &walk.roles,
-            &walk.phi,
-            rates,
-            start,
-            Keep::Everything,
-        )?;
-        let end = walk.theta(&trajectory.end.theta);
-        let OuterLoss { value: mut outer_loss, phi: mut mu, .. } =
-            walk.outer_loss(&end, inner_loop.steps)?;
-        for k in (0..inner_loop.steps).rev() {
-            let theta = walk.theta(&trajectory.iterate(&inner_loop.optimizer, rates, k).theta);
-            let Some(here) = walk.trajectory_loss(&theta, k)? else { continue };
-            outer_loss += here.value;
-            mu = mu + here.phi;
+        // The gradient stops at the adapted parameters: theirs is not wanted, and nothing is kept for a way back.
+        let none = vec![false; walk.start.len()];
+        let mut total = OuterLoss::zero(walk.start.len(), walk.phi.len());
+        let mut stepper =
+            Stepper::new(inner_loop, &walk.instance, &walk.roles, &walk.phi, rates, start)?;
+        for k in 0..inner_loop.steps {
+            let theta = walk.theta(&stepper.at.theta);
+            if let Some(here) = walk.trajectory_loss(&theta, &none, k)? {
+                total = total + here;
+            }
+            stepper.step()?;
         }
+        let end = walk.theta(&stepper.at.theta);
+        let OuterLoss { value: outer_loss, phi: mu, .. } =
+            total + walk.outer_loss(&end, &none, inner_loop.steps)?;
         walk.refuse_unreachable(inner_loop.steps, &mu)?;
         Ok(MetaGradient {
             outer_loss,
-            inner_losses: trajectory.losses,
+            inner_losses: stepper.losses,
             outer: mu,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,

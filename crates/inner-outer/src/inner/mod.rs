@@ -12,6 +12,7 @@ mod projection;
 mod rates;
 mod sgd;
 mod signed_ascent;
+mod stepper;
 mod trajectory;
 
 pub use adam::Adam;
@@ -22,6 +23,7 @@ pub use projection::{BoxConstraint, L2Ball, LinfBall, Projected, Projection};
 pub use rates::{RateScope, Rates, RatesFamily};
 pub use sgd::{Momentum, Sgd};
 pub use signed_ascent::{NormalizedAscent, SignedAscent};
+pub(crate) use stepper::Stepper;
 pub use trajectory::{Adapted, InnerLoop, Keep, Trajectory};
 
 use burn::tensor::backend::Backend;

@@ -3,13 +3,12 @@
 //! What is kept for the way back are the gradients of all steps and every few steps an iterate; the iterates
 //! between are replayed, which costs element-wise work only and gives the same bits.
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::{InnerOptimizer, Iterate, RateScope, Rates};
+use super::{InnerOptimizer, Iterate, RateScope, Rates, Stepper};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Cotangents, Tensors, gradients, to_f64};
-use crate::{Error, On, Result};
+use crate::tensors::{Cotangents, Tensors};
+use crate::{On, Result};
 
 /// An update rule and how often it is applied.
 #[derive(Clone, Copy, Debug)]
@@ -124,42 +123,20 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         start: Iterate<B>,
         keep: Keep,
     ) -> Result<Trajectory<B>> {
-        rates.check(&start.theta, self.steps)?;
-        self.optimizer.check(&start.theta)?;
-        let base = instance.start();
-        let lifted = instance.lift::<crate::Autodiff<B>>();
-        let (base_lifted, phi_lifted) = (base.lift(), phi.lift());
+        let mut stepper = Stepper::new(self, instance, roles, phi, rates, start)?;
         let spacing = (self.steps as f64).sqrt().ceil().max(1.0) as usize;
-        let mut trajectory = Trajectory {
-            checkpoints: vec![],
-            spacing,
-            gradients: vec![],
-            losses: vec![],
-            end: start,
-        };
-        let mut before = None;
+        let (mut checkpoints, mut gradients) = (vec![], vec![]);
         for step in 0..self.steps {
-            let leaves = trajectory.end.theta.track();
-            let theta = base_lifted.replace(&roles.adapted, &leaves);
-            let loss = lifted.inner_loss(&theta, &phi_lifted, step);
-            let value = to_f64(&loss.clone().inner())[0];
-            if !value.is_finite() {
-                return Err(non_finite(step, value, before.as_ref(), &roles.adapted_paths()));
-            }
-            let [gradient] = gradients(loss, [&leaves]);
-            let gradient = gradient.or_zeros(&trajectory.end.theta);
             if keep == Keep::Everything && step % spacing == 0 {
-                trajectory.checkpoints.push(trajectory.end.clone());
+                checkpoints.push(stepper.at.clone());
             }
-            let at_step = rates.at(step, gradient.len());
-            trajectory.end = trajectory.end.advance(&self.optimizer, &at_step, &gradient);
-            trajectory.losses.push(value);
+            stepper.step()?;
             if keep == Keep::Everything {
-                trajectory.gradients.push(gradient.clone());
+                gradients.extend(stepper.gradient.clone());
             }
-            before = Some(gradient);
         }
-        Ok(trajectory)
+        let Stepper { at: end, losses, .. } = stepper;
+        Ok(Trajectory { checkpoints, spacing, gradients, losses, end })
     }
 }
 
@@ -190,28 +167,6 @@ impl<B: Backend> Trajectory<B> {
     }
 }
 
-/// The error of a loss that is not finite, with the largest absolute entry of the gradient of the step before and
-/// the path of the tensor it is in.
-fn non_finite<B: Backend>(
-    step: usize,
-    loss: f64,
-    before: Option<&Tensors<B>>,
-    paths: &[String],
-) -> Error {
-    let magnitude = |tensor: &Tensor<B, 1>| {
-        to_f64(tensor)
-            .into_iter()
-            .map(f64::abs)
-            .fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })
-    };
-    let entries =
-        before.into_iter().flat_map(|gradient| gradient.0.iter().map(magnitude)).zip(paths);
-    let largest = entries.max_by(|a, b| a.0.total_cmp(&b.0));
-    let (largest_gradient, path) =
-        largest.map(|(entry, path)| (entry, path.clone())).unwrap_or_default();
-    Error::NonFiniteInnerLoss { step, loss, largest_gradient, path }
-}
-
 impl<B: Backend> From<Tensors<B>> for Cotangents<B> {
     fn from(tensors: Tensors<B>) -> Self {
         tensors.into_cotangents()
@@ -222,11 +177,12 @@ impl<B: Backend> From<Tensors<B>> for Cotangents<B> {
 mod tests {
     use burn::backend::Flex;
     use burn::module::{Module, Param};
-    use burn::tensor::DType;
+    use burn::tensor::{DType, Tensor};
 
     use super::super::{Adam, Clipped};
     use super::*;
-    use crate::{Selection, family};
+    use crate::tensors::to_f64;
+    use crate::{Error, Selection, family};
 
     #[derive(Module, Debug)]
     struct Point<B: Backend> {

@@ -65,7 +65,7 @@ impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
             inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Nothing)?;
         let end = walk.theta(&trajectory.end.theta);
         let OuterLoss { value, theta: of_theta, phi: of_phi } =
-            walk.outer_loss(&end, inner_loop.steps)?;
+            walk.outer_loss(&end, &walk.relevant, inner_loop.steps)?;
 
         let last = inner_loop.steps.saturating_sub(1);
         let point = walk.point(&end, last);
