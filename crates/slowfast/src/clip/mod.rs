@@ -1,0 +1,4 @@
+//! Recordings.
+
+mod episode;
+pub use episode::{Episode, Phrase, Pose, PoseScale};

@@ -1,0 +1,13 @@
+//! SlowFast-VGen at a small scale: a video model that learns slowly what worlds are like, and fast, in a Temp-LoRA, what
+//! this one is.
+//!
+//! | to | read |
+//! |---|---|
+//! | say what an agent does | [`action`] |
+//! | make worlds and episodes | [`world`] |
+
+#![deny(missing_docs)]
+
+pub mod action;
+pub mod clip;
+pub mod world;
