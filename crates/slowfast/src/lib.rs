@@ -4,10 +4,13 @@
 //! | to | read |
 //! |---|---|
 //! | say what an agent does | [`action`] |
-//! | make worlds and episodes | [`world`] |
+//! | make worlds | [`world`] |
+//! | generate, write, read and sample episodes | [`generation`], [`clip`] |
 
 #![deny(missing_docs)]
 
 pub mod action;
 pub mod clip;
+pub mod commands;
+pub mod generation;
 pub mod world;

@@ -1,5 +1,7 @@
 //! One recording: frames, and between them what was done, from where, and in which words.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
@@ -23,6 +25,72 @@ pub struct PoseScale {
     pub position: u32,
     /// Units of heading in a full circle.
     pub heading: u32,
+}
+
+/// What scenes are used for. A scene belongs to one split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// To learn from.
+    Train,
+    /// To choose settings by.
+    Validation,
+    /// To report on.
+    Test,
+}
+
+impl Split {
+    /// All splits.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// The kinds of episode. All but the first end at the pose where they began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    /// Wander through rooms.
+    Explore,
+    /// Turn by a half circle and back.
+    LookAway,
+    /// Turn by a full circle.
+    FullTurn,
+    /// Explore, then undo every action in reverse order, walking backwards: every frame of the way comes again.
+    Retrace,
+    /// Walk straight, turn around, walk back, turn around again: the places come again, seen from the other side, and
+    /// at the end the first view.
+    TurnAround,
+}
+
+impl Route {
+    /// All routes.
+    pub const ALL: [Self; 5] =
+        [Self::Explore, Self::LookAway, Self::FullTurn, Self::Retrace, Self::TurnAround];
+
+    /// The routes that lead back.
+    pub const THERE_AND_BACK: [Self; 4] =
+        [Self::LookAway, Self::FullTurn, Self::Retrace, Self::TurnAround];
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Explore => "explore",
+            Self::LookAway => "look-away",
+            Self::FullTurn => "full-turn",
+            Self::Retrace => "retrace",
+            Self::TurnAround => "turn-around",
+        })
+    }
 }
 
 /// Words for what happened from one frame up to another.
@@ -51,6 +119,19 @@ pub struct Episode {
     pub poses: Vec<Pose>,
     /// What was said, in the order of frames, without overlaps.
     pub phrases: Vec<Phrase>,
+}
+
+/// An episode with what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Name of the scene; the same name is the same scene.
+    pub scene: String,
+    /// The split of the scene.
+    pub split: Split,
+    /// What the agent did.
+    pub route: Route,
+    /// The recording.
+    pub episode: Episode,
 }
 
 impl Episode {
@@ -114,6 +195,9 @@ pub(super) fn phrase_defect(phrases: &[Phrase], count: usize) -> Option<String> 
                 phrase.text, phrase.first, phrase.end
             ));
         }
+        if phrase.text.contains('\n') {
+            return Some(format!("its phrase `{}` has a line feed", phrase.text.escape_debug()));
+        }
         end = phrase.end;
     }
     None
@@ -122,6 +206,22 @@ pub(super) fn phrase_defect(phrases: &[Phrase], count: usize) -> Option<String> 
 #[cfg(test)]
 pub(crate) mod test_episodes {
     use super::*;
+
+    /// Four recordings in three scenes, one a split, and another one of the first.
+    pub(crate) fn recordings() -> Vec<Recorded> {
+        let recorded = |number: usize, scene: &str, split, route| Recorded {
+            scene: scene.to_owned(),
+            split,
+            route,
+            episode: episode(number, 9 + number),
+        };
+        vec![
+            recorded(0, "hall", Split::Train, Route::Explore),
+            recorded(1, "hall", Split::Train, Route::Retrace),
+            recorded(2, "cellar", Split::Validation, Route::Explore),
+            recorded(3, "attic", Split::Test, Route::LookAway),
+        ]
+    }
 
     /// An episode of `count` frames of 4 by 6 pixels, whose bytes and poses tell which `number` it has.
     pub(crate) fn episode(number: usize, count: usize) -> Episode {
@@ -176,5 +276,6 @@ mod tests {
         assert!(broken(|episode| episode.phrases[1].first = 2).contains("2..5"));
         assert!(broken(|episode| episode.phrases[1].end = 6).contains("3..6"));
         assert!(broken(|episode| episode.phrases[0].first = 0).contains("0..3"));
+        assert!(broken(|episode| episode.phrases[0].text.push('\n')).contains("line feed"));
     }
 }

@@ -5,7 +5,7 @@
 //! | see how worlds can be set | [`WorldSettings`] |
 //! | move and look | [`World::step`], [`World::render`] |
 //! | explore without a person | [`Explorer`] |
-//! | go somewhere and come back | [`Route`] |
+//! | go somewhere and come back | [`Route::plan`](crate::clip::Route::plan), [`World::record`] |
 //!
 //! A frame depends on nothing but the scene and the pose, and poses are whole numbers: whoever comes back to a pose sees
 //! the same bytes. Seeds, scenes and frames are the same on every platform and for any number of threads.
@@ -37,7 +37,7 @@ use crate::clip::{Pose, PoseScale};
 pub use error::WorldError;
 pub use explorer::Explorer;
 pub use layout::{Cell, Layout, Room};
-pub use route::{Plan, Route};
+pub use route::Plan;
 pub use settings::WorldSettings;
 
 /// Half the width of the agent's square body, in units of length: a fifth of a cell.

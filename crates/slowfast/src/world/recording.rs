@@ -38,8 +38,9 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Route, WorldSettings};
+    use super::super::WorldSettings;
     use super::*;
+    use crate::clip::Route;
 
     #[test]
     fn an_episode_tells_what_happened_between_its_frames() {

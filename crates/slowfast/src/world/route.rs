@@ -2,37 +2,15 @@
 
 use experiment::seed::Seed;
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 
 use super::{Explorer, World, WorldError};
 use crate::action::{Action, Turn, Walk};
-use crate::clip::Pose;
+use crate::clip::{Pose, Route};
 
 /// Starts that are tried for a route that needs room.
 const ATTEMPTS: usize = 64;
 
-/// The kinds of episode. All but the first end at the pose where they began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Route {
-    /// Wander through rooms.
-    Explore,
-    /// Turn by a half circle and back.
-    LookAway,
-    /// Turn by a full circle.
-    FullTurn,
-    /// Explore, then undo every action in reverse order, walking backwards: every frame of the way comes again.
-    Retrace,
-    /// Walk straight, turn around, walk back, turn around again: the places come again, seen from the other side, and
-    /// at the end the first view.
-    TurnAround,
-}
-
 impl Route {
-    /// The routes that lead back.
-    pub const THERE_AND_BACK: [Self; 4] =
-        [Self::LookAway, Self::FullTurn, Self::Retrace, Self::TurnAround];
-
     /// What to do on this route, with an exploration of `actions` actions and a way there of `there` actions, each held
     /// for `frames_per_action` frames.
     ///
