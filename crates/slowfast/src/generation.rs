@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use experiment::cli::Failure;
-use experiment::cli::OrFailure;
+use experiment::cli::{Failure, OrFailure};
 use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
 use experiment::seed::Seed;
@@ -317,7 +316,7 @@ mod tests {
     fn settings_out_of_range_are_refused_by_name() {
         type Change = fn(&mut GenerationSettings);
         for (field, change) in [
-            ("`episodes`", (|settings| settings.episodes = 0) as Change),
+            ("`episodes`", (|settings: &mut GenerationSettings| settings.episodes = 0) as Change),
             ("`frames_per_action`", |settings| settings.frames_per_action = 0),
             ("`there_and_back`", |settings| settings.there_and_back = 1.5),
             ("`test`", |settings| settings.test = 0.9),

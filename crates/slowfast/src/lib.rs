@@ -6,6 +6,7 @@
 //! | say what an agent does | [`action`] |
 //! | make worlds | [`world`] |
 //! | generate, write, read and sample episodes | [`generation`], [`clip`] |
+//! | measure what was generated | [`metrics`] |
 
 #![deny(missing_docs)]
 
@@ -13,4 +14,5 @@ pub mod action;
 pub mod clip;
 pub mod commands;
 pub mod generation;
+pub mod metrics;
 pub mod world;

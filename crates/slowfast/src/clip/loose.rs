@@ -10,8 +10,10 @@
 //! | metadata `source` | text | the simulator; the same in all files |
 //! | metadata `scene`, `split`, `route` | text | as in an [`Entry`](super::Entry) |
 //! | metadata `phrases`, not needed | JSON | a list of `{"first": 1, "end": 5, "text": "turn left"}` |
+//! | metadata `frames_per_action`, not needed | text | frames that each action is held for, from frame 1 on |
 //!
-//! Without phrases every run of equal actions gets one of their wordings. Poses become whole numbers of 1/65,536 of the
+//! Without phrases every action gets one of its wordings, where it begins anew: where it changes, and after the frames it
+//! is held for, if these are told. Poses become whole numbers of 1/65,536 of the
 //! unit of length and of the circle.
 
 use std::collections::HashMap;
@@ -199,21 +201,28 @@ impl LooseFile<'_> {
     }
 
     fn phrases(&self, actions: &[Action]) -> Result<Vec<Phrase>, ClipError> {
-        match self.texts.get("phrases") {
-            Some(json) => serde_json::from_str(json)
-                .map_err(|failure| self.damaged(format!("its `phrases`: {failure}"))),
-            None => Ok(described(actions, self.text("scene")?)),
+        if let Some(json) = self.texts.get("phrases") {
+            return serde_json::from_str(json)
+                .map_err(|failure| self.damaged(format!("its `phrases`: {failure}")));
         }
+        let held = match self.texts.get("frames_per_action") {
+            None => usize::MAX,
+            Some(text) => text.parse().ok().filter(|held| *held > 0).ok_or_else(|| {
+                self.damaged(format!("its `frames_per_action` is `{text}`, not 1 or more"))
+            })?,
+        };
+        Ok(described(actions, held, self.text("scene")?))
     }
 }
 
-/// One wording for every run of equal actions; the scene's name chooses which.
-fn described(actions: &[Action], scene: &str) -> Vec<Phrase> {
+/// A wording for every run of equal actions, and for every `held` frames of it; the scene's name chooses which.
+fn described(actions: &[Action], held: usize, scene: &str) -> Vec<Phrase> {
     let mut rng = Seed::new(0).child("imported").child(scene).rng();
     let mut phrases: Vec<Phrase> = Vec::new();
     for (frame, action) in actions.iter().enumerate().skip(1) {
+        let goes_on = actions[frame - 1] == *action && !(frame - 1).is_multiple_of(held);
         match phrases.last_mut() {
-            Some(phrase) if frame > 1 && actions[frame - 1] == *action => phrase.end = frame + 1,
+            Some(phrase) if goes_on => phrase.end = frame + 1,
             _ => {
                 let text = action.describe(&mut rng);
                 phrases.push(Phrase { first: frame, end: frame + 1, text });

@@ -88,6 +88,18 @@ fn loose_episodes_become_clips() {
 }
 
 #[test]
+fn held_actions_are_said_again() {
+    let [stay, forward, left] = [0, 1, 3].map(|code| Action::from_code(code).unwrap());
+    let actions = [stay, left, left, left, left, left, forward, forward, forward];
+    let spans = |held| -> Vec<_> {
+        described(&actions, held, "a").iter().map(|said| (said.first, said.end)).collect()
+    };
+    assert_eq!(spans(usize::MAX), [(1, 6), (6, 9)]);
+    assert_eq!(spans(2), [(1, 3), (3, 5), (5, 6), (6, 7), (7, 9)]);
+    assert_eq!(spans(1).len(), 8);
+}
+
+#[test]
 fn importing_again_gives_the_same_and_changed_files_are_not_mixed_in() {
     let (folder, clips) = imported(&[("1.safetensors", loose("a", "train"))]);
     let (source, out) = (folder.path().join("loose"), folder.path().join("clips"));
@@ -107,7 +119,10 @@ fn every_mistake_is_named() {
         }
     };
     for (part, change) in [
-        ("`frames`", (&|loose| loose.frames.1 = vec![4, 3, 2, 3]) as &dyn Fn(&mut Loose)),
+        (
+            "`frames`",
+            (&|loose: &mut Loose| loose.frames.1 = vec![4, 3, 2, 3]) as &dyn Fn(&mut Loose),
+        ),
         ("not U8 [n, h, w, 3]", &|loose| loose.frames.1 = vec![4, 18]),
         ("`actions` is not U8 [4]", &|loose| {
             loose.actions.1 = vec![3];
@@ -123,6 +138,9 @@ fn every_mistake_is_named() {
         ("`split`", &|loose| drop(loose.texts.insert("split".into(), "exam".into()))),
         ("`route`", &|loose| drop(loose.texts.insert("route".into(), "detour".into()))),
         ("`phrases`", &|loose| drop(loose.texts.insert("phrases".into(), "turn".into()))),
+        ("`frames_per_action`", &|loose| {
+            drop(loose.texts.insert("frames_per_action".into(), "0".into()));
+        }),
         ("from the moon", &|loose| drop(loose.texts.insert("source".into(), "the moon".into()))),
     ] {
         let found = mistake(change);
