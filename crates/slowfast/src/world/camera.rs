@@ -195,7 +195,7 @@ fn lit(colour: Colour, depth: f64, shade: f64) -> Colour {
     let light = shade / (1.0 + 0.05 * depth * depth);
     // Thousandths, so that the product is of whole numbers.
     let light = (light * 1024.0) as u32;
-    colour.map(|value| (u32::from(value) * light >> 10) as u8)
+    colour.map(|value| ((u32::from(value) * light) >> 10) as u8)
 }
 
 #[cfg(test)]
