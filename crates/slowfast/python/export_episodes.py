@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import random
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,9 @@ class DoomScene:
         game.set_doom_game_path(str(Path(vizdoom.__file__).parent / "freedoom2.wad"))
         game.set_doom_map(self.name)
         game.add_game_args("-nomonsters")
+        # Else it writes its configuration into the working folder.
+        self.folder = tempfile.TemporaryDirectory()
+        game.set_doom_config_path(str(Path(self.folder.name) / "vizdoom.ini"))
         game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
         game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         game.set_window_visible(False)

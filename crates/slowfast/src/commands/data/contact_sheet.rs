@@ -11,7 +11,7 @@ const COLUMNS: usize = 12;
 /// Pixels between frames.
 const GAP: u32 = 2;
 /// Frames are enlarged by a whole number to about this many pixels.
-const TARGET: usize = 96;
+const TARGET: usize = 128;
 const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
 
 /// A PNG with frames of the `episodes`, evenly spaced over each.
@@ -79,12 +79,12 @@ mod tests {
         writer.finish(1).unwrap();
         let clips = ClipSet::open(folder.path()).unwrap();
         let sheet = image::load_from_memory(&draw(&clips, &[0, 3]).unwrap()).unwrap().to_rgb8();
-        // Sixteenfold: cells of 98 by 66 pixels.
-        assert_eq!(sheet.dimensions(), (12 * 98 + 2, 2 * 66 + 2));
+        // 21 times as large: cells of 128 by 86 pixels.
+        assert_eq!(sheet.dimensions(), (12 * 128 + 2, 2 * 86 + 2));
         let episode = clips.episode(3).unwrap();
-        assert_eq!(sheet.get_pixel(2, 68).0, episode.frame(0)[..3]);
+        assert_eq!(sheet.get_pixel(2, 88).0, episode.frame(0)[..3]);
         let last = episode.frame(episode.len() - 1);
-        assert_eq!(sheet.get_pixel(12 * 98 - 1, 2 * 66 - 1).0, last[69..]);
+        assert_eq!(sheet.get_pixel(12 * 128 - 1, 2 * 86 - 1).0, last[69..]);
         assert_eq!(*sheet.get_pixel(0, 0), PAPER);
     }
 }
