@@ -13,6 +13,7 @@ ViZDoom the agent has momentum, so only turns on the spot are, and frames are to
 """
 
 import argparse
+import contextlib
 import json
 import math
 import random
@@ -130,6 +131,9 @@ class MiniWorldScene:
             return None
         return (x, y, (heading + 2 * turn) % headings)
 
+    def close(self):
+        self.env.close()
+
     def see(self, pose):
         x, y, heading = pose
         self.env.agent.pos = np.array([x / 65536, 0.0, -y / 65536])
@@ -226,9 +230,6 @@ class DoomScene:
         game.set_doom_game_path(str(Path(vizdoom.__file__).parent / "freedoom2.wad"))
         game.set_doom_map(self.name)
         game.add_game_args("-nomonsters")
-        # Else it writes its configuration into the working folder.
-        self.folder = tempfile.TemporaryDirectory()
-        game.set_doom_config_path(str(Path(self.folder.name) / "vizdoom.ini"))
         game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
         game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         game.set_window_visible(False)
@@ -243,6 +244,9 @@ class DoomScene:
         game.set_episode_timeout(0)
         game.init()
         self.game = game
+
+    def close(self):
+        self.game.close()
 
     def see(self):
         screen = self.game.get_state().screen_buffer
@@ -313,6 +317,30 @@ def split_of(scene, scenes):
     return "test" if after < part else "validation" if after < 2 * part else "train"
 
 
+def export(scene, number, episode, options):
+    """Records an episode of a scene and writes it to a file."""
+    route = ROUTES[episode % len(ROUTES)]
+    rng = random.Random(f"{options.seed} {number} {episode}")
+    recorded = scene.record(route, options.actions, options.actions_there, rng)
+    if recorded is None:
+        print(f"{scene.name}, episode {episode}: the agent died; left out")
+        return
+    frames, codes, poses = recorded
+    tensors = {
+        "frames": np.stack(frames),
+        "actions": np.array(codes, np.uint8),
+        "poses": np.array(poses, np.float64),
+    }
+    texts = {
+        "source": scene.source,
+        "scene": scene.name,
+        "split": split_of(number, options.scenes),
+        "route": route,
+        "frames_per_action": json.dumps(FRAMES_PER_ACTION),
+    }
+    save_file(tensors, options.out / f"{options.simulator}-{number:03}-{episode:02}.safetensors", metadata=texts)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("simulator", choices=["miniworld", "vizdoom"])
@@ -329,34 +357,18 @@ def main():
     if options.simulator == "vizdoom" and options.scenes > 32:
         parser.error("--scenes must be at most 32: Freedoom Phase 2 has 32 maps")
     options.out.mkdir(parents=True, exist_ok=True)
-    for number in range(options.scenes):
-        if options.simulator == "miniworld":
-            scene = MiniWorldScene(1000 * options.seed + number, options.size)
-        else:
-            scene = DoomScene(number, options.size)
-        for episode in range(options.episodes_per_scene):
-            route = ROUTES[episode % len(ROUTES)]
-            rng = random.Random(f"{options.seed} {number} {episode}")
-            recorded = scene.record(route, options.actions, options.actions_there, rng)
-            if recorded is None:
-                print(f"{scene.name}, episode {episode}: the agent died; left out")
-                continue
-            frames, codes, poses = recorded
-            tensors = {
-                "frames": np.stack(frames),
-                "actions": np.array(codes, np.uint8),
-                "poses": np.array(poses, np.float64),
-            }
-            texts = {
-                "source": scene.source,
-                "scene": scene.name,
-                "split": split_of(number, options.scenes),
-                "route": route,
-                "frames_per_action": json.dumps(FRAMES_PER_ACTION),
-            }
-            path = options.out / f"{options.simulator}-{number:03}-{episode:02}.safetensors"
-            save_file(tensors, path, metadata=texts)
-        print(f"{scene.name}: done", flush=True)
+    options.out = options.out.resolve()
+    # ViZDoom leaves its configuration in the working folder.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for number in range(options.scenes):
+            if options.simulator == "miniworld":
+                scene = MiniWorldScene(1000 * options.seed + number, options.size)
+            else:
+                scene = DoomScene(number, options.size)
+            for episode in range(options.episodes_per_scene):
+                export(scene, number, episode, options)
+            scene.close()
+            print(f"{scene.name}: done", flush=True)
 
 
 if __name__ == "__main__":
