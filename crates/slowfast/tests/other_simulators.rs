@@ -37,12 +37,14 @@ fn episodes_of_others_are_whole_and_divided_by_scene() {
 
 #[test]
 fn looking_away_and_back_shows_the_same_view() {
-    for (simulator, angle) in [("miniworld", 0.0), ("vizdoom", 0.01)] {
+    // Doom's agent may still glide a little when it begins to turn.
+    let near = Tolerance { distance: 0.05, angle: 0.01 };
+    for (simulator, tolerance) in [("miniworld", Tolerance::EXACT), ("vizdoom", near)] {
         let (_folder, clips) = imported(simulator);
         let scale = clips.index().description.pose;
         for number in [1, 3, 5] {
             let episode = clips.episode(number).unwrap();
-            let views = revisits(&episode.poses, scale, Tolerance { distance: 0.0, angle });
+            let views = revisits(&episode.poses, scale, tolerance);
             assert_eq!(views.len(), 16, "{simulator}, episode {number}");
             let video = Video::of(&episode).unwrap();
             let encoder = PooledColours { cells: 4 };
@@ -60,7 +62,8 @@ fn looking_away_and_back_shows_the_same_view() {
 
 #[test]
 fn walks_are_the_way_the_agent_looks() {
-    for simulator in ["miniworld", "vizdoom"] {
+    // Doom's agent keeps its momentum while it turns.
+    for (simulator, least) in [("miniworld", 5.0), ("vizdoom", 2.0)] {
         let (_folder, clips) = imported(simulator);
         let scale = clips.index().description.pose;
         let (mut along, mut aside) = (0.0, 0.0);
@@ -75,6 +78,6 @@ fn walks_are_the_way_the_agent_looks() {
                 aside += (dx * angle.sin() - dy * angle.cos()).abs();
             }
         }
-        assert!(along > 3.0 * aside, "{simulator}: {along} ahead, {aside} aside");
+        assert!(along > least * aside, "{simulator}: {along} ahead, {aside} aside");
     }
 }
