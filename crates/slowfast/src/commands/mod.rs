@@ -1,0 +1,26 @@
+//! The subcommands.
+
+mod data;
+
+use clap::Subcommand;
+use experiment::cli::Failure;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate episodes, look at them, or bring in those of others
+    #[command(subcommand)]
+    Data(data::Arguments),
+}
+
+impl Command {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// Bad input and failed work, as the exit code tells.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Data(arguments) => data::run(arguments),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! How good generated frames are, and whether what was seen comes back as it was.
+//!
+//! | question | measure |
+//! |---|---|
+//! | is a frame the true one | [`psnr`], [`structural_similarity`] |
+//! | does the picture jump | [`scene_cuts`] |
+//! | does a revisited place look as it did | [`revisit_consistency`] (SRC), [`revisit_psnr`] |
+//! | does anything move at all | [`motion`] |
+//! | are many clips distributed like true ones | [`frechet_distance`] |
+//! | all of it for a method, with intervals | [`ClipScores`], [`Summary`] |
+//!
+//! A frozen picture has no cuts and a perfect consistency: read these two only beside [`motion`] and [`revisit_psnr`], and
+//! beside the rows of [`copy_first_frame`] and of the ground truth.
+
+mod error;
+mod features;
+mod frechet;
+#[cfg(test)]
+mod golden;
+mod hsv;
+mod motion;
+mod psnr;
+mod revisit;
+mod scene_cuts;
+mod ssim;
+mod summary;
+mod video;
+
+pub use error::MetricError;
+pub use features::{FeatureEncoder, PooledColours, cosine_similarity};
+pub use frechet::{Gaussian, frechet_distance, frechet_floor};
+pub use motion::motion;
+pub use psnr::{CEILING, psnr};
+pub use revisit::{Revisit, Tolerance, revisit_consistency, revisit_psnr, revisits};
+pub use scene_cuts::{AdaptiveDetector, scene_cuts};
+pub use ssim::structural_similarity;
+pub use summary::{ClipScores, Summary};
+pub use video::{Video, copy_first_frame};
