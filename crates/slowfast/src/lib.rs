@@ -1,0 +1,24 @@
+//! SlowFast-VGen (ICLR 2025): an action-driven video world model that learns slowly, the world's dynamics in the weights
+//! of a diffusion model, and fast, the current episode in a Temp-LoRA.
+//!
+//! | to | read |
+//! |---|---|
+//! | see the denoiser | [`model`] |
+//! | see what it learns and how frames are sampled | [`diffusion`] |
+//! | follow pixels into latents and back | [`autoencoder`] |
+//! | follow action phrases into tokens | [`text`] |
+//! | see the Temp-LoRA and the memory of an episode | [`memory`] |
+//! | see algorithm 1a | [`fast`] |
+//! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
+
+#![deny(missing_docs)]
+
+pub mod autoencoder;
+pub mod diffusion;
+pub mod fast;
+pub mod memory;
+pub mod model;
+pub mod slow;
+pub mod text;
+#[cfg(test)]
+mod tiny;
