@@ -51,7 +51,7 @@ fn denoiser(name: &str, network: DenoiserChoice) -> Result<(), Box<dyn std::erro
     };
     let mut random = Seed::new(1).rng();
     let example = diffusion.conditional(&clip, 8, diffusion.timesteps(), &mut random)?;
-    let lesson = Lesson { fast: Vec::new(), slow: vec![example], memory: None };
+    let lesson = Lesson { fast: Vec::new(), along: Vec::new(), slow: vec![example], memory: None };
     let instance = Instance::new(&SlowFast::Pretraining, &denoiser, &lesson);
     let lifted = instance.lift::<Autodiff<Flex>>();
     let parameters = Tensors::of(&denoiser);

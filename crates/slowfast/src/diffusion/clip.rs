@@ -3,6 +3,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 
+use super::DiffusionError;
 use crate::text::Phrases;
 
 /// Clean latent frames and the actions that led to them.
@@ -47,6 +48,18 @@ impl<B: Backend> Clip<B> {
     /// If there are fewer frames.
     pub fn last(&self, count: usize) -> Self {
         self.narrow(self.frames() - count, count)
+    }
+
+    /// Checks that [`Self::followed_by`] can join this clip and `after`.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Unlike`] or [`DiffusionError::Text`] if the shapes differ in more than the number of frames.
+    pub fn check_before(&self, after: &Self) -> Result<(), DiffusionError> {
+        let (first, second) = (self.latents.dims(), after.latents.dims());
+        if first[0] != second[0] || first[2..] != second[2..] {
+            return Err(DiffusionError::Unlike { first, second });
+        }
+        Ok(self.phrases.check_before(&after.phrases)?)
     }
 
     /// These frames and then those of `after`, clip by clip: `X ⊕ Y` in the paper's algorithm 1.

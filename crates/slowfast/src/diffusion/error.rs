@@ -1,6 +1,7 @@
 //! Diffusion that cannot be set up.
 
 use crate::model::ModelError;
+use crate::text::TextError;
 
 /// A setting or input that diffusion cannot work with.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -58,6 +59,19 @@ pub enum DiffusionError {
         /// Frames given.
         past: usize,
     },
+    /// Clips that cannot stand one after the other.
+    #[error(
+        "clips of latents {first:?} and {second:?} cannot follow each other; give as many clips, encoded by the same autoencoder"
+    )]
+    Unlike {
+        /// Shape of the first's latents.
+        first: [usize; 5],
+        /// Shape of the second's latents.
+        second: [usize; 5],
+    },
+    /// Phrases that do not fit each other.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// Input that the denoiser cannot read.
     #[error(transparent)]
     Model(#[from] ModelError),

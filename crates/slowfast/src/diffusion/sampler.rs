@@ -140,6 +140,7 @@ impl Sampler {
         }
         let [batch, _, channels, height, width] = past.latents.dims();
         let shape = [batch, future, channels, height, width];
+        past.phrases.check_before(actions)?;
         let phrases = past.phrases.followed_by(actions);
         denoiser.check([batch, given + future, channels, height, width], &phrases)?;
         let models = Models::new(denoiser, &self.config);

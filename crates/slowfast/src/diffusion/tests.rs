@@ -196,6 +196,12 @@ fn input_that_does_not_fit_is_refused() {
     };
     assert_eq!(sample(&actions(0)), DiffusionError::NoFuture { frames: 2, past: 2 });
     assert!(matches!(sample(&actions(5)), DiffusionError::Model(_)));
+    assert!(matches!(sample(&tiny::clip(2, 2, 1).phrases), DiffusionError::Text(_)));
+    let clip = tiny::clip(1, 1, 1);
+    let unlike = past.check_before(&tiny::clip(2, 1, 1)).unwrap_err();
+    assert!(matches!(unlike, DiffusionError::Unlike { .. }), "{unlike}");
+    let wordy = Clip { phrases: Phrases::none([1, 1, tiny::WORDS + 1]), ..clip };
+    assert!(matches!(past.check_before(&wordy), Err(DiffusionError::Text(_))));
 }
 
 /// Where the prediction is the truth, the steps lead to the clean latents.

@@ -93,6 +93,7 @@ impl<B: Backend> WorldModel<B> {
     /// Frames that do not fit the denoiser, and fast losses that are not finite.
     pub fn observe(&self, episode: &mut Episode<B>, chunk: Clip<B>) -> Result<(), MemoryError> {
         let past = episode.past(self.form());
+        past.check_before(&chunk)?;
         let local = past.followed_by(&chunk);
         let fits = self.denoiser.check(local.latents.dims(), &local.phrases);
         fits.map_err(DiffusionError::from)?;

@@ -299,6 +299,8 @@ fn what_cannot_be_played_is_refused() {
         Err(MemoryError::Diffusion(_))
     ));
     assert!(matches!(world.observe(&mut episode, many), Err(MemoryError::Diffusion(_))));
+    let two = world.observe(&mut episode, tiny::clip(2, 2, 1));
+    assert!(matches!(two, Err(MemoryError::Diffusion(DiffusionError::Unlike { .. }))));
     assert!(episode.chunks().is_empty(), "a refused chunk leaves no trace");
     let steep = FastConfig {
         rate: 1e30,

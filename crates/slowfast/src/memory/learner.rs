@@ -87,7 +87,7 @@ impl<B: Backend> FastLearner<B> {
     ) -> Result<Learned<B>, MemoryError> {
         let index = episode.chunks().len();
         let fast = self.examples(episode, past, chunk, random)?;
-        let lesson = Lesson { fast, slow: Vec::new(), memory: None };
+        let lesson = Lesson { fast, along: Vec::new(), slow: Vec::new(), memory: None };
         let from = episode.memory().cloned().unwrap_or_else(|| self.fresh(equipped));
         let rates = self.rates(&from, index);
         let adapted =

@@ -34,7 +34,10 @@ pub enum SlowFast {
 pub struct Lesson<B: Backend> {
     /// What each inner step descends.
     pub fast: Vec<Example<B>>,
-    /// What the outer loss is the mean over; at least one where there is an outer loss.
+    /// What the outer loss adds up on the way: one example before each chunk is learned, or none. A chunk takes as many
+    /// inner steps as the next.
+    pub along: Vec<Example<B>>,
+    /// What the outer loss after the last step is the mean over; at least one where there is an outer loss.
     pub slow: Vec<Example<B>>,
     /// The adapters before the first inner step, each flattened, in visiting order; those of the outer module for `None`.
     pub memory: Option<Vec<Tensor<B, 1>>>,
@@ -99,6 +102,18 @@ impl Problem for SlowFast {
         let losses = lesson.slow.iter().map(|example| example.loss(denoiser));
         let sum = losses.reduce(|a, b| a + b).expect("a lesson with an outer loss has examples");
         sum * (1.0 / lesson.slow.len() as f64)
+    }
+
+    fn trajectory_loss<B: Backend>(
+        &self,
+        denoiser: &Denoiser<B>,
+        _outer: &Denoiser<B>,
+        lesson: &Lesson<B>,
+        step: usize,
+    ) -> Option<Tensor<B, 1>> {
+        let steps_of_a_chunk = lesson.fast.len().checked_div(lesson.along.len())?;
+        let begins = step.is_multiple_of(steps_of_a_chunk);
+        begins.then(|| lesson.along[step / steps_of_a_chunk].loss(denoiser))
     }
 }
 

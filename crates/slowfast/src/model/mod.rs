@@ -40,6 +40,7 @@ pub(crate) use normalize::normalize;
 pub(crate) use rows::{Grid, around, depth_to_space, space_to_depth};
 
 use crate::text::{Phrases, Vocabulary};
+use config::at_least_one;
 use mixer::Context;
 
 /// A window as the denoiser sees it.
@@ -143,6 +144,7 @@ impl<B: Backend> Denoiser<B> {
     /// [`ModelError::Latents`], [`ModelError::Phrases`], [`ModelError::TooManyFrames`] and [`ModelError::UnknownToken`].
     pub fn check(&self, latents: [usize; 5], phrases: &Phrases) -> Result<(), ModelError> {
         let [batch, frames, ..] = latents;
+        at_least_one(&[("batch", batch), ("frames", frames)])?;
         let expected = [batch, frames, self.channels, self.height, self.width];
         if latents != expected {
             return Err(ModelError::Latents { found: latents, expected });

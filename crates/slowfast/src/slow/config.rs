@@ -61,6 +61,8 @@ pub struct SecondOrderConfig {
     pub fast: FastConfig,
     /// Chunks that are learned before the outer loss is asked.
     pub written: usize,
+    /// Whether the outer loss also asks for each of these chunks before it is learned, at the memory of those before.
+    pub along: bool,
     /// Draws of noise and timestep for each chunk that the outer loss asks for.
     pub draws: usize,
     /// Whether the adapters' first values are learned; else every lesson draws its own.
@@ -78,6 +80,7 @@ impl Default for SecondOrderConfig {
         Self {
             fast: FastConfig::default(),
             written: 2,
+            along: false,
             draws: 2,
             learn_start: true,
             rates_rate: Some(Schedule::constant(1e-3)),

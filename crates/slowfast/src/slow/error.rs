@@ -1,5 +1,7 @@
 //! Training that cannot go on.
 
+use std::path::PathBuf;
+
 use crate::diffusion::DiffusionError;
 use crate::memory::MemoryError;
 
@@ -52,6 +54,16 @@ pub enum SlowError {
         /// Chunks asked for.
         asked: Vec<usize>,
     },
+    /// A lesson for another trainer.
+    #[error(
+        "lesson {lesson} {problem}; make it with the settings of the trainer, and memories with the adapters of its denoiser"
+    )]
+    Lesson {
+        /// The lesson, from 0.
+        lesson: usize,
+        /// What does not fit.
+        problem: String,
+    },
     /// An episode without a chunk after its start.
     #[error("episode {episode} has {chunks} chunks; the slow-fast loop needs at least 2")]
     ShortEpisode {
@@ -81,6 +93,22 @@ pub enum SlowError {
         step: usize,
         /// What happened.
         source: inner_outer::Error,
+    },
+    /// The file system refused.
+    #[error("cannot access {}: {source}; check that the path exists and may be used", path.display())]
+    Access {
+        /// The path asked for.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The file is no denoiser, or no longer.
+    #[error("{}: {problem}; restore the file from a copy, or write it again from a checkpoint", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A state that cannot be written or read.
     #[error(transparent)]

@@ -38,6 +38,7 @@ impl<B: Backend> Recall<B> {
         let form = config.fast.form;
         let pair = |number: usize| -> Result<(usize, Clip<B>), SlowError> {
             let past = form.past_of(&self.chunks[number - 1]);
+            past.check_before(&self.chunks[number])?;
             let clip = past.followed_by(&self.chunks[number]);
             let fits = denoiser.check(clip.latents.dims(), &clip.phrases);
             fits.map_err(DiffusionError::from)?;
@@ -53,13 +54,14 @@ impl<B: Backend> Recall<B> {
             }
         }
         let mut random = seed.child("slow noise").rng();
-        let mut asked = Vec::with_capacity(self.asked.len());
-        for &number in &self.asked {
+        let mut ask = |number: usize| -> Result<_, SlowError> {
             let (past, clip) = pair(number)?;
             let clips = clip.repeated(config.draws);
-            let timesteps = diffusion.timesteps();
-            asked.push(diffusion.conditional(&clips, past, timesteps, &mut random)?);
-        }
+            Ok(diffusion.conditional(&clips, past, diffusion.timesteps(), &mut random)?)
+        };
+        let along = 1..=if config.along { config.written } else { 0 };
+        let along = along.map(&mut ask).collect::<Result<_, _>>()?;
+        let asked = self.asked.iter().map(|&number| ask(number)).collect::<Result<_, _>>()?;
         let memory = match config.learn_start {
             true => None,
             false => {
@@ -67,7 +69,7 @@ impl<B: Backend> Recall<B> {
                 Some(memory_of(&fresh).0)
             }
         };
-        Ok(Lesson { fast: written, slow: asked, memory })
+        Ok(Lesson { fast: written, along, slow: asked, memory })
     }
 
     fn check(&self, written: usize) -> Result<(), SlowError> {

@@ -119,6 +119,7 @@ fn along<B: Backend>(
         // D_s += (X_i, X_{i+1}, Theta_i), before Theta_i is updated.
         let memory = episode.memory().map(|memory| memory.theta.0.clone());
         let past = world.past_of(&pair[0]);
+        past.check_before(&pair[1])?;
         stored.push(StoredChunk { past, future: pair[1].clone(), memory });
         match source {
             ChunkSource::GroundTruth => world.observe(&mut episode, pair[1].clone())?,
@@ -140,6 +141,7 @@ impl<B: Backend> StoredChunk<B> {
             diffusion.timesteps(),
             &mut noise.rng(),
         )?;
-        Ok(Lesson { fast: Vec::new(), slow: vec![example], memory: self.memory.clone() })
+        let memory = self.memory.clone();
+        Ok(Lesson { fast: Vec::new(), along: Vec::new(), slow: vec![example], memory })
     }
 }

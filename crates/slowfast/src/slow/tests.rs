@@ -6,7 +6,7 @@ use inner_outer::{ConfiguredRule, HypergradientChoice, RateScope, RuleChoice, Sc
 use super::*;
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::fast::WorldModel;
-use crate::memory::{FastConfig, FastForm, FastLearner, MemoryError, SlowFast};
+use crate::memory::{FastConfig, FastForm, FastLearner, Lesson, MemoryError, SlowFast};
 use crate::model::{AdapterConfig, Denoiser, adapter_parameters};
 use crate::tiny;
 
@@ -362,6 +362,43 @@ fn lessons_that_do_not_fit_are_refused() {
     let passed = slow_fast_pass(&mut trainer, &world(fast()), &double, &config, &Seed::new(1));
     let refused = passed.unwrap_err();
     assert!(matches!(refused, SlowError::Memory(MemoryError::SeveralClips { found: 2 })));
+}
+
+#[test]
+fn lessons_of_another_trainer_are_refused() {
+    let config = second_order();
+    let mut trainer = recall_trainer(&config);
+    let lesson = |config: &SecondOrderConfig| {
+        let equipped = recall_trainer(config).denoiser().clone();
+        recalls()[0].lesson(config, &tiny::diffusion(), &equipped, &Seed::new(1)).unwrap()
+    };
+    let mut refused = |lesson: Lesson<Flex>| trainer.step(&[lesson]).unwrap_err().to_string();
+    let fewer = lesson(&SecondOrderConfig { written: 1, ..second_order() });
+    assert!(refused(fewer).contains("has 2 fast steps, and the trainer 4"));
+    let nothing = Lesson { slow: Vec::new(), ..lesson(&config) };
+    assert!(refused(nothing).contains("no slow example"));
+    let wide = AdapterConfig { rank: 3, ..fast().adapters };
+    let wide = FastConfig { adapters: wide, ..second_order().fast };
+    let wide = SecondOrderConfig { fast: wide, learn_start: false, ..second_order() };
+    assert!(refused(lesson(&wide)).contains("other adapters"));
+}
+
+/// Asking for every chunk before it is learned adds those losses, and their derivatives.
+#[test]
+fn losses_along_the_way_are_added() {
+    let config = SecondOrderConfig { along: true, ..second_order() };
+    let mut trainer = recall_trainer(&config);
+    let lesson = |config: &SecondOrderConfig| {
+        let denoiser = trainer.denoiser();
+        recalls()[0].lesson(config, &tiny::diffusion(), denoiser, &Seed::new(1)).unwrap()
+    };
+    let (with, without) = (lesson(&config), lesson(&second_order()));
+    assert_eq!((with.along.len(), without.along.len()), (2, 0));
+    let first = f64::from(tiny::values(&with.along[0].loss(trainer.denoiser()))[0]);
+    let with = trainer.step(&[with]).unwrap();
+    let without = recall_trainer(&config).step(&[without]).unwrap();
+    assert!(with.outer_loss > without.outer_loss + 0.9 * first, "{with:?} {without:?}");
+    assert_ne!(with.gradient_norm, without.gradient_norm);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! One trainer for all kinds of slow learning.
 
 use burn::optim::AdamWConfig;
-use burn::tensor::Device;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
 use experiment::seed::Seed;
 use inner_outer::tensors::Tensors;
 use inner_outer::{
@@ -159,13 +159,39 @@ impl<B: Backend> SlowTrainer<B> {
     /// One step on lessons, a graph for each.
     ///
     /// # Errors
-    /// [`SlowError::Learning`], above all for losses that are not finite.
+    /// [`SlowError::Lesson`] for a lesson that was made for another trainer, and [`SlowError::Learning`], above all for
+    /// losses that are not finite.
     pub fn step(&mut self, lessons: &[Lesson<B>]) -> Result<MetaStep, SlowError> {
         let step = self.steps_taken();
+        self.check_lessons(lessons)?;
         let done =
             self.learner.step(lessons).map_err(|source| SlowError::Learning { step, source })?;
         self.ema.update(self.learner.outer(), step);
         Ok(done)
+    }
+
+    fn check_lessons(&self, lessons: &[Lesson<B>]) -> Result<(), SlowError> {
+        let steps = self.learner.inner_loop().steps;
+        let sizes = |tensors: &[Tensor<B, 1>]| tensors.iter().map(Tensor::dims).collect::<Vec<_>>();
+        let adapters = sizes(&memory_of(self.learner.outer()).0);
+        let misfit = |lesson: &Lesson<B>| {
+            let other = |memory: &Vec<Tensor<B, 1>>| sizes(memory) != adapters;
+            match lesson {
+                _ if lesson.fast.len() != steps => {
+                    Some(format!("has {} fast steps, and the trainer {steps}", lesson.fast.len()))
+                }
+                _ if lesson.slow.is_empty() => Some("has no slow example".to_owned()),
+                Lesson { memory: Some(memory), .. } if other(memory) => {
+                    Some("has a memory of other adapters".to_owned())
+                }
+                _ => None,
+            }
+        };
+        let mut misfits = lessons.iter().map(misfit).enumerate();
+        match misfits.find_map(|(lesson, problem)| Some((lesson, problem?))) {
+            Some((lesson, problem)) => Err(SlowError::Lesson { lesson, problem }),
+            None => Ok(()),
+        }
     }
 
     /// Checks that the denoiser can read a clip.

@@ -35,6 +35,6 @@ impl WindowConfig {
             let window = Clip { phrases: window.phrases.without(&untold), ..window };
             diffusion.conditional(&window, past, timesteps, random)?
         };
-        Ok(Lesson { fast: Vec::new(), slow: vec![example], memory: None })
+        Ok(Lesson { fast: Vec::new(), along: Vec::new(), slow: vec![example], memory: None })
     }
 }

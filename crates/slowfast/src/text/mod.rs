@@ -45,6 +45,16 @@ pub enum TextError {
         /// The first such word.
         word: String,
     },
+    /// Phrases that cannot stand one after the other.
+    #[error(
+        "phrases of shapes {first:?} and {second:?} cannot follow each other; give as many clips, and phrases of as many words"
+    )]
+    Unlike {
+        /// `[batch, frames, words]` of the first.
+        first: [usize; 3],
+        /// `[batch, frames, words]` of the second.
+        second: [usize; 3],
+    },
     /// Tokens that do not fill their shape.
     #[error("{found} tokens do not fill the shape {shape:?}; give one token for each place")]
     Shape {

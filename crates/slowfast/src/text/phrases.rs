@@ -59,6 +59,18 @@ impl Phrases {
         Self { tokens: part.copied().collect(), shape: [batch, count, words] }
     }
 
+    /// Checks that [`Self::followed_by`] can join these and `after`.
+    ///
+    /// # Errors
+    /// [`TextError::Unlike`] if the numbers of clips or of words differ.
+    pub fn check_before(&self, after: &Self) -> Result<(), TextError> {
+        let ([batch, _, words], [others, _, other_words]) = (self.shape, after.shape);
+        match (batch, words) == (others, other_words) {
+            true => Ok(()),
+            false => Err(TextError::Unlike { first: self.shape, second: after.shape }),
+        }
+    }
+
     /// These frames and then those of `after`, clip by clip.
     ///
     /// # Panics
@@ -115,6 +127,16 @@ mod tests {
     fn shapes_are_checked() {
         let refused = Phrases::new(vec![0; 5], [1, 2, 3]).unwrap_err();
         assert_eq!(refused, TextError::Shape { found: 5, shape: [1, 2, 3] });
+    }
+
+    #[test]
+    fn only_like_phrases_follow_each_other() {
+        let phrases = |shape| Phrases::none(shape);
+        phrases([2, 1, 3]).check_before(&phrases([2, 5, 3])).unwrap();
+        for other in [[1, 1, 3], [2, 1, 4]] {
+            let refused = phrases([2, 1, 3]).check_before(&phrases(other)).unwrap_err();
+            assert_eq!(refused, TextError::Unlike { first: [2, 1, 3], second: other });
+        }
     }
 
     #[test]
