@@ -1,5 +1,5 @@
-//! SlowFast-VGen at a small scale: a video model that learns slowly what worlds are like, and fast, in a Temp-LoRA, what
-//! this one is.
+//! SlowFast-VGen (ICLR 2025) at a small scale: an action-driven video world model that learns slowly, the world's dynamics in
+//! the weights of a diffusion model, and fast, the current episode in a Temp-LoRA.
 //!
 //! | to | read |
 //! |---|---|
@@ -7,12 +7,28 @@
 //! | make worlds | [`world`] |
 //! | generate, write, read and sample episodes | [`generation`], [`clip`] |
 //! | measure what was generated | [`metrics`] |
+//! | see the denoiser | [`model`] |
+//! | see what it learns and how frames are sampled | [`diffusion`] |
+//! | follow pixels into latents and back | [`autoencoder`] |
+//! | follow action phrases into tokens | [`text`] |
+//! | see the Temp-LoRA and the memory of an episode | [`memory`] |
+//! | see algorithm 1a | [`fast`] |
+//! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
 
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod autoencoder;
 pub mod clip;
 pub mod commands;
+pub mod diffusion;
+pub mod fast;
 pub mod generation;
+pub mod memory;
 pub mod metrics;
+pub mod model;
+pub mod slow;
+pub mod text;
+#[cfg(test)]
+mod tiny;
 pub mod world;

@@ -1,0 +1,69 @@
+//! A trained autoencoder as one safetensors file, with its configuration in the metadata.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use experiment::atomic::write_atomically;
+use experiment::seed::Seed;
+use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
+use safetensors::SafeTensors;
+
+use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
+
+/// Key of the file's metadata.
+const CONFIG: &str = "slowfast_autoencoder";
+
+/// Writes an autoencoder of this configuration as one file, wholly or not at all.
+///
+/// # Errors
+/// [`AutoencoderError::State`] for a precision that such files do not have, [`AutoencoderError::Access`].
+pub fn save_autoencoder<B: Backend>(
+    autoencoder: &Autoencoder<B>,
+    config: &AutoencoderConfig,
+    path: &Path,
+) -> Result<(), AutoencoderError> {
+    let config = serde_json::to_string(config).expect("settings are valid JSON");
+    let metadata = HashMap::from([(CONFIG.to_owned(), config)]);
+    let content =
+        write(&parameters(autoencoder), Some(metadata)).map_err(AutoencoderError::State)?;
+    let access = |source| AutoencoderError::Access { path: path.to_owned(), source };
+    write_atomically(path, &content).map_err(access)
+}
+
+/// Reads an autoencoder with its configuration.
+///
+/// # Errors
+/// [`AutoencoderError::Access`], and [`AutoencoderError::Damaged`] for a file that is cut off or something else.
+pub fn load_autoencoder<B: Backend>(
+    path: &Path,
+    device: &Device<B>,
+) -> Result<(Autoencoder<B>, AutoencoderConfig), AutoencoderError> {
+    let access = |source| AutoencoderError::Access { path: path.to_owned(), source };
+    let content = std::fs::read(path).map_err(access)?;
+    let damaged = |problem: String| AutoencoderError::Damaged { path: path.to_owned(), problem };
+    let config = config_of(&content).map_err(damaged)?;
+    let fresh = Autoencoder::new(&config, &Seed::new(0), device)?;
+    let filled = filled(fresh, content).map_err(|error| damaged(error.to_string()))?;
+    Ok((filled, config))
+}
+
+fn config_of(content: &[u8]) -> Result<AutoencoderConfig, String> {
+    let (_, metadata) = SafeTensors::read_metadata(content)
+        .map_err(|error| format!("no whole safetensors file ({error})"))?;
+    let config = metadata.metadata().as_ref().and_then(|values| values.get(CONFIG));
+    let config = config.ok_or("a safetensors file, but no autoencoder")?;
+    serde_json::from_str(config).map_err(|error| error.to_string())
+}
+
+fn filled<B: Backend>(
+    autoencoder: Autoencoder<B>,
+    content: Vec<u8>,
+) -> inner_outer::Result<Autoencoder<B>> {
+    let mut file = NamedTensors::read(content)?;
+    let value = |name: &str, shape: &[usize]| file.take(name, shape).map(Some);
+    let filled = with_values(autoencoder, Precision::OfParameter, value)?;
+    file.finish()?;
+    Ok(filled)
+}

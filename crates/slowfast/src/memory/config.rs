@@ -1,0 +1,94 @@
+//! How an episode is memorised.
+
+use burn::tensor::backend::Backend;
+use inner_outer::{ConfiguredRule, RuleChoice};
+use serde::{Deserialize, Serialize};
+
+use super::MemoryError;
+use crate::diffusion::{Clip, Timesteps};
+use crate::model::AdapterConfig;
+
+/// What the fast learning learns from: the paper's rule and its ablations (table 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FastForm {
+    /// The chunk and the one before, all frames noised, no action, loss on all frames.
+    #[default]
+    Local,
+    /// "Original Temp-LoRA": the chunk before clean, this one noised, with its action, loss on this one.
+    InputToOutput,
+    /// "Without local learning rule": a window from anywhere in the episode so far, in the form of [`Self::Local`].
+    WholeSequence,
+    /// "Without chunk input": chunks are conditioned on one frame; the form is [`Self::Local`] on it and the chunk.
+    SingleFrame,
+}
+
+impl FastForm {
+    /// What a chunk is conditioned on when `chunk` came before it.
+    pub fn past_of<B: Backend>(self, chunk: &Clip<B>) -> Clip<B> {
+        match self {
+            Self::SingleFrame => chunk.last(1),
+            Self::Local | Self::InputToOutput | Self::WholeSequence => chunk.clone(),
+        }
+    }
+}
+
+/// The fast learning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FastConfig {
+    /// The Temp-LoRA.
+    pub adapters: AdapterConfig,
+    /// What is learned from.
+    pub form: FastForm,
+    /// The update rule, Adam in the paper, with optional clipping.
+    pub optimizer: ConfiguredRule,
+    /// The rate, 1e-4 in the paper. Not used where rates were learned.
+    pub rate: f64,
+    /// Steps after each chunk; algorithm 1a writes one.
+    pub steps: usize,
+    /// Draws of noise and timestep that a step averages over.
+    pub draws: usize,
+    /// Timesteps that are drawn; all of the schedule for `None`.
+    pub timesteps: Option<Timesteps>,
+    /// Whether the optimiser's state goes on from chunk to chunk; the paper does not state it.
+    pub keep_state: bool,
+}
+
+impl Default for FastConfig {
+    /// The paper's, as far as it is stated.
+    fn default() -> Self {
+        Self {
+            adapters: AdapterConfig::default(),
+            form: FastForm::default(),
+            optimizer: ConfiguredRule { rule: RuleChoice::Adam, clip: None },
+            rate: 1e-4,
+            steps: 1,
+            draws: 1,
+            timesteps: None,
+            keep_state: true,
+        }
+    }
+}
+
+impl FastConfig {
+    /// Checks the settings that do not depend on a model.
+    ///
+    /// # Errors
+    /// [`MemoryError::Setting`], and those of [`AdapterConfig::check`].
+    pub fn check(&self) -> Result<(), MemoryError> {
+        self.adapters.check().map_err(|error| MemoryError::Diffusion(error.into()))?;
+        for (setting, count) in [("fast.steps", self.steps), ("fast.draws", self.draws)] {
+            if count == 0 {
+                return Err(MemoryError::Setting { setting, found: 0.0, range: "at least 1" });
+            }
+        }
+        match self.rate.is_finite() && self.rate > 0.0 {
+            true => Ok(()),
+            false => {
+                let (setting, range) = ("fast.rate", "a finite number above 0");
+                Err(MemoryError::Setting { setting, found: self.rate, range })
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! An episode as a file: its frames, actions, and the Temp-LoRA after every chunk.
+//!
+//! A safetensors file with the values of all tensors and, in its metadata, a description (the denoiser's fingerprint, the
+//! settings of the fast learning, seeds, actions, losses) and a digest of everything.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor, TensorData};
+use experiment::atomic::write_atomically;
+use experiment::seed::Seed;
+use inner_outer::inner::Iterate;
+use inner_outer::named_tensors::{NamedTensors, write};
+use inner_outer::tensors::Tensors;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use super::{Chunk, Episode, FastConfig, Fingerprint, MemoryError};
+use crate::diffusion::Clip;
+use crate::text::Phrases;
+
+const VERSION: u32 = 1;
+/// Keys of the file's metadata.
+const DESCRIPTION: &str = "slowfast_memory";
+const DIGEST: &str = "sha256";
+
+/// Everything that is no tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    version: u32,
+    base: Fingerprint,
+    fast: Option<FastConfig>,
+    seed: Seed,
+    start: Phrases,
+    fresh: Option<MemoryDescription>,
+    chunks: Vec<ChunkDescription>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChunkDescription {
+    phrases: Phrases,
+    losses: Vec<f64>,
+    seed: Seed,
+    memory: Option<MemoryDescription>,
+}
+
+/// How many tensors a memory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemoryDescription {
+    theta: usize,
+    state: usize,
+    steps_taken: usize,
+}
+
+/// What every version of the description has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+impl<B: Backend> Episode<B> {
+    /// Writes the episode as one file, wholly or not at all. `base` is the fingerprint of the denoiser it was played with,
+    /// `fast` the fast learning.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotStorable`], and [`MemoryError::Access`] when the file cannot be written.
+    pub fn save(
+        &self,
+        path: &Path,
+        base: Fingerprint,
+        fast: Option<&FastConfig>,
+    ) -> Result<(), MemoryError> {
+        let description = self.describe(base, fast.cloned());
+        let description =
+            serde_json::to_string(&description).expect("numbers and texts are valid JSON");
+        let tensors = self.tensors();
+        let plain = write(&tensors, None).map_err(MemoryError::NotStorable)?;
+        let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
+        let metadata =
+            HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
+        let content = write(&tensors, Some(metadata)).map_err(MemoryError::NotStorable)?;
+        let access = |source| MemoryError::Access { path: path.to_owned(), source };
+        write_atomically(path, &content).map_err(access)
+    }
+
+    /// Reads an episode that was played with the denoiser of fingerprint `base` and the fast learning `fast`.
+    ///
+    /// # Errors
+    /// [`MemoryError::Access`], [`MemoryError::Damaged`] for a file with any byte changed or missing,
+    /// [`MemoryError::Version`], [`MemoryError::AnotherBase`] and [`MemoryError::OtherSettings`].
+    pub fn load(
+        path: &Path,
+        base: Fingerprint,
+        fast: Option<&FastConfig>,
+        device: &Device<B>,
+    ) -> Result<Self, MemoryError> {
+        let owned = || path.to_owned();
+        let content =
+            std::fs::read(path).map_err(|source| MemoryError::Access { path: owned(), source })?;
+        let damaged = |problem: String| MemoryError::Damaged { path: owned(), problem };
+        let (text, tensors) = verified(&content).map_err(damaged)?;
+        let unread = |error: serde_json::Error| damaged(error.to_string());
+        let Version { version: found } = serde_json::from_str(&text).map_err(unread)?;
+        if found != VERSION {
+            return Err(MemoryError::Version { path: owned(), found, known: VERSION });
+        }
+        let description: Description = serde_json::from_str(&text).map_err(unread)?;
+        if description.base != base {
+            let found = description.base;
+            return Err(MemoryError::AnotherBase { path: owned(), found, expected: base });
+        }
+        if description.fast.as_ref() != fast {
+            let text = |fast: Option<&FastConfig>| {
+                serde_json::to_string(&fast).expect("settings are valid JSON")
+            };
+            let (found, expected) = (text(description.fast.as_ref()), text(fast));
+            return Err(MemoryError::OtherSettings { path: owned(), found, expected });
+        }
+        let mut reader = Reader { tensors, device };
+        reader.episode(description).map_err(|error| damaged(error.to_string()))
+    }
+
+    fn describe(&self, base: Fingerprint, fast: Option<FastConfig>) -> Description {
+        let memory = |memory: &Iterate<B>| MemoryDescription {
+            theta: memory.theta.len(),
+            state: memory.state.len(),
+            steps_taken: memory.steps_taken,
+        };
+        let chunk = |chunk: &Chunk<B>| ChunkDescription {
+            phrases: chunk.clip.phrases.clone(),
+            losses: chunk.losses.clone(),
+            seed: chunk.seed.clone(),
+            memory: chunk.memory.as_ref().map(memory),
+        };
+        Description {
+            version: VERSION,
+            base,
+            fast,
+            seed: self.seed.clone(),
+            start: self.start.phrases.clone(),
+            fresh: self.fresh.as_ref().map(memory),
+            chunks: self.chunks.iter().map(chunk).collect(),
+        }
+    }
+
+    fn tensors(&self) -> Vec<(String, TensorData)> {
+        let mut found = vec![("start".to_owned(), self.start.latents.to_data())];
+        let add = |prefix: &str, memory: Option<&Iterate<B>>| {
+            let Some(Iterate { theta, state, .. }) = memory else { return Vec::new() };
+            let part = |kind: &str, tensors: &Tensors<B>| {
+                let named = tensors.0.iter().enumerate();
+                named
+                    .map(|(index, tensor)| (format!("{prefix}.{kind}.{index}"), tensor.to_data()))
+                    .collect::<Vec<_>>()
+            };
+            [part("theta", theta), part("state", state)].concat()
+        };
+        found.extend(add("fresh", self.fresh.as_ref()));
+        for (index, chunk) in self.chunks.iter().enumerate() {
+            found.push((format!("chunks.{index}.latents"), chunk.clip.latents.to_data()));
+            found.extend(add(&format!("chunks.{index}"), chunk.memory.as_ref()));
+        }
+        found
+    }
+}
+
+/// The description in a file's content and its tensors, if their digest is right.
+fn verified(content: &[u8]) -> Result<(String, NamedTensors), String> {
+    let (_, metadata) = SafeTensors::read_metadata(content)
+        .map_err(|error| format!("no whole memory ({error})"))?;
+    let value = |key| metadata.metadata().as_ref().and_then(|values| values.get(key));
+    let (Some(description), Some(stated)) = (value(DESCRIPTION), value(DIGEST)) else {
+        return Err("a safetensors file, but no memory".into());
+    };
+    let file = SafeTensors::deserialize(content).map_err(|error| error.to_string())?;
+    let plain = safetensors::serialize(file.tensors(), None).map_err(|error| error.to_string())?;
+    let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
+    if digest != *stated {
+        return Err("changed since it was written".into());
+    }
+    let tensors = NamedTensors::read(plain).map_err(|error| error.to_string())?;
+    Ok((description.clone(), tensors))
+}
+
+/// Takes an episode's tensors out of a file.
+struct Reader<'d, B: Backend> {
+    tensors: NamedTensors,
+    device: &'d Device<B>,
+}
+
+impl<B: Backend> Reader<'_, B> {
+    fn episode(&mut self, description: Description) -> inner_outer::Result<Episode<B>> {
+        let start = self.clip("start", description.start)?;
+        let fresh = self.memory("fresh", description.fresh)?;
+        let mut chunks = Vec::with_capacity(description.chunks.len());
+        for (index, chunk) in description.chunks.into_iter().enumerate() {
+            let prefix = format!("chunks.{index}");
+            chunks.push(Chunk {
+                clip: self.clip(&format!("{prefix}.latents"), chunk.phrases)?,
+                memory: self.memory(&prefix, chunk.memory)?,
+                losses: chunk.losses,
+                seed: chunk.seed,
+            });
+        }
+        Ok(Episode { seed: description.seed, start, fresh, chunks })
+    }
+
+    fn clip(&mut self, name: &str, phrases: Phrases) -> inner_outer::Result<Clip<B>> {
+        Ok(Clip { latents: self.tensor(name)?, phrases })
+    }
+
+    fn memory(
+        &mut self,
+        prefix: &str,
+        description: Option<MemoryDescription>,
+    ) -> inner_outer::Result<Option<Iterate<B>>> {
+        let Some(MemoryDescription { theta, state, steps_taken }) = description else {
+            return Ok(None);
+        };
+        let mut part = |kind: &str, count: usize| {
+            let names = (0..count).map(|index| format!("{prefix}.{kind}.{index}"));
+            names.map(|name| self.tensor(&name)).collect::<inner_outer::Result<_>>().map(Tensors)
+        };
+        Ok(Some(Iterate {
+            theta: part("theta", theta)?,
+            state: part("state", state)?,
+            steps_taken,
+        }))
+    }
+
+    fn tensor<const D: usize>(&mut self, name: &str) -> inner_outer::Result<Tensor<B, D>> {
+        let shape = self.tensors.shape(name).unwrap_or(&[0; D]).to_vec();
+        let data = self.tensors.take(name, &shape)?;
+        let precision = data.dtype;
+        Ok(Tensor::from_data(data, (self.device, precision)))
+    }
+}

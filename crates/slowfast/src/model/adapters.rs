@@ -1,0 +1,130 @@
+//! The Temp-LoRA: low-rank adapters on chosen kinds of layers.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use inner_outer::{Lora, Selection};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Uniform};
+use serde::{Deserialize, Serialize};
+
+use super::config::at_least_one;
+use super::projection::{Projection, Projections, Target};
+use super::{Denoiser, ModelError, Network};
+
+/// Low-rank adapters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdapterConfig {
+    /// Rank of the change of a weight, at least 1; the paper has 32.
+    pub rank: usize,
+    /// The change is scaled by `alpha / rank`; the paper does not state it.
+    pub alpha: f64,
+    /// The layers that are adapted; the paper does not state them.
+    pub targets: Vec<Target>,
+}
+
+impl Default for AdapterConfig {
+    fn default() -> Self {
+        Self {
+            rank: 32,
+            alpha: 32.0,
+            targets: vec![
+                Target::Spatial,
+                Target::Temporal,
+                Target::Cross,
+                Target::FeedForward,
+                Target::Convolution,
+            ],
+        }
+    }
+}
+
+impl AdapterConfig {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`ModelError::Zero`] for a rank of zero and [`ModelError::NoTargets`].
+    pub fn check(&self) -> Result<(), ModelError> {
+        at_least_one(&[("adapters.rank", self.rank)])?;
+        if self.targets.is_empty() {
+            return Err(ModelError::NoTargets);
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of adapters, wherever they are.
+pub fn adapter_parameters() -> Selection {
+    Selection::Named("lora".into())
+}
+
+impl<B: Backend> Denoiser<B> {
+    /// The denoiser with fresh adapters in place of any it has. Their change is zero; the first factors are uniform in
+    /// `+-1 / sqrt(inputs)`, drawn from `random`.
+    ///
+    /// # Errors
+    /// Those of [`AdapterConfig::check`], and [`ModelError::NothingToAdapt`] if no layer is of the chosen kinds.
+    pub fn with_adapters(
+        self,
+        config: &AdapterConfig,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self, ModelError> {
+        config.check()?;
+        let adapted =
+            self.without_adapters().map_projections(&mut |target, projection| match config
+                .targets
+                .contains(&target)
+            {
+                true => adapted(projection, config, random),
+                false => projection,
+            });
+        match adapted.has_adapters() {
+            true => Ok(adapted),
+            false => Err(ModelError::NothingToAdapt { targets: format!("{:?}", config.targets) }),
+        }
+    }
+
+    /// The denoiser alone.
+    pub fn without_adapters(self) -> Self {
+        self.map_projections(&mut |_, projection| Projection { lora: None, ..projection })
+    }
+
+    /// Whether there are adapters.
+    pub fn has_adapters(&self) -> bool {
+        let mut found = false;
+        self.clone().map_projections(&mut |_, projection| {
+            found |= projection.lora.is_some();
+            projection
+        });
+        found
+    }
+}
+
+impl<B: Backend> Projections<B> for Denoiser<B> {
+    fn map_projections(
+        mut self,
+        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+    ) -> Self {
+        self.network = match self.network {
+            Network::Transformer(network) => Network::Transformer(network.map_projections(change)),
+            Network::Unet(network) => Network::Unet(network.map_projections(change)),
+        };
+        self
+    }
+}
+
+fn adapted<B: Backend>(
+    projection: Projection<B>,
+    config: &AdapterConfig,
+    random: &mut ChaCha8Rng,
+) -> Projection<B> {
+    let weight = &projection.linear.weight;
+    let ([inputs, outputs], device) = (weight.dims(), weight.device());
+    let bound = 1.0 / (inputs as f32).sqrt();
+    let uniform = Uniform::new_inclusive(-bound, bound).expect("a positive bound");
+    let values = (0..inputs * config.rank).map(|_| uniform.sample(random)).collect();
+    let a = TensorData::new::<f32, _>(values, [inputs, config.rank]);
+    let a = Tensor::from_data(a, (&device, weight.val().dtype()));
+    let lora = Lora::with_first_factor(a, outputs, config.alpha);
+    Projection { lora: Some(lora), ..projection }
+}

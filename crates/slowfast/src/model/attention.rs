@@ -1,0 +1,208 @@
+//! Attention within frames, across frames, and to the words of the action.
+
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Bool, Tensor};
+use inner_outer::layers;
+
+use super::draw::{Draw, Scale};
+use super::projection::{Projection, Projections, Target};
+use super::rows::{Grid, reorder};
+
+/// Which rows of a video see each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// The places of one frame.
+    Space,
+    /// One place in all frames of a clip.
+    Time,
+}
+
+/// Multi-head self-attention along one axis of a video.
+#[derive(Module, Debug)]
+pub struct SelfAttention<B: Backend> {
+    /// `[width, 3 width]`: queries, keys, values.
+    pub input: Projection<B>,
+    /// `[width, width]`.
+    pub output: Projection<B>,
+    /// Number of heads.
+    pub heads: usize,
+}
+
+impl<B: Backend> SelfAttention<B> {
+    pub(crate) fn new(width: usize, heads: usize, draw: &mut Draw<B>) -> Self {
+        Self {
+            input: draw.projection(width, 3 * width, Scale::Keeping),
+            output: draw.projection(width, width, Scale::Keeping),
+            heads,
+        }
+    }
+
+    /// `[rows, width]` to the same shape.
+    pub(crate) fn forward(&self, x: Tensor<B, 2>, grid: Grid, axis: Axis) -> Tensor<B, 2> {
+        let (heads, width) = (self.heads, x.dims()[1]);
+        let (batch, frames, places) = (grid.batch, grid.frames, grid.places());
+        let (sequences, length) = match axis {
+            Axis::Space => (batch * frames, places),
+            Axis::Time => (batch * places, frames),
+        };
+        let projected = self.input.forward(x).reshape([3 * grid.rows() * heads, width / heads]);
+        let order = match axis {
+            Axis::Space => [3, 0, 1, 4, 2],
+            Axis::Time => [3, 0, 2, 4, 1],
+        };
+        let sorted = reorder(projected, [batch, frames, places, 3, heads], order);
+        let part = |index: usize| {
+            let rows = sequences * heads * length;
+            let part = sorted.clone().narrow(0, index * rows, rows);
+            part.reshape([sequences, heads, length, width / heads])
+        };
+        let hidden = nothing_hidden(length, &sorted);
+        let mixed = layers::attention(part(0), part(1), part(2), hidden);
+        let mixed = mixed.reshape([grid.rows() * heads, width / heads]);
+        let back = match axis {
+            Axis::Space => reorder(mixed, [batch, frames, heads, places], [0, 1, 3, 2]),
+            Axis::Time => reorder(mixed, [batch, places, heads, frames], [0, 3, 1, 2]),
+        };
+        self.output.forward(back.reshape([grid.rows(), width]))
+    }
+
+    pub(crate) fn map_projections(
+        self,
+        target: Target,
+        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+    ) -> Self {
+        Self { input: change(target, self.input), output: change(target, self.output), ..self }
+    }
+}
+
+/// A mask under which every place sees every place.
+fn nothing_hidden<B: Backend>(length: usize, like: &Tensor<B, 2>) -> Tensor<B, 4, Bool> {
+    Tensor::<B, 4>::zeros([1, 1, length, length], &like.device()).bool()
+}
+
+/// What the frames' actions say: a vector for each word, and which are none.
+#[derive(Clone, Debug)]
+pub(crate) struct Words<B: Backend> {
+    /// `[batch frames words, word width]`.
+    pub vectors: Tensor<B, 2>,
+    /// True where there is no word, `[batch frames, 1, 1, words]`.
+    pub hidden: Tensor<B, 4, Bool>,
+}
+
+/// Multi-head attention of a frame's places to the words of its action.
+#[derive(Module, Debug)]
+pub struct CrossAttention<B: Backend> {
+    /// `[width, width]`.
+    pub queries: Projection<B>,
+    /// `[word width, 2 width]`: keys and values.
+    pub keys_values: Projection<B>,
+    /// `[width, width]`.
+    pub output: Projection<B>,
+    /// Number of heads.
+    pub heads: usize,
+}
+
+impl<B: Backend> CrossAttention<B> {
+    pub(crate) fn new(width: usize, word_width: usize, heads: usize, draw: &mut Draw<B>) -> Self {
+        Self {
+            queries: draw.projection(width, width, Scale::Keeping),
+            keys_values: draw.projection(word_width, 2 * width, Scale::Keeping),
+            output: draw.projection(width, width, Scale::Zero),
+            heads,
+        }
+    }
+
+    /// `[rows, width]` to the same shape.
+    pub(crate) fn forward(&self, x: Tensor<B, 2>, words: &Words<B>, grid: Grid) -> Tensor<B, 2> {
+        let width = x.dims()[1];
+        let length = words.hidden.dims()[3];
+        let queries = layers::split_heads(self.queries.forward(x), grid.images(), self.heads);
+        let keys_values = self.keys_values.forward(words.vectors.clone());
+        let part = |index: usize| {
+            let columns = index * width..(index + 1) * width;
+            let part = keys_values.clone().slice([0..grid.images() * length, columns]);
+            layers::split_heads(part, grid.images(), self.heads)
+        };
+        let mixed = layers::attention(queries, part(0), part(1), words.hidden.clone());
+        self.output.forward(layers::merge_heads(mixed))
+    }
+}
+
+impl<B: Backend> Projections<B> for CrossAttention<B> {
+    fn map_projections(
+        self,
+        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+    ) -> Self {
+        Self {
+            queries: change(Target::Cross, self.queries),
+            keys_values: change(Target::Cross, self.keys_values),
+            output: change(Target::Cross, self.output),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use burn::tensor::Distribution;
+    use experiment::seed::Seed;
+    use inner_outer::tensors::to_f64;
+
+    use super::*;
+
+    const GRID: Grid = Grid { batch: 2, frames: 3, height: 2, width: 2 };
+
+    fn video() -> Tensor<Flex, 2> {
+        Tensor::random([GRID.rows(), 4], Distribution::Default, &Default::default())
+    }
+
+    /// Rows of the result that change when row `row` of the input does.
+    fn influenced(layer: &SelfAttention<Flex>, axis: Axis, row: usize) -> Vec<usize> {
+        let x = video();
+        let changed =
+            x.clone().slice_assign([row..row + 1, 0..4], x.clone().narrow(0, row, 1) + 1.0);
+        let [before, after] = [x, changed].map(|x| to_f64(&layer.forward(x, GRID, axis)));
+        (0..GRID.rows())
+            .filter(|row| before[4 * row..4 * row + 4] != after[4 * row..4 * row + 4])
+            .collect()
+    }
+
+    #[test]
+    fn attention_stays_on_its_axis() {
+        let layer = SelfAttention::new(4, 2, &mut Draw::new(&Seed::new(2), &Default::default()));
+        // Row 17 is place 1 in frame 1 of clip 1.
+        assert_eq!(influenced(&layer, Axis::Space, 17), [16, 17, 18, 19]);
+        assert_eq!(influenced(&layer, Axis::Time, 17), [13, 17, 21]);
+    }
+
+    #[test]
+    fn heads_and_places_are_not_mixed_up() {
+        // One frame of attention in time over one place is attention in space over one place.
+        let layer = SelfAttention::new(4, 2, &mut Draw::new(&Seed::new(2), &Default::default()));
+        let x = video().narrow(0, 0, 6);
+        let along = |grid: Grid, axis| to_f64(&layer.forward(x.clone(), grid, axis));
+        let space = Grid { batch: 1, frames: 1, height: 2, width: 3 };
+        let time = Grid { batch: 1, frames: 6, height: 1, width: 1 };
+        assert_eq!(along(space, Axis::Space), along(time, Axis::Time));
+    }
+
+    #[test]
+    fn padding_is_not_read() {
+        let device = Default::default();
+        let layer = CrossAttention::new(4, 3, 2, &mut Draw::new(&Seed::new(2), &device));
+        let hidden = Tensor::<Flex, 4>::from_data([[[[0.0, 1.0]]]], &device);
+        let hidden = hidden.repeat_dim(0, GRID.images()).bool();
+        let read = |padding: f64| {
+            let vectors = Tensor::<Flex, 3>::ones([GRID.images(), 2, 3], &device);
+            let last = vectors.clone().narrow(1, 1, 1) * padding;
+            let vectors = Tensor::cat(vec![vectors.narrow(1, 0, 1), last], 1);
+            let words =
+                Words { vectors: vectors.reshape([2 * GRID.images(), 3]), hidden: hidden.clone() };
+            let x = Tensor::ones([GRID.rows(), 4], &device);
+            to_f64(&layer.forward(x, &words, GRID))
+        };
+        assert_eq!(read(1.0), read(-7.0));
+    }
+}

@@ -1,0 +1,221 @@
+//! The shape of a denoiser.
+
+use serde::{Deserialize, Serialize};
+
+use super::ModelError;
+
+/// The shape of a frame's latent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LatentShape {
+    /// Channels.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Default for LatentShape {
+    /// What an autoencoder of factor 8 makes of 64x64 pixels.
+    fn default() -> Self {
+        Self { channels: 4, height: 8, width: 8 }
+    }
+}
+
+/// A factorised space-time transformer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TransformerConfig {
+    /// Width of the hidden state.
+    pub width: usize,
+    /// Blocks of spatial, temporal and cross attention and a feed-forward layer.
+    pub layers: usize,
+    /// Attention heads; divides the width.
+    pub heads: usize,
+    /// Rows and columns of latent that one token holds; divides the latent's height and width.
+    pub patch: usize,
+}
+
+impl Default for TransformerConfig {
+    fn default() -> Self {
+        Self { width: 128, layers: 4, heads: 4, patch: 2 }
+    }
+}
+
+/// A factorised U-net.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnetConfig {
+    /// Channels of each resolution; each halves the one before.
+    pub widths: Vec<usize>,
+    /// Attention heads; divides every width.
+    pub heads: usize,
+}
+
+impl Default for UnetConfig {
+    fn default() -> Self {
+        Self { widths: vec![64, 96], heads: 4 }
+    }
+}
+
+/// Which network denoises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DenoiserChoice {
+    /// [`TransformerConfig`].
+    Transformer(TransformerConfig),
+    /// [`UnetConfig`].
+    Unet(UnetConfig),
+}
+
+impl Default for DenoiserChoice {
+    fn default() -> Self {
+        Self::Transformer(TransformerConfig::default())
+    }
+}
+
+/// The shape of a denoiser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DenoiserConfig {
+    /// The network.
+    pub network: DenoiserChoice,
+    /// What a frame is.
+    pub latent: LatentShape,
+    /// Most frames in a window, past and future together.
+    pub frames: usize,
+    /// Most words in an action phrase.
+    pub words: usize,
+    /// Width of a word's vector.
+    pub word_width: usize,
+}
+
+impl Default for DenoiserConfig {
+    fn default() -> Self {
+        Self {
+            network: DenoiserChoice::default(),
+            latent: LatentShape::default(),
+            frames: 16,
+            words: 6,
+            word_width: 32,
+        }
+    }
+}
+
+impl DenoiserConfig {
+    /// Checks that a denoiser of this shape exists.
+    ///
+    /// # Errors
+    /// [`ModelError::Zero`] and [`ModelError::Indivisible`].
+    pub fn check(&self) -> Result<(), ModelError> {
+        let LatentShape { channels, height, width } = self.latent;
+        at_least_one(&[
+            ("latent.channels", channels),
+            ("latent.height", height),
+            ("latent.width", width),
+            ("frames", self.frames),
+            ("words", self.words),
+            ("word_width", self.word_width),
+        ])?;
+        match &self.network {
+            DenoiserChoice::Transformer(network) => network.check(self.latent),
+            DenoiserChoice::Unet(network) => network.check(self.latent),
+        }
+    }
+}
+
+impl TransformerConfig {
+    fn check(&self, latent: LatentShape) -> Result<(), ModelError> {
+        at_least_one(&[
+            ("network.width", self.width),
+            ("network.layers", self.layers),
+            ("network.heads", self.heads),
+            ("network.patch", self.patch),
+        ])?;
+        divides(("network.heads", self.heads), ("network.width", self.width))?;
+        // The timestep is as many sines as cosines.
+        divides(("the two of sine and cosine", 2), ("network.width", self.width))?;
+        divides(("network.patch", self.patch), ("latent.height", latent.height))?;
+        divides(("network.patch", self.patch), ("latent.width", latent.width))
+    }
+}
+
+impl UnetConfig {
+    fn check(&self, latent: LatentShape) -> Result<(), ModelError> {
+        at_least_one(&[("network.widths", self.widths.len()), ("network.heads", self.heads)])?;
+        for &width in &self.widths {
+            at_least_one(&[("network.widths", width)])?;
+            divides(("network.heads", self.heads), ("network.widths", width))?;
+        }
+        divides(("the two of sine and cosine", 2), ("network.widths", self.widths[0]))?;
+        let halvings = 1 << (self.widths.len() - 1);
+        divides(("the halvings of network.widths", halvings), ("latent.height", latent.height))?;
+        divides(("the halvings of network.widths", halvings), ("latent.width", latent.width))
+    }
+}
+
+pub(crate) fn at_least_one(settings: &[(&'static str, usize)]) -> Result<(), ModelError> {
+    match settings.iter().find(|(_, value)| *value == 0) {
+        Some((setting, _)) => Err(ModelError::Zero { setting }),
+        None => Ok(()),
+    }
+}
+
+fn divides(
+    (divisor_name, divisor): (&'static str, usize),
+    (name, value): (&'static str, usize),
+) -> Result<(), ModelError> {
+    match value.is_multiple_of(divisor) {
+        true => Ok(()),
+        false => Err(ModelError::Indivisible { name, value, divisor_name, divisor }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> ModelError {
+        serde_json::from_str::<DenoiserConfig>(text).unwrap().check().unwrap_err()
+    }
+
+    #[test]
+    fn defaults_can_be_built() {
+        DenoiserConfig::default().check().unwrap();
+        let unet = r#"{"network": {"kind": "unet"}}"#;
+        serde_json::from_str::<DenoiserConfig>(unet).unwrap().check().unwrap();
+    }
+
+    #[test]
+    fn impossible_shapes_are_named() {
+        let zero = |setting| ModelError::Zero { setting };
+        assert_eq!(refused(r#"{"frames": 0}"#), zero("frames"));
+        let transformer = |field| format!(r#"{{"network": {{"kind": "transformer", {field}}}}}"#);
+        assert_eq!(refused(&transformer(r#""layers": 0"#)), zero("network.layers"));
+        let heads = refused(&transformer(r#""heads": 3"#)).to_string();
+        assert!(heads.contains("`network.heads` is 3"), "{heads}");
+        let patch = refused(&transformer(r#""patch": 3"#)).to_string();
+        assert!(patch.contains("`latent.height` = 8"), "{patch}");
+        let unet = |field| format!(r#"{{"network": {{"kind": "unet", {field}}}}}"#);
+        assert_eq!(refused(&unet(r#""widths": []"#)), zero("network.widths"));
+        assert_eq!(refused(&unet(r#""widths": [0]"#)), zero("network.widths"));
+        let heads = refused(&unet(r#""widths": [6]"#));
+        assert!(matches!(heads, ModelError::Indivisible { divisor: 4, value: 6, .. }));
+        let halvings = refused(&unet(r#""widths": [4, 4, 4, 4, 4]"#));
+        assert!(matches!(halvings, ModelError::Indivisible { divisor: 16, value: 8, .. }));
+        let odd = refused(&unet(r#""widths": [3], "heads": 1"#));
+        assert!(matches!(odd, ModelError::Indivisible { divisor: 2, value: 3, .. }));
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        for text in [
+            r#"{"depth": 3}"#,
+            r#"{"network": {"kind": "unet", "depth": 3}}"#,
+            r#"{"network": {"kind": "mamba"}}"#,
+        ] {
+            assert!(serde_json::from_str::<DenoiserConfig>(text).is_err(), "{text}");
+        }
+    }
+}
