@@ -319,7 +319,8 @@ fn settings_that_do_not_fit_are_refused() {
             .expect("settings that do not fit")
             .to_string()
     };
-    let cases: [(&str, &dyn Fn(&mut ExperimentConfig)); 19] = [
+    type Change<'a> = &'a dyn Fn(&mut ExperimentConfig);
+    let cases: [(&str, Change<'_>); 19] = [
         ("checkpoint_every", &|c: &mut ExperimentConfig| c.checkpoint_every = 0),
         ("evaluation.every", &|c| c.evaluation.every = 0),
         ("evaluation.samples", &|c| c.evaluation.samples = 0),
