@@ -32,7 +32,7 @@ use crate::data::ImageSet;
 use crate::game::{AdversarialGame, Batch};
 use crate::network::Network;
 use crate::partition::Partition;
-use crate::server::parameters::{flatten, flatten_tensors, unflatten, unflatten_tensors};
+use crate::server::parameters::{flatten, unflatten, unflatten_tensors};
 use crate::server::{
     AttackerChoice, DriftControl, Participant, Scaffold, ServerState, Update, set_aside_non_finite,
 };
@@ -199,14 +199,7 @@ impl<B: Backend> Federation<B> {
                 let chosen: Vec<usize> = batches[k].iter().map(|index| samples[*index]).collect();
                 self.encounter(&game, network, client, &chosen, &seed.index(k as u64))
             })?;
-        let weights = flatten_tensors(&learned.weights);
-        Ok(Update {
-            client,
-            delta: weights.iter().zip(global).map(|(w, u)| w - u).collect(),
-            samples: samples.len(),
-            steps,
-            loss: learned.losses.iter().sum::<f64>() / learned.losses.len() as f64,
-        })
+        Ok(learned.update(client, global, samples.len()))
     }
 
     /// The samples at `chosen` and the adversary that perturbs them.

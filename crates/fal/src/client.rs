@@ -11,7 +11,8 @@ use inner_outer::{
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::server::DriftControl;
+use crate::server::parameters::flatten_tensors;
+use crate::server::{DriftControl, Update};
 use crate::training_error::{TrainingError, require};
 
 /// How much a client does in a round.
@@ -78,6 +79,21 @@ pub struct Learned<B: Backend> {
     pub weights: Tensors<B>,
     /// Its loss on perturbed samples before each step.
     pub losses: Vec<f64>,
+}
+
+impl<B: Backend> Learned<B> {
+    /// What the client number `client` reports to the server that it began with, `dU_c(t) = W_c(t, K) - U(t)`.
+    pub fn update(&self, client: usize, global: &[f32], samples: usize) -> Update {
+        let weights = flatten_tensors(&self.weights);
+        let steps = self.losses.len();
+        Update {
+            client,
+            delta: weights.iter().zip(global).map(|(w, u)| w - u).collect(),
+            samples,
+            steps,
+            loss: self.losses.iter().sum::<f64>() / steps as f64,
+        }
+    }
 }
 
 /// The client's side of Algorithm 1 of Li, Song and Yang (2023): from the server's network `U(t)`, in each of `steps` local

@@ -11,7 +11,7 @@ use super::{SphereGame, TheorySettings};
 use crate::client::client_update;
 use crate::data::SphereSet;
 use crate::network::TwoLayer;
-use crate::server::parameters::{flatten, flatten_tensors, unflatten};
+use crate::server::parameters::{flatten, unflatten};
 use crate::server::{ServerState, Update};
 use crate::training_error::TrainingError;
 
@@ -98,14 +98,7 @@ impl<B: Backend> TheoryFederation<B> {
         };
         let (game, config) = (SphereGame { loss }, self.settings.client());
         let learned = client_update(&game, &self.network(), &config, None, steps, encounter)?;
-        let weights = flatten_tensors(&learned.weights);
-        Ok(Update {
-            client,
-            delta: weights.iter().zip(&self.global).map(|(w, u)| w - u).collect(),
-            samples: points.len(),
-            steps,
-            loss: learned.losses.iter().sum::<f64>() / steps as f64,
-        })
+        Ok(learned.update(client, &self.global, points.len()))
     }
 
     /// Rounds so far.
