@@ -45,7 +45,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// Rates of value `initial` that fit this loop on `problem`.
     ///
     /// # Errors
-    /// [`Error::NothingAdapted`] if the problem adapts no parameter.
+    /// [`Error::NothingAdapted`](crate::Error::NothingAdapted) if the problem adapts no parameter.
     pub fn rates<P: Problem, B: Backend>(
         &self,
         problem: &P,
@@ -78,7 +78,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// The optimiser goes on as in one long loop; the rates and the losses are those of the step within this loop.
     ///
     /// # Errors
-    /// As [`Self::adapt`], and [`Error::IterateMismatch`] if the iterate has other sizes or another precision.
+    /// As [`Self::adapt`], and [`Error::IterateMismatch`](crate::Error::IterateMismatch) if the iterate has other sizes or another precision.
     pub fn adapt_from<P: Problem, B: Backend>(
         &self,
         problem: &P,
