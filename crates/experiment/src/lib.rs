@@ -19,6 +19,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod figure;
+pub mod fingerprint;
 mod hexadecimal;
 pub mod interrupt;
 mod markup;

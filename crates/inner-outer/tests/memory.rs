@@ -48,8 +48,10 @@ fn outer_steps_leave_nothing_behind() {
         MEMORY.current_usage()
     };
     // The tables of the autodiff graph take their final size in the first steps.
-    let (before, after) = (live(30), live(50));
-    let growth = after.saturating_sub(before);
+    let counts = [30, 50, 50, 50].map(&mut live);
+    // The test runner's own threads allocate now and then; what outer steps leave behind is there in every window.
+    let growth =
+        counts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min().unwrap_or_default();
     assert!(growth < 1024, "{growth} bytes more are alive after 50 outer steps than before");
 }
 

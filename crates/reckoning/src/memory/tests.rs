@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::InnerScope;
+use crate::fingerprint::of_parameters;
 use crate::task::{Rows, Sequence};
 use crate::test_systems::{STEPS, VOCABULARY, config, model, rates};
 
@@ -37,7 +38,7 @@ fn encoded(scope: InnerScope, seed: u64, tokens: &[[u32; 4]]) -> Encoded {
     let (facts, task) = facts(tokens);
     let rates = inner_loop.rates(&problem, RateScope::PerTensorPerStep, 0.1, &base, &task).unwrap();
     let adapted = inner_loop.adapt(&problem, &base, &rates, &task).unwrap();
-    let fingerprint = Fingerprint::of_parameters(&base, &rates);
+    let fingerprint = of_parameters(&base, &rates);
     let memory = Memory::encode(&problem, fingerprint, &facts, &task, &adapted).unwrap();
     Encoded { base, fingerprint, adapted: adapted.inner, memory }
 }
@@ -90,7 +91,7 @@ fn only_adapted_parameters_are_stored() {
 fn another_system_is_refused() {
     let memory = encoded(InnerScope::All, 0, &[[1, 2, 3, 4]]).memory;
     let (_folder, path) = saved(&memory);
-    let other = Fingerprint::of_parameters(&model(1), &rates(&model(1)));
+    let other = of_parameters(&model(1), &rates(&model(1)));
     let error = Memory::load(&path, &other).unwrap_err();
     assert!(matches!(error, MemoryError::AnotherBase { .. }));
     let message = error.to_string();
@@ -159,7 +160,7 @@ fn nothing_and_nonsense_are_not_remembered() {
     let base = model(0);
     let rates = inner_loop.rates(&problem, RateScope::Global, 0.1, &base, &task).unwrap();
     let mut adapted = inner_loop.adapt(&problem, &base, &rates, &task).unwrap();
-    let fingerprint = Fingerprint::of_parameters(&base, &rates);
+    let fingerprint = of_parameters(&base, &rates);
     let without = Task { facts: None, questions: task.questions.clone() };
     let error = Memory::encode(&problem, fingerprint, &texts, &without, &adapted).unwrap_err();
     assert!(matches!(error, MemoryError::NoFacts));

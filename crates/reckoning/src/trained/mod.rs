@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use tokenizer::StoredTokenizer;
 
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, of_parameters};
 use crate::model::{Gpt2, ModelConfig};
 use crate::parameter_file::{ParameterFile, ParameterFileError};
 use crate::tokenizer::TokenizerError;
@@ -156,7 +156,7 @@ impl<B: Backend, Settings: Serialize> TrainedSystem<B, Settings> {
         let description = serde_json::to_vec(&(&self.config, &self.settings))
             .expect("settings are a structure that JSON can express");
         Fingerprint::of_all(&[
-            Fingerprint::of_parameters(&self.model, &self.rates),
+            of_parameters(&self.model, &self.rates),
             self.tokenizer.fingerprint(),
             Fingerprint::of_parts(&[&description]),
         ])
@@ -239,7 +239,7 @@ impl<B: Backend, Settings: Serialize + DeserializeOwned> TrainedSystem<B, Settin
         let system = Self { config, model, rates, tokenizer, settings };
         system.check()?;
         let found = match format {
-            FORMAT_OF_PARAMETERS => Fingerprint::of_parameters(&system.model, &system.rates),
+            FORMAT_OF_PARAMETERS => of_parameters(&system.model, &system.rates),
             _ => system.fingerprint(),
         };
         match found {

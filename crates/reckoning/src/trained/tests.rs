@@ -146,10 +146,10 @@ fn the_first_format_is_read_by_its_own_fingerprint() {
     let folder = saved();
     let path = folder.path().join(DESCRIPTION);
     let text = std::fs::read_to_string(&path).unwrap();
-    let of_parameters = Fingerprint::of_parameters(&system().model, &system().rates).to_string();
+    let weights = of_parameters(&system().model, &system().rates).to_string();
     let first = text
         .replace("format = 2", "format = 1")
-        .replace(&system().fingerprint().to_string(), &of_parameters);
+        .replace(&system().fingerprint().to_string(), &weights);
     std::fs::write(&path, first).unwrap();
     assert_eq!(load(folder.path()).unwrap().fingerprint(), system().fingerprint());
 }

@@ -10,7 +10,7 @@ use inner_outer::tensors::Tensors;
 use crate::diffusion::{Clip, DiffusionError, Sampler};
 use crate::memory::{
     Chunk, Episode, FastConfig, FastForm, FastLearner, Fingerprint, Learned, MemoryError,
-    with_memory,
+    of_module, with_memory,
 };
 use crate::model::Denoiser;
 use crate::text::Phrases;
@@ -189,7 +189,7 @@ fn fingerprint<B: Backend>(
     let prediction = format!("{:?}", diffusion.prediction);
     let rates = fast.and_then(FastLearner::learned_rates).map(|rates| Tensors::of(rates).to_f64());
     let rates: Vec<u8> = rates.into_iter().flatten().flat_map(f64::to_le_bytes).collect();
-    Fingerprint::of(denoiser, &[&signal, prediction.as_bytes(), &rates])
+    of_module(denoiser, &[&signal, prediction.as_bytes(), &rates])
 }
 
 #[cfg(test)]
