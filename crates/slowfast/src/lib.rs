@@ -14,6 +14,7 @@
 //! | see the Temp-LoRA and the memory of an episode | [`memory`] |
 //! | see algorithm 1a | [`fast`] |
 //! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
+//! | use a trained model, pixels to pixels | [`video_model`] |
 
 #![deny(missing_docs)]
 
@@ -31,4 +32,5 @@ pub mod slow;
 pub mod text;
 #[cfg(test)]
 mod tiny;
+pub mod video_model;
 pub mod world;

@@ -1,0 +1,317 @@
+//! A whole world model: from pixels and phrases to pixels.
+//!
+//! A folder with two files: the frozen autoencoder and the denoiser of its latents.
+
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
+
+use crate::autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderError, frames_from_pixels, load_autoencoder,
+    pixels_from_frames, save_autoencoder,
+};
+use crate::clip::{Episode, Phrase};
+use crate::diffusion::{Clip, Diffusion, DiffusionError, Sampler, SamplerConfig};
+use crate::fast::WorldModel;
+use crate::memory::{FastConfig, FastLearner, MemoryError};
+use crate::slow::{SlowError, TrainedDenoiser};
+use crate::text::{Phrases, TextError, Vocabulary};
+
+/// The frozen autoencoder in a model's folder.
+pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
+/// The denoiser in a model's folder.
+pub const DENOISER_FILE: &str = "denoiser.safetensors";
+
+/// Frames that are encoded or decoded at once.
+const FRAMES_AT_ONCE: usize = 64;
+
+/// A trained autoencoder and a trained denoiser.
+#[derive(Clone, Debug)]
+pub struct VideoModel<B: Backend> {
+    /// Between pixels and latents.
+    pub autoencoder: Autoencoder<B>,
+    /// The autoencoder's shape.
+    pub autoencoder_config: AutoencoderConfig,
+    /// What generates latents.
+    pub trained: TrainedDenoiser<B>,
+}
+
+/// A model that cannot be read, written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum VideoModelError {
+    /// The autoencoder.
+    #[error(transparent)]
+    Autoencoder(#[from] AutoencoderError),
+    /// The denoiser.
+    #[error(transparent)]
+    Denoiser(#[from] SlowError),
+    /// The sampler.
+    #[error(transparent)]
+    Diffusion(#[from] DiffusionError),
+    /// The memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The phrases.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Two files that do not belong together.
+    #[error(
+        "the denoiser reads latents {denoiser:?} (channels, rows, columns) and the autoencoder makes {autoencoder:?}: take both from one model's folder"
+    )]
+    Latents {
+        /// What the denoiser reads.
+        denoiser: [usize; 3],
+        /// What the autoencoder makes.
+        autoencoder: [usize; 3],
+    },
+}
+
+impl<B: Backend> VideoModel<B> {
+    /// A model of two parts.
+    ///
+    /// # Errors
+    /// [`VideoModelError::Latents`] if the denoiser is for other latents.
+    pub fn new(
+        autoencoder: Autoencoder<B>,
+        autoencoder_config: AutoencoderConfig,
+        trained: TrainedDenoiser<B>,
+    ) -> Result<Self, VideoModelError> {
+        let made = autoencoder.latent();
+        let read = trained.config.denoiser.latent;
+        if made != read {
+            return Err(VideoModelError::Latents {
+                denoiser: [read.channels, read.height, read.width],
+                autoencoder: [made.channels, made.height, made.width],
+            });
+        }
+        Ok(Self { autoencoder, autoencoder_config, trained })
+    }
+
+    /// Reads the model in a folder.
+    ///
+    /// # Errors
+    /// Files that are absent, damaged, or do not belong together.
+    pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, VideoModelError> {
+        let (autoencoder, config) = load_autoencoder(&folder.join(AUTOENCODER_FILE), device)?;
+        let trained = TrainedDenoiser::load(&folder.join(DENOISER_FILE), device)?;
+        Self::new(autoencoder, config, trained)
+    }
+
+    /// Writes the model into a folder, which must be there.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), VideoModelError> {
+        let path = folder.join(AUTOENCODER_FILE);
+        save_autoencoder(&self.autoencoder, &self.autoencoder_config, &path)?;
+        Ok(self.trained.save(&folder.join(DENOISER_FILE))?)
+    }
+
+    /// The world model that generates latents, which remembers by `fast`, or not at all. Rates that were learned with the
+    /// denoiser are used for fast learning of the same form and number of steps.
+    ///
+    /// # Errors
+    /// Settings that do not fit the denoiser.
+    pub fn world(
+        &self,
+        sampler: SamplerConfig,
+        fast: Option<FastConfig>,
+    ) -> Result<WorldModel<B>, VideoModelError> {
+        let diffusion = Diffusion::new(&self.trained.config.diffusion)?;
+        let sampler = Sampler::new(diffusion.clone(), sampler)?;
+        let denoiser = self.trained.denoiser.clone();
+        let Some(fast) = fast else {
+            return Ok(WorldModel::new(denoiser, sampler, None));
+        };
+        let learned_for = self.trained.config.fast.as_ref();
+        let as_learned = learned_for
+            .is_some_and(|learned| (learned.form, learned.steps) == (fast.form, fast.steps));
+        let learner = FastLearner::new(fast, diffusion)?;
+        let learner = match (&self.trained.rates, as_learned) {
+            (Some(rates), true) => learner.with_rates(rates.clone()),
+            _ => learner,
+        };
+        Ok(WorldModel::new(denoiser, sampler, Some(learner)))
+    }
+
+    /// An episode as latents and tokens, one clip.
+    ///
+    /// # Errors
+    /// Frames of another size, and phrases without a word that the model knows.
+    pub fn encode(&self, episode: &Episode) -> Result<Clip<B>, VideoModelError> {
+        let words = self.trained.config.denoiser.words;
+        encode(&self.autoencoder, &self.trained.config.vocabulary, words, episode)
+    }
+
+    /// The tokens of `phrase` for each of `frames` frames, and its words that the model does not know.
+    ///
+    /// # Errors
+    /// [`TextError`] if no word is known, or there are too many.
+    pub fn phrases(
+        &self,
+        phrase: &str,
+        frames: usize,
+    ) -> Result<(Phrases, Vec<String>), VideoModelError> {
+        let words = self.trained.config.denoiser.words;
+        let encoded = self.trained.config.vocabulary.encode(phrase, words)?;
+        Ok((Phrases::repeated(&encoded.tokens, 1, frames), encoded.unknown))
+    }
+
+    /// Bytes `[frames, height, width, 3]` of the latents `[1, frames, channels, height, width]`.
+    ///
+    /// # Errors
+    /// Latents of another shape.
+    pub fn decode(&self, latents: &Tensor<B, 5>) -> Result<Vec<u8>, VideoModelError> {
+        let mut pixels = Vec::new();
+        let count = latents.dims()[1];
+        for first in (0..count).step_by(FRAMES_AT_ONCE) {
+            let part = latents.clone().narrow(1, first, FRAMES_AT_ONCE.min(count - first));
+            pixels.extend(pixels_from_frames(&self.autoencoder.decode(part)?));
+        }
+        Ok(pixels)
+    }
+}
+
+/// An episode as latents `[1, frames, channels, height, width]` and the tokens of what led to each frame.
+///
+/// # Errors
+/// Frames of another size, and phrases that the vocabulary cannot express in so many words.
+pub fn encode<B: Backend>(
+    autoencoder: &Autoencoder<B>,
+    vocabulary: &Vocabulary,
+    words: usize,
+    episode: &Episode,
+) -> Result<Clip<B>, VideoModelError> {
+    let device = autoencoder.mean.device();
+    let mut latents = Vec::new();
+    for frames in episode.frames.chunks(FRAMES_AT_ONCE * episode.frame_bytes()) {
+        let count = frames.len() / episode.frame_bytes();
+        let shape = [1, count, episode.height, episode.width, 3];
+        latents.push(autoencoder.encode(frames_from_pixels(frames, shape, &device)?)?);
+    }
+    let phrases = frame_phrases(vocabulary, words, &episode.phrases, episode.len())?;
+    Ok(Clip { latents: Tensor::cat(latents, 1), phrases })
+}
+
+/// The tokens of what led to each of `frames` frames; no action where nothing was said.
+fn frame_phrases(
+    vocabulary: &Vocabulary,
+    words: usize,
+    said: &[Phrase],
+    frames: usize,
+) -> Result<Phrases, TextError> {
+    let nothing = vocabulary.encode("", words)?.tokens;
+    let mut tokens = vec![nothing; frames];
+    for Phrase { first, end, text } in said {
+        let phrase = vocabulary.encode(text, words)?.tokens;
+        tokens[*first..*end].fill(phrase);
+    }
+    Phrases::new(tokens.concat(), [1, frames, words])
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use experiment::seed::Seed;
+
+    use super::*;
+    use crate::action::Action;
+    use crate::clip::Pose;
+    use crate::diffusion::DiffusionConfig;
+    use crate::slow::TrainedConfig;
+    use crate::tiny;
+
+    fn autoencoder() -> (Autoencoder<Flex>, AutoencoderConfig) {
+        let config = AutoencoderConfig {
+            height: 16,
+            width: 16,
+            factor: 4,
+            channels: tiny::LATENT.channels,
+            hidden: 4,
+            blocks: 1,
+            ..AutoencoderConfig::default()
+        };
+        (Autoencoder::new(&config, &Seed::new(1), &Default::default()).unwrap(), config)
+    }
+
+    fn trained() -> TrainedDenoiser<Flex> {
+        let network = tiny::networks()[0].clone();
+        let config = TrainedConfig {
+            denoiser: tiny::config(network.clone()),
+            vocabulary: tiny::vocabulary(),
+            diffusion: DiffusionConfig::default(),
+            fast: None,
+        };
+        TrainedDenoiser { config, denoiser: tiny::denoiser(network), rates: None }
+    }
+
+    fn model() -> VideoModel<Flex> {
+        let (autoencoder, config) = autoencoder();
+        VideoModel::new(autoencoder, config, trained()).unwrap()
+    }
+
+    fn episode(frames: usize) -> Episode {
+        let said = |first, end, text: &str| Phrase { first, end, text: text.to_owned() };
+        Episode {
+            height: 16,
+            width: 16,
+            frames: (0..frames * 768).map(|byte| (byte * 37 % 251) as u8).collect(),
+            actions: vec![Action::STAY; frames],
+            poses: vec![Pose::default(); frames],
+            phrases: vec![said(1, 3, "turn left"), said(4, 5, "go forward")],
+        }
+    }
+
+    #[test]
+    fn every_frame_has_the_words_that_led_to_it() {
+        let phrases = model().encode(&episode(5)).unwrap().phrases;
+        let (left, _) = model().phrases("turn left", 2).unwrap();
+        let (forward, _) = model().phrases("Go forward!", 1).unwrap();
+        assert_eq!(phrases.narrow(0, 1), Phrases::none([1, 1, tiny::WORDS]));
+        assert_eq!(phrases.narrow(1, 2), left);
+        assert_eq!(phrases.narrow(3, 1), Phrases::none([1, 1, tiny::WORDS]));
+        assert_eq!(phrases.narrow(4, 1), forward);
+    }
+
+    #[test]
+    fn frames_are_coded_alike_in_one_go_and_in_parts() {
+        let model = model();
+        let episode = episode(FRAMES_AT_ONCE + 3);
+        let clip = model.encode(&episode).unwrap();
+        assert_eq!(clip.frames(), FRAMES_AT_ONCE + 3);
+        let frames = &episode.frames[FRAMES_AT_ONCE * 768..];
+        let last = frames_from_pixels(frames, [1, 3, 16, 16, 3], &Default::default()).unwrap();
+        let last = model.autoencoder.encode(last).unwrap();
+        assert_eq!(tiny::values(&clip.last(3).latents), tiny::values(&last));
+        let pixels = model.decode(&clip.latents).unwrap();
+        assert_eq!(pixels.len(), episode.frames.len());
+        assert_eq!(model.decode(&last).unwrap(), pixels[FRAMES_AT_ONCE * 768..]);
+    }
+
+    #[test]
+    fn a_folder_holds_the_whole_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = model();
+        model.save(folder.path()).unwrap();
+        let read = VideoModel::<Flex>::load(folder.path(), &Default::default()).unwrap();
+        let (one, other) = (model.encode(&episode(5)), read.encode(&episode(5)));
+        assert_eq!(tiny::values(&one.unwrap().latents), tiny::values(&other.unwrap().latents));
+        let of = |model: &VideoModel<Flex>| {
+            model.world(SamplerConfig::default(), None).unwrap().fingerprint()
+        };
+        assert_eq!(of(&model), of(&read));
+        std::fs::remove_file(folder.path().join(DENOISER_FILE)).unwrap();
+        let absent = VideoModel::<Flex>::load(folder.path(), &Default::default()).unwrap_err();
+        assert!(absent.to_string().contains(DENOISER_FILE), "{absent}");
+    }
+
+    #[test]
+    fn parts_of_two_models_are_refused() {
+        let (_, config) = autoencoder();
+        let config = AutoencoderConfig { channels: 3, ..config };
+        let other = Autoencoder::new(&config, &Seed::new(1), &Default::default()).unwrap();
+        let refused = VideoModel::new(other, config, trained()).unwrap_err();
+        assert!(matches!(refused, VideoModelError::Latents { .. }));
+    }
+}
