@@ -1,9 +1,18 @@
 //! The subcommands.
 
 mod data;
+mod train_autoencoder;
+mod training;
+
+use std::path::Path;
 
 use clap::Subcommand;
-use experiment::cli::Failure;
+use experiment::cli::{Failure, OrFailure};
+
+use crate::clip::ClipSet;
+
+/// The judgement within a run directory.
+const RESULTS_FILE: &str = "results.json";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -11,6 +20,8 @@ pub enum Command {
     /// Generate episodes, look at them, or bring in those of others
     #[command(subcommand)]
     Data(data::Arguments),
+    /// Train the autoencoder between pixels and latents
+    TrainAutoencoder(train_autoencoder::Arguments),
 }
 
 impl Command {
@@ -21,6 +32,26 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Self::Data(arguments) => data::run(arguments),
+            Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
         }
+    }
+}
+
+/// The clips in a folder.
+///
+/// # Errors
+/// Bad input: no clips, or damaged ones.
+fn open_clips(folder: &Path) -> Result<ClipSet, Failure> {
+    ClipSet::open(folder).bad_input()
+}
+
+/// Checks a count of the configuration.
+///
+/// # Errors
+/// Bad input: 0.
+fn positive(field: &str, count: usize) -> Result<(), Failure> {
+    match count {
+        0 => Err(Failure::BadInput(anyhow::anyhow!("`{field}` is 0: choose at least 1"))),
+        _ => Ok(()),
     }
 }

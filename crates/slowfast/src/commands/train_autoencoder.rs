@@ -1,0 +1,266 @@
+//! `slowfast train-autoencoder`: pixels into latents and back, the first thing to train.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
+use experiment::checkpoint::Checkpoint;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
+use experiment::run_directory::RunDirectory;
+use experiment::seed::Seed;
+use experiment::statistics::{Interval, mean_interval};
+use inner_outer::{Decay, Schedule};
+use serde::{Deserialize, Serialize};
+
+use super::training::{self, Pace, Training, Values};
+use super::{RESULTS_FILE, open_clips};
+use crate::autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderTrainer, frames_from_pixels, pixels_from_frames,
+    save_autoencoder,
+};
+use crate::clip::{Alignment, ClipSet, Split, WindowPlace, WindowSampler};
+use crate::metrics::{Video, psnr, structural_similarity};
+use crate::video_model::AUTOENCODER_FILE;
+
+const STATE_FILE: &str = "trainer";
+/// Training frames over which the scale of the latents is measured.
+const MEASURED_FRAMES: usize = 1024;
+
+/// How an autoencoder is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoencoderRun {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Folder of clips; the autoencoder takes the size of their frames.
+    pub data: PathBuf,
+    /// How long, and how often to look up.
+    pub pace: Pace,
+    /// Frames in a step.
+    pub batch: usize,
+    /// Graphs that a step's frames are divided among, which may run side by side.
+    pub graphs: usize,
+    /// The rate of AdamW.
+    pub rate: Schedule,
+    /// The shape of the autoencoder.
+    pub autoencoder: AutoencoderConfig,
+    /// Frames of unseen scenes that are looked at in training.
+    pub glance_frames: usize,
+    /// Frames of test scenes that are measured at the end.
+    pub final_frames: usize,
+}
+
+impl Default for AutoencoderRun {
+    fn default() -> Self {
+        let steps = 6000;
+        Self {
+            seed: 0,
+            data: "clips".into(),
+            pace: Pace { steps, ..Pace::default() },
+            batch: 32,
+            graphs: 2,
+            rate: Schedule {
+                rate: 2e-3,
+                warm_up: 100,
+                steps: steps as usize,
+                decay: Decay::Cosine,
+            },
+            autoencoder: AutoencoderConfig::default(),
+            glance_frames: 128,
+            final_frames: 1024,
+        }
+    }
+}
+
+/// Arguments of `train-autoencoder`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// Folder of clips, instead of `data` in the configuration
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// What an autoencoder came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// Steps of training.
+    pub steps: u64,
+    /// Frames of test scenes.
+    pub frames: usize,
+    /// Peak signal-to-noise ratio of a frame that went through the latents, in decibels.
+    pub psnr: Interval,
+    /// Its structural similarity, -1 to 1.
+    pub structural_similarity: Interval,
+}
+
+/// Trains, and leaves the run directory with the autoencoder and `results.json`.
+///
+/// # Errors
+/// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let out = common.out.clone().unwrap_or_else(|| "runs/autoencoder".into());
+    let resumed = common.resumed(&out)?;
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(&arguments)?,
+    };
+    let results = experiment::on_device!(common.device, B => {
+        let training = AutoencoderTraining::<B>::new(config)?;
+        let run = match resumed {
+            Some(run) => run,
+            None => RunDirectory::create(&out, &training.config).bad_input()?,
+        };
+        let interrupt = Interrupt::install().failed()?;
+        let pace = training.config.pace;
+        training::train(training, &pace, &run, &interrupt)?.finish(run.path())
+    })?;
+    match common.json {
+        true => print_line(serde_json::to_string(&results).failed()?),
+        false => print_line(format!(
+            "PSNR {:.2} dB, SSIM {:.3}, on {} frames of test scenes\n{}",
+            results.psnr,
+            results.structural_similarity,
+            results.frames,
+            out.join(AUTOENCODER_FILE).display()
+        )),
+    }
+}
+
+fn configuration(arguments: &Arguments) -> Result<AutoencoderRun, Failure> {
+    let common = &arguments.common;
+    let mut config: AutoencoderRun =
+        common.configuration(&AutoencoderRun::default()).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    config.data = arguments.data.clone().unwrap_or(config.data);
+    Ok(config)
+}
+
+struct AutoencoderTraining<B: Backend> {
+    config: AutoencoderRun,
+    clips: ClipSet,
+    windows: WindowSampler,
+    trainer: AutoencoderTrainer<B>,
+    device: Device<B>,
+}
+
+impl<B: Backend> AutoencoderTraining<B> {
+    fn new(mut config: AutoencoderRun) -> Result<Self, Failure> {
+        config.pace.check()?;
+        config.rate.check().bad_input()?;
+        super::positive("batch", config.batch)?;
+        super::positive("graphs", config.graphs)?;
+        super::positive("glance_frames", config.glance_frames)?;
+        super::positive("final_frames", config.final_frames)?;
+        let clips = open_clips(&config.data)?;
+        let description = &clips.index().description;
+        config.autoencoder.height = description.height;
+        config.autoencoder.width = description.width;
+        let seed = Seed::new(config.seed);
+        let windows =
+            WindowSampler::new(&clips, Split::Train, 1, Alignment::ANY, &seed).bad_input()?;
+        let device = Default::default();
+        let fresh = Autoencoder::new(&config.autoencoder, &seed, &device).bad_input()?;
+        let kl_weight = config.autoencoder.kl_weight;
+        let trainer =
+            AutoencoderTrainer::new(fresh, kl_weight, config.rate, seed.child("training"));
+        Ok(Self { config, clips, windows, trainer, device })
+    }
+
+    /// Frames `[frames, height, width, 3]` with values from -1 to 1.
+    fn images(&self, places: &[WindowPlace]) -> Result<Tensor<B, 4>, Failure> {
+        Ok(self.frames(&self.pixels(places)?)?.squeeze_dim(0))
+    }
+
+    fn pixels(&self, places: &[WindowPlace]) -> Result<Vec<u8>, Failure> {
+        let frame = |place: &WindowPlace| {
+            let window = self.clips.window(place.episode, place.start..place.start + 1);
+            window.map(|window| window.frames).failed()
+        };
+        Ok(places.iter().map(frame).collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Frames `[1, frames, height, width, 3]`.
+    fn frames(&self, pixels: &[u8]) -> Result<Tensor<B, 5>, Failure> {
+        let AutoencoderConfig { height, width, .. } = self.config.autoencoder;
+        let shape = [1, pixels.len() / (3 * height * width), height, width, 3];
+        frames_from_pixels(pixels, shape, &self.device).failed()
+    }
+
+    /// PSNR and structural similarity of frames of a split, frame by frame.
+    fn measure(
+        &self,
+        autoencoder: &Autoencoder<B>,
+        split: Split,
+        count: usize,
+    ) -> Result<(Vec<f64>, Vec<f64>), Failure> {
+        let seed = Seed::new(self.config.seed).child("measured frames");
+        let windows =
+            WindowSampler::new(&self.clips, split, 1, Alignment::ANY, &seed).bad_input()?;
+        let AutoencoderConfig { height, width, .. } = self.config.autoencoder;
+        let (mut ratios, mut similarities) = (Vec::new(), Vec::new());
+        for place in windows.batch(0, count) {
+            let pixels = self.pixels(&[place])?;
+            let latents = autoencoder.encode(self.frames(&pixels)?).failed()?;
+            let found = pixels_from_frames(&autoencoder.decode(latents).failed()?);
+            let found = Video::new(&found, height, width).failed()?;
+            let expected = Video::new(&pixels, height, width).failed()?;
+            ratios.push(psnr(found, expected).failed()?);
+            similarities.push(structural_similarity(found, expected).failed()?);
+        }
+        Ok((ratios, similarities))
+    }
+
+    /// Measures the latents, writes the autoencoder and what it came to.
+    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+        let places = self.windows.batch(u64::MAX, MEASURED_FRAMES);
+        let frames = self.images(&places)?.unsqueeze_dim(0);
+        let autoencoder = self.trainer.autoencoder().clone().measured(frames).failed()?;
+        let path = folder.join(AUTOENCODER_FILE);
+        save_autoencoder(&autoencoder, &self.config.autoencoder, &path).failed()?;
+        let count = self.config.final_frames;
+        let (ratios, similarities) = self.measure(&autoencoder, Split::Test, count)?;
+        let results = Results {
+            steps: self.steps_taken(),
+            frames: count,
+            psnr: mean_interval(&ratios).failed()?,
+            structural_similarity: mean_interval(&similarities).failed()?.within(-1.0..=1.0),
+        };
+        write_file(&folder.join(RESULTS_FILE), &serde_json::to_string_pretty(&results).failed()?)?;
+        Ok(results)
+    }
+}
+
+impl<B: Backend> Training for AutoencoderTraining<B> {
+    fn steps_taken(&self) -> u64 {
+        self.trainer.steps_taken() as u64
+    }
+
+    fn step(&mut self) -> Result<Values, Failure> {
+        let places = self.windows.batch(self.steps_taken(), self.config.batch);
+        let share = places.len().div_ceil(self.config.graphs);
+        let batches: Vec<_> =
+            places.chunks(share).map(|part| self.images(part)).collect::<Result<_, _>>()?;
+        let done = self.trainer.step(&batches).failed()?;
+        Ok(vec![("loss", done.outer_loss), ("gradient norm", done.gradient_norm)])
+    }
+
+    fn glance(&self) -> Result<Values, Failure> {
+        let (ratios, _) =
+            self.measure(self.trainer.autoencoder(), Split::Validation, self.config.glance_frames)?;
+        Ok(vec![("validation PSNR", ratios.iter().sum::<f64>() / ratios.len() as f64)])
+    }
+
+    fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
+        Ok(vec![(STATE_FILE, self.trainer.state().failed()?)])
+    }
+
+    fn with_state(self, checkpoint: &Checkpoint) -> Result<Self, Failure> {
+        let state = checkpoint.file(STATE_FILE).failed()?;
+        let trainer = self.trainer.with_state(state, &self.device).failed()?;
+        Ok(Self { trainer, ..self })
+    }
+}
