@@ -10,6 +10,7 @@
 //! | see the denoiser | [`model`] |
 //! | see what it learns and how frames are sampled | [`diffusion`] |
 //! | follow pixels into latents and back | [`autoencoder`] |
+//! | see episodes as the denoiser does | [`latents`] |
 //! | follow action phrases into tokens | [`text`] |
 //! | see the Temp-LoRA and the memory of an episode | [`memory`] |
 //! | see algorithm 1a | [`fast`] |
@@ -25,6 +26,7 @@ pub mod commands;
 pub mod diffusion;
 pub mod fast;
 pub mod generation;
+pub mod latents;
 pub mod memory;
 pub mod metrics;
 pub mod model;

@@ -1,6 +1,8 @@
 //! The subcommands.
 
 mod data;
+mod next_chunk;
+mod train;
 mod train_autoencoder;
 mod training;
 
@@ -13,6 +15,8 @@ use crate::clip::ClipSet;
 
 /// The judgement within a run directory.
 const RESULTS_FILE: &str = "results.json";
+/// The model within a run directory.
+const MODEL_FOLDER: &str = "model";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -22,6 +26,8 @@ pub enum Command {
     Data(data::Arguments),
     /// Train the autoencoder between pixels and latents
     TrainAutoencoder(train_autoencoder::Arguments),
+    /// Train the denoiser on windows of video: slow learning
+    Train(train::Arguments),
 }
 
 impl Command {
@@ -33,6 +39,7 @@ impl Command {
         match self {
             Self::Data(arguments) => data::run(arguments),
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
+            Self::Train(arguments) => train::run(arguments),
         }
     }
 }

@@ -1,0 +1,304 @@
+//! `slowfast train`: slow learning, the denoiser on windows of video.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use experiment::checkpoint::Checkpoint;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
+use experiment::run_directory::RunDirectory;
+use experiment::seed::Seed;
+use serde::{Deserialize, Serialize};
+
+use super::next_chunk::{NextChunk, NextChunkScores};
+use super::training::{self, Pace, Training, Values};
+use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
+use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
+use crate::clip::{Alignment, Split, WindowSampler};
+use crate::diffusion::{Clip, Diffusion, DiffusionConfig, SamplerConfig};
+use crate::latents::{LatentEpisodes, vocabulary_of};
+use crate::model::{Denoiser, DenoiserConfig};
+use crate::slow::{
+    SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, WindowConfig,
+};
+use crate::video_model::{AUTOENCODER_FILE, VideoModel};
+
+/// Files of a checkpoint.
+pub(super) const LEARNER_FILE: &str = "learner";
+pub(super) const MEAN_FILE: &str = "mean";
+
+/// How a denoiser is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlowRun {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Folder of clips.
+    pub data: PathBuf,
+    /// The trained autoencoder, as `train-autoencoder` leaves it.
+    pub autoencoder: PathBuf,
+    /// Folder of a model whose denoiser is trained further; its words, shape and noise come before those given here.
+    pub start_from: Option<PathBuf>,
+    /// How long, and how often to look up.
+    pub pace: Pace,
+    /// Windows in a step.
+    pub batch: usize,
+    /// Graphs that a step's windows are divided among: each has its own number of given frames, and they may run side by
+    /// side.
+    pub graphs: usize,
+    /// Frames that an action is held for; windows' futures begin with an action.
+    pub frames_per_action: usize,
+    /// The shape of the denoiser; its latents are the autoencoder's.
+    pub denoiser: DenoiserConfig,
+    /// Noise and prediction.
+    pub diffusion: DiffusionConfig,
+    /// The optimiser.
+    pub slow: SlowConfig,
+    /// How windows are cut and what is left out.
+    pub windows: WindowConfig,
+    /// How next chunks are sampled when they are looked at.
+    pub sampler: SamplerConfig,
+    /// Windows of unseen scenes that are looked at in training.
+    pub glance_windows: usize,
+    /// Windows of test scenes that are measured at the end.
+    pub final_windows: usize,
+}
+
+impl Default for SlowRun {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            data: "clips".into(),
+            autoencoder: Path::new("runs/autoencoder").join(AUTOENCODER_FILE),
+            start_from: None,
+            pace: Pace::default(),
+            batch: 16,
+            graphs: 2,
+            frames_per_action: 4,
+            denoiser: DenoiserConfig::default(),
+            diffusion: DiffusionConfig::default(),
+            slow: SlowConfig::default(),
+            windows: WindowConfig::default(),
+            sampler: SamplerConfig::default(),
+            glance_windows: 16,
+            final_windows: 200,
+        }
+    }
+}
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// Folder of clips, instead of `data` in the configuration
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Trained autoencoder, instead of `autoencoder` in the configuration
+    #[arg(long, value_name = "FILE")]
+    autoencoder: Option<PathBuf>,
+}
+
+/// What a denoiser came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// Steps of training.
+    pub steps: u64,
+    /// Learned numbers of the denoiser.
+    pub parameters: usize,
+    /// Next chunks of test scenes.
+    pub test: NextChunkScores,
+}
+
+/// Trains, and leaves the run directory with the model and `results.json`.
+///
+/// # Errors
+/// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let out = common.out.clone().unwrap_or_else(|| "runs/slow".into());
+    let resumed = common.resumed(&out)?;
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(&arguments)?,
+    };
+    let results = experiment::on_device!(common.device, B => {
+        let training = SlowTraining::<B>::new(config)?;
+        let run = match resumed {
+            Some(run) => run,
+            None => RunDirectory::create(&out, &training.config).bad_input()?,
+        };
+        let interrupt = Interrupt::install().failed()?;
+        let pace = training.config.pace;
+        training::train(training, &pace, &run, &interrupt)?.finish(run.path())
+    })?;
+    match common.json {
+        true => print_line(serde_json::to_string(&results).failed()?),
+        false => print_line(format!("{}\n{}", results.test, out.join(MODEL_FOLDER).display())),
+    }
+}
+
+fn configuration(arguments: &Arguments) -> Result<SlowRun, Failure> {
+    let common = &arguments.common;
+    let mut config: SlowRun = common.configuration(&SlowRun::default()).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    config.data = arguments.data.clone().unwrap_or(config.data);
+    config.autoencoder = arguments.autoencoder.clone().unwrap_or(config.autoencoder);
+    Ok(config)
+}
+
+struct SlowTraining<B: Backend> {
+    config: SlowRun,
+    trained: TrainedConfig,
+    autoencoder: (Autoencoder<B>, AutoencoderConfig),
+    diffusion: Diffusion,
+    episodes: LatentEpisodes<B>,
+    windows: WindowSampler,
+    validation: NextChunk<B>,
+    test: NextChunk<B>,
+    trainer: SlowTrainer<B>,
+    device: Device<B>,
+}
+
+impl<B: Backend> SlowTraining<B> {
+    fn new(mut config: SlowRun) -> Result<Self, Failure> {
+        check(&config)?;
+        let device = Device::<B>::default();
+        let seed = Seed::new(config.seed);
+        let clips = open_clips(&config.data)?;
+        let autoencoder = load_autoencoder(&config.autoencoder, &device).bad_input()?;
+        let start = match &config.start_from {
+            Some(folder) => Some(VideoModel::load(folder, &device).bad_input()?.trained),
+            None => None,
+        };
+        config.denoiser.latent = autoencoder.0.latent();
+        let trained = match &start {
+            Some(TrainedDenoiser { config, .. }) => config.clone(),
+            None => TrainedConfig {
+                denoiser: config.denoiser.clone(),
+                vocabulary: vocabulary_of(&clips, Split::Train).bad_input()?,
+                diffusion: config.diffusion,
+                fast: None,
+            },
+        };
+        (config.denoiser, config.diffusion) = (trained.denoiser.clone(), trained.diffusion);
+        let fresh = match start {
+            Some(start) => start.denoiser,
+            None => {
+                Denoiser::new(&trained.denoiser, &trained.vocabulary, &seed, &device).bad_input()?
+            }
+        };
+        let words = trained.denoiser.words;
+        let read = |split| {
+            LatentEpisodes::read(&clips, split, &autoencoder.0, &trained.vocabulary, words)
+                .bad_input()
+        };
+        let WindowConfig { most_past: past, .. } = config.windows;
+        let length = config.windows.frames();
+        let alignment = Alignment::after_past(past, config.frames_per_action);
+        let windows =
+            WindowSampler::new(&clips, Split::Train, length, alignment, &seed).bad_input()?;
+        let next_chunk =
+            |split, count| NextChunk::new(&clips, &read(split)?, split, past, &config, count);
+        let validation = next_chunk(Split::Validation, config.glance_windows)?;
+        let test = next_chunk(Split::Test, config.final_windows)?;
+        let diffusion = Diffusion::new(&trained.diffusion).bad_input()?;
+        let training_seed = seed.child("training");
+        let trainer = SlowTrainer::pretraining(&config.slow, fresh, training_seed).bad_input()?;
+        let episodes = read(Split::Train)?;
+        Ok(Self {
+            config,
+            trained,
+            autoencoder,
+            diffusion,
+            episodes,
+            windows,
+            validation,
+            test,
+            trainer,
+            device,
+        })
+    }
+
+    /// The model with the running mean of the denoiser.
+    fn model(&self) -> Result<VideoModel<B>, Failure> {
+        let (autoencoder, config) = self.autoencoder.clone();
+        let denoiser = self.trainer.mean().clone();
+        let trained = TrainedDenoiser { config: self.trained.clone(), denoiser, rates: None };
+        VideoModel::new(autoencoder, config, trained).failed()
+    }
+
+    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+        let model = self.model()?;
+        let place = folder.join(MODEL_FOLDER);
+        fs::create_dir_all(&place).failed()?;
+        model.save(&place).failed()?;
+        let results = Results {
+            steps: self.steps_taken(),
+            parameters: inner_outer::tensors::Tensors::of(self.trainer.denoiser()).elements(),
+            test: self.test.scores(&model, self.config.sampler)?,
+        };
+        write_file(&folder.join(RESULTS_FILE), &serde_json::to_string_pretty(&results).failed()?)?;
+        Ok(results)
+    }
+}
+
+fn check(config: &SlowRun) -> Result<(), Failure> {
+    config.pace.check()?;
+    config.windows.check().bad_input()?;
+    config.slow.rate.check().bad_input()?;
+    positive("batch", config.batch)?;
+    positive("graphs", config.graphs)?;
+    positive("frames_per_action", config.frames_per_action)?;
+    positive("glance_windows", config.glance_windows)?;
+    positive("final_windows", config.final_windows)
+}
+
+impl<B: Backend> Training for SlowTraining<B> {
+    fn steps_taken(&self) -> u64 {
+        self.trainer.steps_taken() as u64
+    }
+
+    fn step(&mut self) -> Result<Values, Failure> {
+        let places = self.windows.batch(self.steps_taken(), self.config.batch);
+        let share = places.len().div_ceil(self.config.graphs);
+        let length = self.windows.length();
+        let batches: Vec<Clip<B>> =
+            places.chunks(share).map(|part| self.episodes.windows(part, length)).collect();
+        let done = self
+            .trainer
+            .step_on_windows(&self.diffusion, &self.config.windows, &batches)
+            .failed()?;
+        Ok(vec![
+            ("loss", done.outer_loss),
+            ("gradient norm", done.gradient_norm),
+            ("rate", done.rate),
+        ])
+    }
+
+    fn glance(&self) -> Result<Values, Failure> {
+        let loss = self.validation.loss(self.trainer.mean(), &self.diffusion)?;
+        let scores = self.validation.scores(&self.model()?, self.config.sampler)?;
+        Ok(vec![
+            ("validation loss", loss),
+            ("next-chunk PSNR", scores.psnr.mean),
+            ("copied-frame PSNR", scores.copied_psnr.mean),
+        ])
+    }
+
+    fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
+        let TrainerState { learner, ema } = self.trainer.state().failed()?;
+        Ok(vec![(LEARNER_FILE, learner), (MEAN_FILE, ema)])
+    }
+
+    fn with_state(self, checkpoint: &Checkpoint) -> Result<Self, Failure> {
+        let state = TrainerState {
+            learner: checkpoint.file(LEARNER_FILE).failed()?.to_vec(),
+            ema: checkpoint.file(MEAN_FILE).failed()?.to_vec(),
+        };
+        let trainer = self.trainer.with_state(&state, &self.device).failed()?;
+        Ok(Self { trainer, ..self })
+    }
+}
