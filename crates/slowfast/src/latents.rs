@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::autoencoder::Autoencoder;
-use crate::clip::{ClipError, ClipSet, Split, WindowPlace};
+use crate::clip::{ClipError, ClipSet, Pose, PoseScale, Split, WindowPlace};
 use crate::diffusion::Clip;
+use crate::metrics::{Revisit, Tolerance, revisits};
 use crate::text::{Phrases, Vocabulary};
 use crate::video_model::{VideoModelError, encode};
 
@@ -29,10 +31,66 @@ pub enum LatentsError {
     },
 }
 
+/// How an episode is cut into chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChunkLayout {
+    /// Frames of the start, `X_0`, at least 1.
+    pub start: usize,
+    /// Frames of each chunk after it, at least 1.
+    pub frames: usize,
+}
+
+impl Default for ChunkLayout {
+    /// One given frame, and chunks of two actions of the built-in worlds.
+    fn default() -> Self {
+        Self { start: 1, frames: 8 }
+    }
+}
+
+impl ChunkLayout {
+    /// The chunk that a frame is in; 0 is the start.
+    pub fn chunk_of(self, frame: usize) -> usize {
+        frame.checked_sub(self.start).map_or(0, |after| 1 + after / self.frames)
+    }
+
+    /// The chunks that mostly show views which were seen before, but not in the chunk just before, which a denoiser without
+    /// memory is given. With `written`, only chunks after so many, and views of those.
+    pub fn revisiting(
+        self,
+        poses: &[Pose],
+        scale: PoseScale,
+        written: Option<usize>,
+    ) -> Vec<usize> {
+        let mut frames = BTreeMap::new();
+        for Revisit { first, again } in revisits(poses, scale, Tolerance::EXACT) {
+            let (seen, now) = (self.chunk_of(first), self.chunk_of(again));
+            let between = written.is_none_or(|written| seen <= written && now > written);
+            if between && seen + 1 < now {
+                *frames.entry(now).or_insert(0) += 1;
+            }
+        }
+        let whole = 1..=poses.len().saturating_sub(self.start) / self.frames;
+        let mostly = |(chunk, count): (usize, usize)| {
+            (2 * count >= self.frames && whole.contains(&chunk)).then_some(chunk)
+        };
+        frames.into_iter().filter_map(mostly).collect()
+    }
+}
+
+/// An episode as the denoiser sees it.
+#[derive(Clone, Debug)]
+pub struct LatentEpisode<B: Backend> {
+    /// Its frames and actions, one clip.
+    pub clip: Clip<B>,
+    /// Where the agent was at each frame.
+    pub poses: Vec<Pose>,
+}
+
 /// The episodes of a split as latents, by their numbers in the [`ClipSet`].
 #[derive(Clone, Debug)]
 pub struct LatentEpisodes<B: Backend> {
-    episodes: BTreeMap<usize, Clip<B>>,
+    episodes: BTreeMap<usize, LatentEpisode<B>>,
 }
 
 /// The words of all phrases of a split.
@@ -44,6 +102,19 @@ pub fn vocabulary_of(clips: &ClipSet, split: Split) -> Result<Vocabulary, Latent
     let said = |episode: &usize| clips.episode(*episode).map(|episode| episode.phrases);
     let phrases = episodes.par_iter().map(said).collect::<Result<Vec<_>, _>>()?;
     Ok(Vocabulary::of_phrases(phrases.iter().flatten().map(|phrase| &phrase.text)))
+}
+
+impl<B: Backend> LatentEpisode<B> {
+    /// The start, `X_0`, and the whole chunks after it.
+    ///
+    /// # Panics
+    /// If the episode has fewer frames than the start.
+    pub fn chunks(&self, layout: ChunkLayout) -> Vec<Clip<B>> {
+        let ChunkLayout { start, frames } = layout;
+        let whole = (self.clip.frames() - start) / frames;
+        let chunk = |number: usize| self.clip.narrow(start + number * frames, frames);
+        std::iter::once(self.clip.narrow(0, start)).chain((0..whole).map(chunk)).collect()
+    }
 }
 
 impl<B: Backend> LatentEpisodes<B> {
@@ -59,26 +130,26 @@ impl<B: Backend> LatentEpisodes<B> {
         words: usize,
     ) -> Result<Self, LatentsError> {
         let numbers: Vec<usize> = clips.episodes_of(split).collect();
-        let encoded = |episode: &usize| -> Result<(usize, Clip<B>), LatentsError> {
-            let recorded = clips.episode(*episode)?;
+        let encoded = |&episode: &usize| -> Result<(usize, LatentEpisode<B>), LatentsError> {
+            let recorded = clips.episode(episode)?;
             let clip = encode(autoencoder, vocabulary, words, &recorded);
-            let episode = *episode;
-            Ok((episode, clip.map_err(|source| LatentsError::Episode { episode, source })?))
+            let clip = clip.map_err(|source| LatentsError::Episode { episode, source })?;
+            Ok((episode, LatentEpisode { clip, poses: recorded.poses }))
         };
         let episodes = numbers.par_iter().map(encoded).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { episodes: episodes.into_iter().collect() })
     }
 
-    /// The numbers of the episodes, in order.
-    pub fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
-        self.episodes.keys().copied()
+    /// The episodes with their numbers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &LatentEpisode<B>)> {
+        self.episodes.iter().map(|(number, episode)| (*number, episode))
     }
 
     /// An episode of the split.
     ///
     /// # Panics
     /// If the split has no such episode.
-    pub fn episode(&self, number: usize) -> &Clip<B> {
+    pub fn episode(&self, number: usize) -> &LatentEpisode<B> {
         &self.episodes[&number]
     }
 
@@ -87,10 +158,46 @@ impl<B: Backend> LatentEpisodes<B> {
     /// # Panics
     /// If the split has no such windows.
     pub fn windows(&self, places: &[WindowPlace], frames: usize) -> Clip<B> {
-        let window = |place: &WindowPlace| self.episode(place.episode).narrow(place.start, frames);
+        let window =
+            |place: &WindowPlace| self.episode(place.episode).clip.narrow(place.start, frames);
         let parts: Vec<Clip<B>> = places.iter().map(window).collect();
         let phrases: Vec<Phrases> = parts.iter().map(|part| part.phrases.clone()).collect();
         let latents = parts.into_iter().map(|part| part.latents).collect();
         Clip { latents: Tensor::cat(latents, 0), phrases: Phrases::stacked(&phrases) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCALE: PoseScale = PoseScale { position: 1, heading: 8 };
+
+    fn looking(headings: &[i32]) -> Vec<Pose> {
+        headings.iter().map(|&heading| Pose { x: 0, y: 0, heading }).collect()
+    }
+
+    #[test]
+    fn frames_are_in_the_start_or_in_a_chunk_after_it() {
+        let layout = ChunkLayout { start: 2, frames: 3 };
+        let chunks: Vec<usize> = (0..9).map(|frame| layout.chunk_of(frame)).collect();
+        assert_eq!(chunks, [0, 0, 1, 1, 1, 2, 2, 2, 3]);
+    }
+
+    #[test]
+    fn only_chunks_that_need_a_memory_are_asked_for() {
+        let layout = ChunkLayout { start: 1, frames: 2 };
+        // Away by four headings and back: chunk 3 shows what chunk 2 did, chunk 4 what chunk 1 and the start did.
+        let poses = looking(&[0, 1, 2, 3, 4, 3, 2, 1, 0]);
+        assert_eq!(layout.revisiting(&poses, SCALE, Some(2)), [4]);
+        assert_eq!(layout.revisiting(&poses, SCALE, Some(3)), [4]);
+        assert!(layout.revisiting(&poses, SCALE, Some(4)).is_empty());
+        // What is half seen counts, what is cut off does not.
+        assert_eq!(layout.revisiting(&poses[..8], SCALE, Some(2)), []);
+        let half = looking(&[0, 1, 2, 3, 4, 3, 2, 1, 7]);
+        assert_eq!(layout.revisiting(&half, SCALE, Some(2)), [4]);
+        let away = looking(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        assert!(layout.revisiting(&away, SCALE, None).is_empty());
+        assert_eq!(layout.revisiting(&poses, SCALE, None), [4]);
     }
 }

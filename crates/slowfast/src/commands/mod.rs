@@ -1,7 +1,9 @@
 //! The subcommands.
 
 mod data;
+mod memory_gain;
 mod next_chunk;
+mod slow_fast;
 mod train;
 mod train_autoencoder;
 mod training;
@@ -28,6 +30,8 @@ pub enum Command {
     TrainAutoencoder(train_autoencoder::Arguments),
     /// Train the denoiser on windows of video: slow learning
     Train(train::Arguments),
+    /// Train slow and fast learning together, so that the denoiser learns to use its memory
+    Loop(slow_fast::Arguments),
 }
 
 impl Command {
@@ -40,6 +44,7 @@ impl Command {
             Self::Data(arguments) => data::run(arguments),
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
             Self::Train(arguments) => train::run(arguments),
+            Self::Loop(arguments) => slow_fast::run(arguments),
         }
     }
 }

@@ -13,7 +13,7 @@ const CHECKPOINTS_KEPT: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pace {
-    /// Steps in all, at least 1.
+    /// Steps in all, at least 1; where several belong together there may be a few more.
     pub steps: u64,
     /// Steps from one line of metrics to the next, at least 1; a line has their means.
     pub log_every: u64,
@@ -59,7 +59,7 @@ pub trait Training: Sized {
     /// Steps taken so far.
     fn steps_taken(&self) -> u64;
 
-    /// Takes a step.
+    /// Takes a step, or several that belong together.
     ///
     /// # Errors
     /// Failed: reading, and losses that are not finite.
@@ -103,10 +103,11 @@ pub fn train<T: Training>(
     let progress = Progress::resumed(pace.steps, "steps", training.steps_taken());
     let mut means = Means::default();
     while training.steps_taken() < pace.steps {
+        let before = training.steps_taken();
         means.add(training.step()?);
         let step = training.steps_taken();
-        let (stop, last) = (interrupt.requested(), step == pace.steps);
-        let due = |every: u64| last || step.is_multiple_of(every);
+        let (stop, last) = (interrupt.requested(), step >= pace.steps);
+        let due = |every: u64| last || step / every > before / every;
         // A checkpoint begins a line: what the interrupted run had summed up is not in it.
         let save = stop || due(pace.checkpoint_every);
         let mut line = match save || due(pace.log_every) {
@@ -127,7 +128,7 @@ pub fn train<T: Training>(
                 state.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
             checkpoints.save(step, &files).failed()?;
         }
-        progress.advance(1);
+        progress.advance(step - before);
         if stop && !last {
             return Err(Failure::Interrupted);
         }

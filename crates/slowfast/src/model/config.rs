@@ -97,7 +97,7 @@ impl Default for DenoiserConfig {
             network: DenoiserChoice::default(),
             latent: LatentShape::default(),
             frames: 16,
-            words: 6,
+            words: 8,
             word_width: 32,
         }
     }

@@ -1,0 +1,378 @@
+//! `slowfast loop`: slow and fast learning together, so that the denoiser learns to use its memory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use experiment::checkpoint::Checkpoint;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
+use experiment::run_directory::RunDirectory;
+use experiment::seed::Seed;
+use inner_outer::MetaStep;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::memory_gain::{Gain, MemoryGain};
+use super::train::{LEARNER_FILE, MEAN_FILE};
+use super::training::{self, Pace, Training, Values};
+use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
+use crate::clip::{ClipSet, Route, Split};
+use crate::diffusion::{Clip, Diffusion, SamplerConfig};
+use crate::latents::{ChunkLayout, LatentEpisodes};
+use crate::memory::FastConfig;
+use crate::slow::{
+    ChunkSource, LoopConfig, Recall, SecondOrderConfig, SlowConfig, SlowTrainer, TrainedDenoiser,
+    TrainerState, slow_fast_pass,
+};
+use crate::video_model::VideoModel;
+
+/// Which loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LoopMethod {
+    /// Algorithm 1b: memories are stored, and the denoiser learns at them as if they were given. A step is a pass over
+    /// some episodes.
+    StopGradient {
+        /// The fast learning.
+        #[serde(default)]
+        fast: FastConfig,
+        /// Which chunks it learns.
+        #[serde(default)]
+        source: ChunkSource,
+        /// Stored chunks in a step of the denoiser.
+        batch: usize,
+    },
+    /// The denoiser learns through the fast steps on the first chunks what makes them useful for later ones.
+    SecondOrder {
+        /// What is learned through the fast steps.
+        #[serde(default)]
+        second_order: SecondOrderConfig,
+    },
+}
+
+/// How the two kinds of learning are brought together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoopRun {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Folder of clips, with routes that lead back.
+    pub data: PathBuf,
+    /// Folder of the model to begin with.
+    pub model: PathBuf,
+    /// How long, and how often to look up.
+    pub pace: Pace,
+    /// Episodes in a step.
+    pub episodes: usize,
+    /// The routes that are learned from; all for none.
+    pub routes: Vec<Route>,
+    /// How episodes are cut.
+    pub chunks: ChunkLayout,
+    /// Which loop.
+    pub method: LoopMethod,
+    /// The optimiser of the denoiser.
+    pub slow: SlowConfig,
+    /// How chunks are generated, where the loop learns from generated ones.
+    pub sampler: SamplerConfig,
+    /// Episodes of unseen scenes that are looked at in training.
+    pub glance_episodes: usize,
+    /// Episodes of test scenes that are measured at the end.
+    pub final_episodes: usize,
+}
+
+impl Default for LoopRun {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            data: "clips".into(),
+            model: Path::new("runs/slow").join(MODEL_FOLDER),
+            pace: Pace { steps: 1000, log_every: 5, glance_every: 50, checkpoint_every: 25 },
+            episodes: 8,
+            routes: Vec::new(),
+            chunks: ChunkLayout::default(),
+            method: LoopMethod::SecondOrder { second_order: SecondOrderConfig::default() },
+            slow: SlowConfig::default(),
+            sampler: SamplerConfig::default(),
+            glance_episodes: 16,
+            final_episodes: 64,
+        }
+    }
+}
+
+/// Arguments of `loop`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// Folder of clips, instead of `data` in the configuration
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of the model to begin with, instead of `model` in the configuration
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+}
+
+/// What a loop came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// Steps of training.
+    pub steps: u64,
+    /// What the memory is worth on test scenes.
+    pub test: Gain,
+}
+
+/// Trains, and leaves the run directory with the model and `results.json`.
+///
+/// # Errors
+/// Bad input: the configuration, the clips, the model or the folder. Failed: training itself. Interrupted: after a
+/// checkpoint.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let out = common.out.clone().unwrap_or_else(|| "runs/loop".into());
+    let resumed = common.resumed(&out)?;
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(&arguments)?,
+    };
+    let results = experiment::on_device!(common.device, B => {
+        let training = LoopTraining::<B>::new(config)?;
+        let run = match resumed {
+            Some(run) => run,
+            None => RunDirectory::create(&out, &training.config).bad_input()?,
+        };
+        let interrupt = Interrupt::install().failed()?;
+        let pace = training.config.pace;
+        training::train(training, &pace, &run, &interrupt)?.finish(run.path())
+    })?;
+    match common.json {
+        true => print_line(serde_json::to_string(&results).failed()?),
+        false => print_line(format!("{}\n{}", results.test, out.join(MODEL_FOLDER).display())),
+    }
+}
+
+fn configuration(arguments: &Arguments) -> Result<LoopRun, Failure> {
+    let common = &arguments.common;
+    let mut config: LoopRun = common.configuration(&LoopRun::default()).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    config.data = arguments.data.clone().unwrap_or(config.data);
+    config.model = arguments.model.clone().unwrap_or(config.model);
+    Ok(config)
+}
+
+impl LoopRun {
+    fn check(&self) -> Result<(), Failure> {
+        self.pace.check()?;
+        self.slow.rate.check().bad_input()?;
+        positive("episodes", self.episodes)?;
+        positive("chunks.start", self.chunks.start)?;
+        positive("chunks.frames", self.chunks.frames)?;
+        positive("glance_episodes", self.glance_episodes)?;
+        positive("final_episodes", self.final_episodes)
+    }
+
+    /// The fast learning.
+    fn fast(&self) -> &FastConfig {
+        match &self.method {
+            LoopMethod::StopGradient { fast, .. } => fast,
+            LoopMethod::SecondOrder { second_order } => &second_order.fast,
+        }
+    }
+
+    /// Chunks that are learned before something is asked.
+    fn written(&self) -> Option<usize> {
+        match &self.method {
+            LoopMethod::StopGradient { .. } => None,
+            LoopMethod::SecondOrder { second_order } => Some(second_order.written),
+        }
+    }
+}
+
+struct LoopTraining<B: Backend> {
+    config: LoopRun,
+    model: VideoModel<B>,
+    diffusion: Diffusion,
+    episodes: Vec<Recall<B>>,
+    validation: MemoryGain<B>,
+    test: MemoryGain<B>,
+    trainer: SlowTrainer<B>,
+    device: Device<B>,
+}
+
+impl<B: Backend> LoopTraining<B> {
+    fn new(config: LoopRun) -> Result<Self, Failure> {
+        config.check()?;
+        let device = Device::<B>::default();
+        let clips = open_clips(&config.data)?;
+        let model = VideoModel::<B>::load(&config.model, &device).bad_input()?;
+        let read = |split, written| -> Result<Vec<Recall<B>>, Failure> {
+            let trained = &model.trained.config;
+            let words = trained.denoiser.words;
+            let read =
+                LatentEpisodes::read(&clips, split, &model.autoencoder, &trained.vocabulary, words);
+            recalls(&clips, &read.bad_input()?, split, &config, written)
+        };
+        let seed = Seed::new(config.seed);
+        let gain = |split, count| {
+            let episodes: Vec<_> = read(split, None)?.into_iter().take(count).collect();
+            Ok::<_, Failure>(MemoryGain::new(episodes, seed.child("memory gain")))
+        };
+        let validation = gain(Split::Validation, config.glance_episodes)?;
+        let test = gain(Split::Test, config.final_episodes)?;
+        let episodes = read(Split::Train, config.written())?;
+        let diffusion = Diffusion::new(&model.trained.config.diffusion).bad_input()?;
+        let denoiser = model.trained.denoiser.clone();
+        let training_seed = seed.child("training");
+        let trainer = match &config.method {
+            LoopMethod::StopGradient { fast, .. } => {
+                SlowTrainer::stop_gradient(&config.slow, fast, denoiser, training_seed)
+            }
+            LoopMethod::SecondOrder { second_order } => {
+                SlowTrainer::second_order(&config.slow, second_order, denoiser, training_seed)
+            }
+        };
+        let trainer = trainer.bad_input()?;
+        Ok(Self { config, model, diffusion, episodes, validation, test, trainer, device })
+    }
+
+    /// The model with the running mean of the denoiser, and with what was learned of the fast learning.
+    fn learned(&self) -> Result<VideoModel<B>, Failure> {
+        let mut trained = self.model.trained.clone();
+        trained.config.fast = Some(self.config.fast().clone());
+        let mean = self.trainer.mean().clone();
+        let learned_start = matches!(
+            &self.config.method,
+            LoopMethod::SecondOrder { second_order } if second_order.learn_start
+        );
+        trained.denoiser = if learned_start { mean } else { mean.without_adapters() };
+        trained.rates = self.config.written().map(|_| self.trainer.rates().clone());
+        Ok(VideoModel { trained, ..self.model.clone() })
+    }
+
+    /// The episodes of this step.
+    fn drawn(&self) -> Vec<&Recall<B>> {
+        let seed = self.trainer.seed().child("episodes").index(self.steps_taken());
+        let mut random = seed.rng();
+        let draw = |_| &self.episodes[random.random_range(0..self.episodes.len())];
+        (0..self.config.episodes).map(draw).collect()
+    }
+
+    fn pass(&mut self, fast: FastConfig, config: LoopConfig) -> Result<Vec<MetaStep>, Failure> {
+        let denoiser = self.trainer.denoiser().clone().without_adapters();
+        let trained = TrainedDenoiser { denoiser, ..self.model.trained.clone() };
+        let world = VideoModel { trained, ..self.model.clone() }
+            .world(self.config.sampler, Some(fast))
+            .failed()?;
+        let episodes: Vec<Vec<Clip<B>>> =
+            self.drawn().iter().map(|recall| recall.chunks.clone()).collect();
+        let seed = self.trainer.seed().child("passes").index(self.steps_taken());
+        slow_fast_pass(&mut self.trainer, &world, &episodes, &config, &seed).failed()
+    }
+
+    fn second_order_step(&mut self, config: &SecondOrderConfig) -> Result<MetaStep, Failure> {
+        let seed = self.trainer.seed().child("lessons").index(self.steps_taken());
+        let lesson = |(index, recall): (usize, &Recall<B>)| {
+            recall.lesson(
+                config,
+                &self.diffusion,
+                self.trainer.denoiser(),
+                &seed.index(index as u64),
+            )
+        };
+        let lessons =
+            self.drawn().into_iter().enumerate().map(lesson).collect::<Result<Vec<_>, _>>();
+        self.trainer.step(&lessons.failed()?).failed()
+    }
+
+    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+        let model = self.learned()?;
+        let place = folder.join(MODEL_FOLDER);
+        fs::create_dir_all(&place).failed()?;
+        model.save(&place).failed()?;
+        let test = self.test.measure(&model, self.config.sampler, self.config.fast())?;
+        let results = Results { steps: self.steps_taken(), test };
+        write_file(&folder.join(RESULTS_FILE), &serde_json::to_string_pretty(&results).failed()?)?;
+        Ok(results)
+    }
+}
+
+/// The episodes of a split that ask for a memory: what is learned before, and the chunks that show it again.
+fn recalls<B: Backend>(
+    clips: &ClipSet,
+    episodes: &LatentEpisodes<B>,
+    split: Split,
+    config: &LoopRun,
+    written: Option<usize>,
+) -> Result<Vec<Recall<B>>, Failure> {
+    let scale = clips.index().description.pose;
+    let mut found = Vec::new();
+    for (number, episode) in episodes.iter() {
+        let route = clips.entry(number).bad_input()?.route;
+        let wanted = config.routes.is_empty() || config.routes.contains(&route);
+        if !wanted || episode.clip.frames() < config.chunks.start {
+            continue;
+        }
+        let chunks = episode.chunks(config.chunks);
+        let asked = config.chunks.revisiting(&episode.poses, scale, written);
+        if !asked.is_empty() {
+            found.push(Recall { chunks, asked });
+        }
+    }
+    if found.is_empty() {
+        let cause = anyhow::anyhow!(
+            "no {split} episode of {} comes back to a view that an earlier chunk showed; generate clips with `there_and_back` above 0, or change `routes`, `chunks` or `written`",
+            config.data.display()
+        );
+        return Err(Failure::BadInput(cause));
+    }
+    Ok(found)
+}
+
+impl<B: Backend> Training for LoopTraining<B> {
+    fn steps_taken(&self) -> u64 {
+        self.trainer.steps_taken() as u64
+    }
+
+    fn step(&mut self) -> Result<Values, Failure> {
+        let steps = match self.config.method.clone() {
+            LoopMethod::StopGradient { fast, source, batch } => {
+                self.pass(fast, LoopConfig { source, batch })?
+            }
+            LoopMethod::SecondOrder { second_order } => {
+                vec![self.second_order_step(&second_order)?]
+            }
+        };
+        let mean =
+            |value: fn(&MetaStep) -> f64| steps.iter().map(value).sum::<f64>() / steps.len() as f64;
+        Ok(vec![
+            ("loss", mean(|step| step.outer_loss)),
+            ("gradient norm", mean(|step| step.gradient_norm)),
+            ("rate", mean(|step| step.rate)),
+        ])
+    }
+
+    fn glance(&self) -> Result<Values, Failure> {
+        let gain =
+            self.validation.measure(&self.learned()?, self.config.sampler, self.config.fast())?;
+        Ok(vec![
+            ("loss without memory", gain.without.mean),
+            ("loss with memory", gain.with.mean),
+            ("gain", gain.gain.mean),
+        ])
+    }
+
+    fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
+        let TrainerState { learner, ema } = self.trainer.state().failed()?;
+        Ok(vec![(LEARNER_FILE, learner), (MEAN_FILE, ema)])
+    }
+
+    fn with_state(self, checkpoint: &Checkpoint) -> Result<Self, Failure> {
+        let state = TrainerState {
+            learner: checkpoint.file(LEARNER_FILE).failed()?.to_vec(),
+            ema: checkpoint.file(MEAN_FILE).failed()?.to_vec(),
+        };
+        let trainer = self.trainer.with_state(&state, &self.device).failed()?;
+        Ok(Self { trainer, ..self })
+    }
+}
