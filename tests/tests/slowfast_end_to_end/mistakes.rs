@@ -1,0 +1,52 @@
+//! Bad input: exit code 2 and one line that says what to do.
+
+use super::{DENOISER, SLOWFAST, prepared, training};
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    let folder = prepared();
+    let failure = |arguments: Vec<String>| SLOWFAST.failure(folder.path(), arguments, 2);
+    let train = |more: &[&str]| failure(training("train", "run", 2, &[&DENOISER, more].concat()));
+    let told = [
+        (train(&["data=nowhere"]), "nowhere"),
+        (train(&["autoencoder=nothing.safetensors"]), "nothing.safetensors"),
+        (train(&["batch=0"]), "`batch`"),
+        (train(&["windows.least_past=9"]), "least_past"),
+        (train(&["windows.future=200"]), "split `train`"),
+        (train(&["denoiser.words=1"]), "shorten"),
+        (train(&["colour=3"]), "colour"),
+        (failure(training("loop", "run", 2, &["data=clips", "model=nothing"])), "nothing"),
+        (failure(training("train-autoencoder", "run", 0, &["data=clips"])), "pace.steps"),
+        (
+            failure(training(
+                "train-autoencoder",
+                "run",
+                1,
+                &["data=clips", "autoencoder.factor=5"],
+            )),
+            "factor",
+        ),
+    ];
+    for (line, expected) in told {
+        assert!(line.contains(expected), "{line} does not tell {expected}");
+    }
+    assert!(!folder.path().join("run").exists(), "a corrected command finds the folder free");
+}
+
+#[test]
+fn an_autoencoder_of_other_frames_is_refused() {
+    let folder = prepared();
+    let larger = ["data", "generate", "--out", "larger", "--episodes", "4", "--size", "24"];
+    let small = [
+        "--set",
+        "world.room_columns=1",
+        "--set",
+        "world.room_rows=1",
+        "--set",
+        "there_and_back=1.0",
+    ];
+    SLOWFAST.run(folder.path(), [larger.as_slice(), &small].concat());
+    let arguments = training("train", "run", 2, &[&DENOISER, ["data=larger"].as_slice()].concat());
+    let line = SLOWFAST.failure(folder.path(), arguments, 2);
+    assert!(line.contains("episode") && line.contains("24"), "{line}");
+}

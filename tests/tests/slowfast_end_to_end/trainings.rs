@@ -1,0 +1,71 @@
+//! One training after the other, as the documentation has them.
+
+use super::{DENOISER, MODEL, SLOWFAST, outcome, prepared, training};
+
+const LOOP: [&str; 9] = [
+    "data=clips",
+    "model=slow/model",
+    "episodes=2",
+    "pace.log_every=1",
+    "pace.glance_every=2",
+    "glance_episodes=2",
+    "final_episodes=2",
+    "sampler.steps=2",
+    "slow.rate.rate=1e-3",
+];
+
+#[test]
+fn every_training_leaves_a_model_for_the_next() {
+    let folder = prepared();
+    let train = training("train", "slow", 6, &DENOISER);
+    let results = SLOWFAST.run_json(folder.path(), [train, vec!["--json".into()]].concat());
+    assert_eq!(results["steps"], 6);
+    assert!(results["test"]["psnr"]["mean"].as_f64().unwrap() > 3.0, "{results}");
+    assert_eq!(results["test"]["windows"], 3);
+
+    let second_order = "method={ kind = \"second-order\", second_order = { written = 2, fast = { adapters = { rank = 2, alpha = 2.0 }, rate = 1e-2 } } }";
+    let stop_gradient = "method={ kind = \"stop-gradient\", batch = 4, fast = { adapters = { rank = 2, alpha = 2.0 }, rate = 1e-2 } }";
+    let generated = stop_gradient.replace("batch = 4", "batch = 4, source = \"generated\"");
+    for (out, method) in
+        [("second", second_order), ("stop", stop_gradient), ("generated", generated.as_str())]
+    {
+        let arguments = training("loop", out, 2, &[LOOP.as_slice(), &[method]].concat());
+        let results = SLOWFAST.run_json(folder.path(), [arguments, vec!["--json".into()]].concat());
+        let gain = &results["test"]["gain"];
+        assert!(gain["mean"].is_number() && gain["n"] == 2, "{results}");
+        let model = folder.path().join(out).join("model/denoiser.safetensors");
+        let before = folder.path().join("slow/model/denoiser.safetensors");
+        assert_ne!(std::fs::read(model).unwrap(), std::fs::read(before).unwrap());
+    }
+    // What a loop left can be trained further.
+    let further = [LOOP.as_slice(), &[second_order, "model=second/model"]].concat();
+    SLOWFAST.run(folder.path(), training("loop", "third", 1, &further));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let folder = prepared();
+    let of_threads = |threads: &str| {
+        let out = format!("threads-{threads}");
+        let mut command = SLOWFAST.command(folder.path());
+        command.env("RAYON_NUM_THREADS", threads).args(training("train", &out, 4, &DENOISER));
+        assert!(command.output().unwrap().status.success());
+        outcome(&folder.path().join(out), &MODEL)
+    };
+    let one = of_threads("1");
+    for threads in ["2", "8"] {
+        assert_eq!(of_threads(threads), one, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_trained_model_is_trained_further_with_its_own_words_and_shape() {
+    let folder = prepared();
+    SLOWFAST.run(folder.path(), training("train", "slow", 2, &DENOISER));
+    let more = ["--set", "start_from=slow/model", "--set", "denoiser.word_width=7"];
+    let arguments = training("train", "more", 2, &DENOISER);
+    let more = more.map(String::from).to_vec();
+    SLOWFAST.run(folder.path(), [arguments, more].concat());
+    let config = std::fs::read_to_string(folder.path().join("more/config.toml")).unwrap();
+    assert!(config.contains("word_width = 32"), "{config}");
+}
