@@ -16,7 +16,7 @@ use workspace_tests::run_folder::{metrics, without_seconds};
 static SLOWFAST: LazyLock<Program> = LazyLock::new(|| Program::build("slowfast", "steps: "));
 
 /// Settings of worlds that are small and come back to where they began.
-const WORLDS: [&str; 7] = [
+const WORLDS: [&str; 8] = [
     "world.size=16",
     "world.rays_per_pixel=1",
     "world.room_columns=1",
@@ -24,6 +24,7 @@ const WORLDS: [&str; 7] = [
     "there_and_back=1.0",
     "actions_there=4",
     "validation=0.3",
+    "test=0.3",
 ];
 
 const AUTOENCODER: [&str; 9] = [
@@ -68,7 +69,7 @@ fn training(command: &str, out: &str, steps: usize, more: &[&str]) -> Vec<String
 /// A folder with `clips` and an `autoencoder` that is hardly trained.
 fn prepared() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let generate = ["data", "generate", "--out", "clips", "--episodes", "12"].map(String::from);
+    let generate = ["data", "generate", "--out", "clips", "--episodes", "16"].map(String::from);
     SLOWFAST.run(folder.path(), generate.into_iter().chain(settings(WORLDS)).collect::<Vec<_>>());
     let more = [AUTOENCODER.as_slice(), &["data=clips"]].concat();
     SLOWFAST.run(folder.path(), training("train-autoencoder", "autoencoder", 6, &more));
