@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The Byzantine table: 20 % and 40 % bad clients of each kind against every aggregator, with and without adversarial
+# training. Runs that are finished are not run again.
+#   configs/fal/byzantine-table.sh FAL RUNS, such as
+#   configs/fal/byzantine-table.sh target/release/fal runs/byzantine
+set -euo pipefail
+fal=$1
+runs=$2
+config=$(dirname "$0")/byzantine.toml
+
+train() { # NAME SETTING...
+    local out=$runs/$1
+    shift
+    [ -e "$out/results.json" ] && return
+    rm -rf "$out"
+    local settings=()
+    for setting in "$@"; do settings+=(--set "$setting"); done
+    "$fal" train --config "$config" "${settings[@]}" --out "$out" >"$out.log" 2>&1 ||
+        echo "$out: $(tail -1 "$out.log")" >&2
+}
+
+mkdir -p "$runs"
+for training in adversarial plain; do
+    steps=10
+    [ $training = plain ] && steps=0
+    for share in 0 0.2 0.4; do
+        bad=$(awk "BEGIN { print 20 * $share }")
+        trim=$(awk "BEGIN { print $share > 0 ? $share : 0.2 }")
+        behaviours=(
+            'sign-flip|{ kind = "sign-flip", factor = 5.0 }'
+            'scaled|{ kind = "scaled", factor = 20.0 }'
+            'gaussian|{ kind = "gaussian", deviation = 0.5 }'
+            'label-flip|{ kind = "label-flip" }'
+        )
+        [ "$share" = 0 ] && behaviours=('nobody|{ kind = "label-flip" }')
+        for behaviour in "${behaviours[@]}"; do
+            for aggregator in \
+                'mean|{ kind = "mean" }' \
+                'clipped-mean|{ kind = "mean" }' \
+                'median|{ kind = "median" }' \
+                "trimmed-mean|{ kind = \"trimmed-mean\", share = ${trim/0.4/0.45} }" \
+                "krum|{ kind = \"krum\", byzantine = $bad }" \
+                "multi-krum|{ kind = \"multi-krum\", byzantine = $bad }" \
+                "bulyan|{ kind = \"bulyan\", byzantine = $bad }" \
+                'geometric-median|{ kind = "geometric-median" }'; do
+                name=${aggregator%%|*}
+                # Bulyan needs four times the bad clients and three more.
+                [ "$name" = bulyan ] && [ "$share" = 0.4 ] && continue
+                more=()
+                [ "$name" = clipped-mean ] && more=("server.clip=1.0")
+                train "$training-$share-${behaviour%%|*}-$name" \
+                    "adversary.steps=$steps" \
+                    "clients.attackers={ share = $share, behaviour = ${behaviour#*|} }" \
+                    "server.aggregator=${aggregator#*|}" "${more[@]}"
+            done
+        done
+    done
+done
