@@ -25,6 +25,7 @@ pub mod interrupt;
 mod markup;
 pub mod memory;
 pub mod metrics;
+pub mod peer;
 pub mod progress;
 pub mod report;
 pub mod run_directory;

@@ -5,11 +5,13 @@ use anyhow::{Context, ensure};
 use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 use experiment::cli::{Failure, OrFailure};
+use experiment::peer::Python;
 use experiment::seed::Seed;
 use inner_outer::tensors::Tensors;
 
 use super::case::{CLASSES, Net, SHAPE};
 use super::peer;
+
 use crate::adversary::AdversaryConfig;
 use crate::client::{ClientConfig, Encounter, client_update};
 use crate::game::{AdversarialGame, Batch};
@@ -25,7 +27,7 @@ const STEPS: usize = 2;
 ///
 /// # Errors
 /// Failed: the script, or a difference beyond the tolerance.
-pub(super) fn relative_difference(network: Net, python: &str) -> Result<f64, Failure> {
+pub(super) fn relative_difference(network: Net, python: &Python) -> Result<f64, Failure> {
     compare(&update(network).failed()?, &peer::update(python, network)?)
         .with_context(|| format!("the update of the {network} is not that of PyTorch"))
         .failed()

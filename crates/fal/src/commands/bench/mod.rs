@@ -18,6 +18,7 @@ use inner_outer::Threads;
 use serde::Serialize;
 
 use case::{Case, Net};
+use experiment::peer::Python;
 use measurement::Measurement;
 use peer::Peer;
 
@@ -119,7 +120,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.check {
         return Ok(());
     }
-    let report = arguments.measure(python.as_deref())?;
+    let report = arguments.measure(python.as_ref())?;
     match arguments.json {
         true => print_line(serde_json::to_string(&report).failed()?),
         false => print_line(table::table(&report)),
@@ -144,7 +145,7 @@ impl Arguments {
         cases
     }
 
-    fn measure(&self, python: Option<&str>) -> Result<Report, Failure> {
+    fn measure(&self, python: Option<&Python>) -> Result<Report, Failure> {
         let threads = self.threads();
         let ours = |case: &Case| measurement::in_fresh_process(case, self.repeats, threads);
         let mut comparisons = Vec::new();

@@ -1,9 +1,7 @@
 //! PyTorch, by the script in `benches/torch_peer` and the interpreter in the environment variable `PYTHON`, else `python3`.
 
-use std::process::{Command, Output, Stdio};
-
-use anyhow::{Context, Result, bail, ensure};
 use experiment::cli::{Failure, OrFailure};
+use experiment::peer::Python;
 use inner_outer::Threads;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,22 +39,13 @@ impl Peer {
 ///
 /// # Errors
 /// A message for the reader that says what is missing and how to get it.
-pub(super) fn python() -> Result<String> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-    let remedy = "install torch and numpy as crates/fal/benches/torch_peer/requirements.txt says, or name an interpreter that has them in PYTHON";
-    let trial = Command::new(&python).args(["-c", "import torch, numpy"]).output();
-    let trial = trial.with_context(|| format!("cannot run `{python}`; {remedy}"))?;
-    if !trial.status.success() {
-        let message = String::from_utf8_lossy(&trial.stderr);
-        let reason = message.lines().last().unwrap_or("no message");
-        bail!("`{python}` cannot import torch and numpy ({reason}); {remedy}");
-    }
-    Ok(python)
+pub(super) fn python() -> anyhow::Result<Python> {
+    Python::with("torch, numpy", "crates/fal/benches/torch_peer/requirements.txt")
 }
 
 /// Time and memory of the case, in the order of [`Peer::ALL`].
 pub(super) fn measure(
-    python: &str,
+    python: &Python,
     case: &Case,
     repeats: u16,
     threads: Threads,
@@ -85,7 +74,7 @@ pub(super) fn measure(
 }
 
 /// What a client learns in PyTorch on the numbers of `check.rs`.
-pub(super) fn update(python: &str, network: Net) -> Result<Vec<f32>, Failure> {
+pub(super) fn update(python: &Python, network: Net) -> Result<Vec<f32>, Failure> {
     #[derive(Deserialize)]
     struct Learned {
         update: Vec<f32>,
@@ -95,32 +84,17 @@ pub(super) fn update(python: &str, network: Net) -> Result<Vec<f32>, Failure> {
 }
 
 fn script<T: DeserializeOwned>(
-    python: &str,
+    python: &Python,
     network: Net,
     arguments: &[String],
 ) -> Result<T, Failure> {
-    let run = || {
-        let mut command = Command::new(python);
-        command.args(["-c", SCRIPT, &format!("--network={network}")]).args(arguments);
-        let Output { status, stdout, .. } =
-            command.stderr(Stdio::inherit()).output().context("cannot run the peer's script")?;
-        ensure!(status.success(), "the peer's script ended with {status}");
-        serde_json::from_slice(&stdout).context("the peer's script printed something else")
-    };
-    run().failed()
+    let network = format!("--network={network}");
+    python.value(SCRIPT, &[&[network], arguments].concat()).failed()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_interpreter_that_cannot_run_the_script_fails() {
-        for interpreter in ["no such interpreter", "false"] {
-            let refused = update(interpreter, Net::Mlp);
-            assert!(matches!(refused, Err(Failure::Failed(_))), "{interpreter}");
-        }
-    }
 
     #[test]
     fn absent_peers_are_left_out() {
