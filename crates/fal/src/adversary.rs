@@ -50,12 +50,22 @@ pub struct AdversaryConfig {
     pub step: f64,
     /// Where the ascent begins.
     pub start: Start,
+    /// Share of the rounds, 0 to 1, over which ball and steps grow to their full size. 0 in the papers; but against a large
+    /// ball from the first round on, a network may learn nothing but always the same answer.
+    pub warm_up: f64,
 }
 
 impl Default for AdversaryConfig {
     /// Pixels change by 0.1 at most, in 10 steps of 0.025 from a random point.
     fn default() -> Self {
-        Self { norm: Norm::Linf, radius: 0.1, steps: 10, step: 0.025, start: Start::Uniform }
+        Self {
+            norm: Norm::Linf,
+            radius: 0.1,
+            steps: 10,
+            step: 0.025,
+            start: Start::Uniform,
+            warm_up: 0.0,
+        }
     }
 }
 
@@ -79,6 +89,13 @@ impl AdversaryConfig {
         self.radius == 0.0 || self.steps == 0
     }
 
+    /// The adversary of round `t`, from 0, of `rounds`.
+    pub fn in_round(&self, t: u64, rounds: u64) -> Self {
+        let grown = (t + 1) as f64 / (self.warm_up * rounds as f64).max(1.0);
+        let share = grown.min(1.0);
+        Self { radius: self.radius * share, step: self.step * share, ..*self }
+    }
+
     /// Whether the settings make sense.
     ///
     /// # Errors
@@ -87,6 +104,8 @@ impl AdversaryConfig {
         let Self { radius, step, .. } = *self;
         require(radius.is_finite() && radius >= 0.0, "adversary.radius", radius, "at least 0")?;
         require(step.is_finite() && step > 0.0, "adversary.step", step, "above 0")?;
+        let share = (0.0..=1.0).contains(&self.warm_up);
+        require(share, "adversary.warm_up", self.warm_up, "at least 0 and at most 1")?;
         match self.start {
             Start::Normal { deviation } => {
                 let usable = deviation.is_finite() && deviation > 0.0;

@@ -25,7 +25,7 @@ use inner_outer::Threads;
 use inner_outer::parallel::in_order;
 use inner_outer::tensors::Tensors;
 
-use crate::adversary::Ascent;
+use crate::adversary::{AdversaryConfig, Ascent};
 use crate::client::{Encounter, client_update};
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
@@ -187,6 +187,7 @@ impl<B: Backend> Federation<B> {
         let seed = self.seed.child("client").index(client as u64).index(t);
         let batches = config.batches(samples.len(), steps, &seed);
         let game = AdversarialGame { loss: self.config.loss };
+        let adversary = self.config.adversary.in_round(t, self.config.rounds);
 
         let network = unflatten(self.network.clone(), global).expect("parameters of this network");
         let start = Tensors::of(&network);
@@ -197,7 +198,8 @@ impl<B: Backend> Federation<B> {
         let learned =
             client_update(&game, &network, config, correction.as_ref(), steps, |k, network| {
                 let chosen: Vec<usize> = batches[k].iter().map(|index| samples[*index]).collect();
-                self.encounter(&game, network, client, &chosen, &seed.index(k as u64))
+                let opponents = (&game, adversary);
+                self.encounter(opponents, network, client, &chosen, &seed.index(k as u64))
             })?;
         Ok(learned.update(client, global, samples.len()))
     }
@@ -205,13 +207,12 @@ impl<B: Backend> Federation<B> {
     /// The samples at `chosen` and the adversary that perturbs them.
     fn encounter(
         &self,
-        game: &AdversarialGame,
+        (game, adversary): (&AdversarialGame, AdversaryConfig),
         network: &Network<B>,
         client: usize,
         chosen: &[usize],
         seed: &Seed,
     ) -> inner_outer::Result<Encounter<AdversarialGame, Ascent, B>> {
-        let adversary = self.config.adversary;
         let (images, labels) = self.images.batch::<B>(chosen, &self.device);
         let pixels: Vec<f32> =
             chosen.iter().flat_map(|index| self.images.image(*index)).copied().collect();

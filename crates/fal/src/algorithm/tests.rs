@@ -45,7 +45,7 @@ fn plain(clients: usize) -> ExperimentConfig {
             steps: 3,
             step: 0.1,
             start: Start::Sample,
-            norm: Norm::Linf,
+            ..AdversaryConfig::default()
         },
         client: ClientConfig {
             work: Work::Steps { count: 1 },
@@ -211,7 +211,8 @@ fn every_loss_and_server_learns_the_toy() {
         LossChoice::Calibrated { weight: 0.1, scale: 10.0 },
     ];
     let start = Start::Normal { deviation: 0.01 };
-    let adversary = AdversaryConfig { radius: 0.05, steps: 2, step: 0.03, start, norm: Norm::Linf };
+    let adversary =
+        AdversaryConfig { radius: 0.05, steps: 2, step: 0.03, start, ..AdversaryConfig::default() };
     let client = ClientConfig {
         work: Work::Steps { count: 4 },
         batch: 4,
@@ -368,4 +369,18 @@ fn a_slow_client_reports_the_steps_that_it_took() {
     assert!(update.loss > 0.0 && update.norm() > 0.0);
     let data = TensorData::new(update.delta, [federation.state().global.len()]);
     assert_eq!(data.shape[0], 6 * 5 + 5 + 5 * 3 + 3);
+}
+
+#[test]
+fn the_ball_grows_to_its_size_over_the_first_rounds() {
+    let full = AdversaryConfig { radius: 0.3, step: 0.1, ..AdversaryConfig::default() };
+    assert_eq!(full.in_round(0, 10), full);
+    let growing = AdversaryConfig { warm_up: 0.4, ..full };
+    let radii = [0, 1, 3, 9].map(|t| growing.in_round(t, 10).radius);
+    assert_eq!(radii, [0.075, 0.15, 0.3, 0.3]);
+    assert_eq!(growing.in_round(1, 10).step, 0.05);
+    // A warm-up of less than a round is none.
+    assert_eq!(AdversaryConfig { warm_up: 0.05, ..full }.in_round(0, 10).radius, 0.3);
+    let refused = AdversaryConfig { warm_up: 1.5, ..full }.check();
+    assert!(matches!(refused, Err(TrainingError::OutOfRange { .. })));
 }

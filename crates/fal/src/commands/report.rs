@@ -43,18 +43,31 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     print_line(format!("\n{}", arguments.out.display()))
 }
 
-/// One line for each group.
+/// A Markdown table with a line for each group, then the warnings.
 pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
+    let row = |cells: Vec<String>| print_line(format!("| {} |", cells.join(" | ")));
+    let header = header(&groups[0]);
+    let rule = vec!["---".to_owned(); header.len()];
+    row(header)?;
+    row(rule)?;
+    groups.iter().try_for_each(|group| row(cells(group)))?;
     for group in groups {
-        let cells = group.accuracies();
-        let cells: Vec<String> =
-            cells.iter().map(|(attack, found)| format!("{attack} {}", found.percent())).collect();
-        print_line(format!("{:<16} {}", group.name, cells.join("  ")))?;
         for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
-            print_line(format!("{:<16} warning: {warning}", ""))?;
+            print_line(format!("{}: warning: {warning}", group.name))?;
         }
     }
     Ok(())
+}
+
+fn header(group: &Group) -> Vec<String> {
+    let attacks = group.accuracies().into_iter().map(|(attack, _)| attack);
+    ["run", "seeds", "test images"].map(str::to_owned).into_iter().chain(attacks).collect()
+}
+
+fn cells(group: &Group) -> Vec<String> {
+    let counts = [group.runs.len().to_string(), group.runs[0].judgement.samples.to_string()];
+    let accuracies = group.accuracies().into_iter().map(|(_, found)| found.percent().to_string());
+    std::iter::once(group.name.clone()).chain(counts).chain(accuracies).collect()
 }
 
 /// Writes the page of the runs in `folders`.
@@ -77,20 +90,9 @@ pub(super) fn write_page(
 }
 
 fn page(groups: &[Group], figures: &[Figure]) -> Report {
-    let mut header = vec!["run".to_owned(), "seeds".to_owned(), "test images".to_owned()];
-    header.extend(groups[0].accuracies().into_iter().map(|(attack, _)| attack));
-    let row = |group: &Group| {
-        let mut cells = vec![
-            group.name.clone(),
-            group.runs.len().to_string(),
-            group.runs[0].judgement.samples.to_string(),
-        ];
-        cells.extend(group.accuracies().iter().map(|(_, found)| found.percent().to_string()));
-        cells
-    };
     let mut report = Report::new("Federated adversarial learning")
         .paragraph("Share of test images that the network gets right, with 95 % intervals.")
-        .table(header, groups.iter().map(row));
+        .table(header(&groups[0]), groups.iter().map(cells));
     for group in groups {
         for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
             report = report.paragraph(&format!("{}: {warning}", group.name));
