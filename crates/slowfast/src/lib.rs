@@ -15,10 +15,12 @@
 //! | see algorithm 1a | [`fast`] |
 //! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
 //! | use a trained model, pixels to pixels | [`video_model`] |
+//! | show frames as GIF and PNG | [`animation`] |
 
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod animation;
 pub mod autoencoder;
 pub mod clip;
 pub mod commands;
