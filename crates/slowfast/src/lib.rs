@@ -16,6 +16,7 @@
 //! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
 //! | use a trained model, pixels to pixels | [`video_model`] |
 //! | show frames as GIF and PNG | [`animation`] |
+//! | play in a browser | [`serve`] |
 
 #![deny(missing_docs)]
 
@@ -30,6 +31,7 @@ pub mod generation;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+pub mod serve;
 pub mod slow;
 pub mod text;
 #[cfg(test)]

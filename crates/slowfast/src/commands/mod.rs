@@ -1,6 +1,7 @@
 //! The subcommands.
 
 mod data;
+mod serve;
 
 use clap::Subcommand;
 use experiment::cli::Failure;
@@ -11,6 +12,8 @@ pub enum Command {
     /// Generate episodes, look at them, or bring in those of others
     #[command(subcommand)]
     Data(data::Arguments),
+    /// Play in a model's world on a local web page, with memory and without
+    Serve(serve::Arguments),
 }
 
 impl Command {
@@ -21,6 +24,7 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Self::Data(arguments) => data::run(arguments),
+            Self::Serve(arguments) => serve::run(arguments),
         }
     }
 }
