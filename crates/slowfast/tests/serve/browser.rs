@@ -1,23 +1,24 @@
-//! A headless Chromium, driven by its DevTools protocol.
+//! A headless Chromium, driven by its DevTools protocol: JSON values with a zero byte after each, through two pipes.
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Chromium reads its orders from file 3 and writes answers to file 4.
+const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 
 /// A page in a browser of its own.
 pub struct Browser {
     process: Child,
-    socket: WebSocket<TcpStream>,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
     /// The page, for the protocol.
     page: Option<String>,
     calls: u64,
@@ -43,24 +44,21 @@ impl Browser {
     pub fn open(program: &Path, url: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         // The sandbox does not start for root, as whom containers run tests; the page is our own.
-        let mut process = Command::new(program)
+        let mut process = Command::new("sh")
+            .args(["-c", START])
+            .arg(program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-            .args(["--remote-debugging-port=0", "--window-size=1200,1000"])
+            .args(["--remote-debugging-pipe", "--window-size=1200,1000"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
-            .stderr(Stdio::piped())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("Chromium starts");
-        let stderr = process.stderr.take().expect("standard error is piped");
-        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let address = lines.find_map(|line| Some(line.split_once("listening on ")?.1.to_owned()));
-        let address = address.expect("Chromium tells the address of its DevTools");
-        // It would wait for somebody to read what else it has to say.
-        std::thread::spawn(move || lines.for_each(drop));
-        let host = address.trim_start_matches("ws://").split('/').next().unwrap_or_default();
-        let stream = TcpStream::connect(host).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (socket, _) = tungstenite::client(&address, stream).expect("DevTools answer");
-        let mut browser = Self { process, socket, page: None, calls: 0, _profile: profile };
+        let orders = process.stdin.take().expect("standard input is piped");
+        let answers = process.stdout.take().expect("standard output is piped");
+        let answers = BufReader::new(answers);
+        let mut browser =
+            Self { process, orders, answers, page: None, calls: 0, _profile: profile };
         let target = browser.call("Target.createTarget", json!({ "url": url }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attach);
@@ -131,12 +129,13 @@ impl Browser {
         if let Some(page) = &self.page {
             call["sessionId"] = page.clone().into();
         }
-        self.socket.send(Message::text(call.to_string())).expect("Chromium listens");
+        write!(self.orders, "{call}\0").expect("Chromium listens");
         loop {
-            let message = self.socket.read().expect("Chromium answers");
-            let text = message.to_text().unwrap_or_default();
+            let mut message = Vec::new();
+            self.answers.read_until(0, &mut message).expect("Chromium answers");
+            assert_eq!(message.pop(), Some(0), "Chromium ended");
             // Events, which have no id, are of no interest.
-            let answer: Value = serde_json::from_str(text).unwrap_or_default();
+            let answer: Value = serde_json::from_slice(&message).unwrap_or_default();
             if answer["id"] == self.calls {
                 let problem = &answer["error"];
                 return if problem.is_null() {
@@ -153,7 +152,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Asked first, for killing it alone would leave its helpers behind.
         let close = json!({ "id": 0, "method": "Browser.close" });
-        let _ = self.socket.send(Message::text(close.to_string()));
+        let _ = write!(self.orders, "{close}\0");
         let asked = Instant::now();
         while asked.elapsed() < Duration::from_secs(5) {
             if matches!(self.process.try_wait(), Ok(Some(_))) {

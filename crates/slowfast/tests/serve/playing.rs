@@ -49,6 +49,7 @@ fn a_person_plays_with_the_keyboard_alone() {
     assert_eq!(browser.evaluate(POINTS), serde_json::json!([3, 2]));
     let status = browser.evaluate("document.getElementById('status').textContent");
     assert!(status.as_str().unwrap().contains("“quickly”"), "{status}");
+    // For whoever wants to see the page.
     if let Some(folder) = std::env::var_os("SCREENSHOTS").map(std::path::PathBuf::from) {
         for scheme in ["light", "dark"] {
             browser.prefer(scheme);
