@@ -137,7 +137,7 @@ impl Animation {
             let frame = Frame { width: columns, height: rows, delay, buffer, ..small };
             encoder.write_frame(&frame)?;
         }
-        encoder.into_inner().map_err(|error| EncodingError::from(error).into())
+        Ok(encoder.into_inner()?)
     }
 
     /// One frame as a PNG, bit for bit.

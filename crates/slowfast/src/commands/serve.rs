@@ -10,7 +10,7 @@ use experiment::config;
 use experiment::interrupt::Interrupt;
 
 use crate::clip::ClipSet;
-use crate::serve::{Address, Limits, PlayConfig, Player, Starts, serve};
+use crate::serve::{Address, Limits, PlayConfig, Player, ServeError, Starts, serve};
 use crate::video_model::VideoModel;
 
 /// Arguments of `serve`.
@@ -66,9 +66,9 @@ struct LimitArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().chunks)]
     most_chunks: usize,
 
-    /// Size of an uploaded memory in MiB
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().upload >> 20)]
-    most_upload: usize,
+    /// Size of an uploaded memory in MiB; by default what an episode of --most-chunks takes
+    #[arg(long, value_name = "NUMBER")]
+    most_upload: Option<usize>,
 
     /// Episodes that compute at the same time; by default as many as there are processor cores
     #[arg(long, value_name = "NUMBER")]
@@ -76,16 +76,20 @@ struct LimitArguments {
 }
 
 impl LimitArguments {
-    fn limits(&self) -> Limits {
+    fn limits<B: Backend>(&self, player: &Player<B>) -> Result<Limits, ServeError> {
         let defaults = Limits::default();
-        Limits {
+        let upload = match self.most_upload {
+            Some(size) => size.saturating_mul(1 << 20),
+            None => player.memory_bytes(self.most_chunks)?,
+        };
+        Ok(Limits {
             sessions: self.sessions,
             idle: Duration::from_secs(self.idle.saturating_mul(60)),
             chunks: self.most_chunks,
-            upload: self.most_upload.saturating_mul(1 << 20),
+            upload,
             computing: self.computing.unwrap_or(defaults.computing),
             ..defaults
-        }
+        })
     }
 }
 
@@ -97,9 +101,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let interrupt = Interrupt::install().failed()?;
     experiment::on_device!(arguments.device, B => {
         let player = player::<B>(&arguments).bad_input()?;
-        let Arguments { address, port, name: names, limits, .. } = arguments;
+        let limits = arguments.limits.limits(&player).bad_input()?;
+        let Arguments { address, port, name: names, .. } = arguments;
         let address = Address { address, port, names };
-        serve(player, limits.limits(), address, &interrupt, announce).bad_input()
+        serve(player, limits, address, &interrupt, announce).bad_input()
     })
 }
 
@@ -128,6 +133,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::tiny;
 
     #[derive(Parser)]
     struct Program {
@@ -142,12 +148,19 @@ mod tests {
 
     #[test]
     fn the_machine_itself_and_bounded_unless_told_otherwise() {
+        let model = tiny::video_model(1);
+        let config = PlayConfig::of_model(&model.trained.config);
+        let starts = Starts::in_worlds(&config, [16, 16]).unwrap();
+        let player = Player::new(model, starts, &config).unwrap();
         let given = parsed(&[]).unwrap();
         assert!(given.address.is_loopback());
-        assert_eq!((given.port, given.limits.limits()), (8080, Limits::default()));
+        let upload = player.memory_bytes(64).unwrap();
+        let limits = given.limits.limits(&player).unwrap();
+        assert_eq!((given.port, limits), (8080, Limits { upload, ..Limits::default() }));
         let given = parsed(&["--address", "::", "--sessions", "2", "--most-upload", "1"]).unwrap();
         assert!(given.address.is_unspecified());
-        assert_eq!((given.limits.limits().sessions, given.limits.limits().upload), (2, 1 << 20));
+        let limits = given.limits.limits(&player).unwrap();
+        assert_eq!((limits.sessions, limits.upload), (2, 1 << 20));
         assert!(parsed(&["--address", "localhost:80"]).is_err());
         assert!(parsed(&["--port", "65536"]).is_err());
     }

@@ -18,6 +18,7 @@ mod limits;
 mod page;
 mod played;
 mod player;
+mod records;
 mod routes;
 mod session;
 mod sides;

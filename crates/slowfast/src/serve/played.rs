@@ -39,13 +39,6 @@ pub struct SideRecord {
     pub fast_losses: Vec<f64>,
 }
 
-impl<B: Backend> Played<B> {
-    /// The norm of the memory's change since the start, on the side with memory.
-    pub fn memory_norm(&self) -> f64 {
-        self.chunks.last().map_or(0.0, |chunk| chunk.with_memory.memory_norm)
-    }
-}
-
 impl SideRecord {
     /// Of the last chunk of an episode.
     pub(super) fn of_last<B: Backend>(episode: &Episode<B>) -> Self {

@@ -15,6 +15,9 @@ use crate::memory::Episode;
 use crate::text::Phrases;
 use crate::video_model::VideoModel;
 
+/// More than the words on a chunk take in a file.
+const DESCRIPTION_BYTES: usize = 16 << 10;
+
 /// A model, twice: as it remembers and as it does not.
 #[derive(Clone, Debug)]
 pub struct Player<B: Backend> {
@@ -143,6 +146,19 @@ impl<B: Backend> Player<B> {
     /// [`crate::memory::MemoryError::NotStorable`].
     pub fn save(&self, played: &Played<B>) -> Result<Vec<u8>, ServeError> {
         Ok(self.worlds.with_memory.to_bytes(&played.episodes.with_memory)?)
+    }
+
+    /// Bytes that are enough for the file of an episode of so many chunks.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn memory_bytes(&self, chunks: usize) -> Result<usize, ServeError> {
+        // Of the start and a fresh memory, which is as large as a later one.
+        let fresh = self.save(&self.begin(0, 0)?)?.len();
+        let latent = self.model.trained.config.denoiser.latent;
+        let latent = latent.channels * latent.height * latent.width * size_of::<f64>();
+        let chunk = fresh + self.frames_per_chunk * latent + DESCRIPTION_BYTES;
+        Ok(chunk.saturating_mul(chunks.saturating_add(1)))
     }
 
     /// Goes on from a file: bit for bit on the side with memory; the other side has the same past and remembers nothing of it.

@@ -1,6 +1,5 @@
 //! What the server answers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -10,17 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, RequestExt, Router, middleware};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use burn::tensor::backend::Backend;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::app::App;
 use super::session::Session;
-use super::{ChunkRecord, ServeError, Side, Sides, page, stream, visitors};
-use crate::action::{Action, Turn, Walk};
-use crate::memory::Fingerprint;
-use crate::text::Vocabulary;
+use super::{ServeError, Side, page, records, stream, visitors};
 
 /// Bytes of a request in JSON.
 const MOST_JSON: usize = 16 << 10;
@@ -52,85 +46,8 @@ pub(super) fn router<B: Backend>(app: Arc<App<B>>) -> Router {
         .with_state(app)
 }
 
-/// What a page needs to know of the model.
-#[derive(Serialize)]
-struct ModelRecord<'a> {
-    fingerprint: Fingerprint,
-    height: usize,
-    width: usize,
-    frames_per_chunk: usize,
-    frames_per_second: f64,
-    words: &'a [String],
-    most_words: usize,
-    most_letters: usize,
-    most_chunks: usize,
-    most_upload: usize,
-    /// Number of test episodes to start from; none where the start is a seed of a built-in world.
-    test_episodes: Option<usize>,
-    /// What the arrow keys say.
-    keys: BTreeMap<&'static str, String>,
-}
-
 async fn model<B: Backend>(State(app): Shared<B>) -> Response {
-    let (player, limits) = (&app.player, &app.limits);
-    let model = player.model();
-    let config = &model.trained.config;
-    let record = ModelRecord {
-        fingerprint: player.worlds().with_memory.fingerprint(),
-        height: model.autoencoder_config.height,
-        width: model.autoencoder_config.width,
-        frames_per_chunk: player.frames_per_chunk(),
-        frames_per_second: player.frames_per_second(),
-        words: config.vocabulary.words(),
-        most_words: config.denoiser.words,
-        most_letters: limits.letters,
-        most_chunks: limits.chunks,
-        most_upload: limits.upload,
-        test_episodes: player.starts().count(),
-        keys: keys(&config.vocabulary, config.denoiser.words),
-    };
-    Json(record).into_response()
-}
-
-/// The plainest wording of each arrow key's action that the model knows all words of.
-fn keys(vocabulary: &Vocabulary, words: usize) -> BTreeMap<&'static str, String> {
-    let wording = |action: Action| {
-        let known = |phrase: &String| {
-            vocabulary.encode(phrase, words).is_ok_and(|encoded| encoded.unknown.is_empty())
-        };
-        let mut wordings = action.wordings().into_iter();
-        wordings.find(known).unwrap_or_else(|| action.to_string())
-    };
-    BTreeMap::from([
-        ("ArrowUp", wording(Action::walk(Walk::Forward))),
-        ("ArrowDown", wording(Action::walk(Walk::Back))),
-        ("ArrowLeft", wording(Action::turn(Turn::Left))),
-        ("ArrowRight", wording(Action::turn(Turn::Right))),
-    ])
-}
-
-/// What a page needs to know of a session.
-#[derive(Serialize)]
-struct StateRecord<'a> {
-    id: &'a str,
-    /// Where it began; none for a loaded memory.
-    start: Option<u64>,
-    /// The seed of what comes next; none for a loaded memory.
-    seed: Option<u64>,
-    chunks: &'a [ChunkRecord],
-    /// Base64 of the PNG of the last frame.
-    view: Sides<String>,
-}
-
-fn told<B: Backend>(status: StatusCode, id: &str, session: &Session<B>) -> Response {
-    let Session { start, seed, played } = session;
-    let view = Sides {
-        with_memory: STANDARD.encode(&played.view.with_memory),
-        without_memory: STANDARD.encode(&played.view.without_memory),
-    };
-    let (start, seed) = (*start, *seed);
-    let record = StateRecord { id, start, seed, chunks: &played.chunks, view };
-    (status, Json(record)).into_response()
+    records::model(&app)
 }
 
 #[derive(Deserialize)]
@@ -154,14 +71,14 @@ async fn begin<B: Backend>(
 
 fn add<B: Backend>(app: &App<B>, session: Session<B>) -> Result<Response, ServeError> {
     let id = app.sessions.add(session, &app.limits)?;
-    Ok(app.sessions.get(&id)?.read(|session| told(StatusCode::CREATED, &id, session)))
+    Ok(app.sessions.get(&id)?.read(|session| records::state(StatusCode::CREATED, &id, session)))
 }
 
 async fn state<B: Backend>(
     State(app): Shared<B>,
     Path(id): Path<String>,
 ) -> Result<Response, ServeError> {
-    Ok(app.sessions.get(&id)?.read(|session| told(StatusCode::OK, &id, session)))
+    Ok(app.sessions.get(&id)?.read(|session| records::state(StatusCode::OK, &id, session)))
 }
 
 async fn close<B: Backend>(
@@ -216,7 +133,7 @@ async fn rewind<B: Backend>(
     let before = work.played();
     let after = app.compute(move |player| player.rewound(&before, chunks)).await?;
     work.finish(|session| session.played = Arc::new(after));
-    Ok(work.read(|session| told(StatusCode::OK, &id, session)))
+    Ok(work.read(|session| records::state(StatusCode::OK, &id, session)))
 }
 
 #[derive(Deserialize)]
@@ -268,7 +185,7 @@ async fn load<B: Backend>(
     }
     let session = Session { start: None, seed: None, played: Arc::new(loaded) };
     work.finish(|place| *place = session);
-    Ok(work.read(|session| told(StatusCode::OK, &id, session)))
+    Ok(work.read(|session| records::state(StatusCode::OK, &id, session)))
 }
 
 #[derive(Deserialize)]

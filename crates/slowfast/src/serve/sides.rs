@@ -13,7 +13,7 @@ pub enum Side {
 }
 
 /// Something of both sides.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Sides<T> {
     /// Of the side with memory.
     pub with_memory: T,

@@ -69,6 +69,9 @@ fn a_person_plays_with_the_keyboard_alone() {
     browser.wait_until("!document.getElementById('error').hidden");
     let error = browser.evaluate("document.getElementById('error').textContent");
     assert!(error.as_str().unwrap().contains("use some of"), "{error}");
+    browser.press("Escape");
+    browser.press("ArrowUp");
+    browser.wait_until(&at_rest(2));
     drop(browser);
     server.interrupt();
 }

@@ -152,6 +152,7 @@ function onForm(id, doing, job) {
 function listen() {
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea");
+    if (typing && event.key === "Escape") event.target.blur();
     const plain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
     if (!(event.key in ARROWS) || typing || !plain) return;
     event.preventDefault();

@@ -96,6 +96,8 @@ fn memories_beyond_the_limits_are_refused() {
     let small = Server::with_limits(Limits { upload: file.len() - 1, ..Limits::default() });
     let told = load(&small, &small.begin(), file.clone()).refusal(413);
     assert!(told.contains("--most-upload"), "{told}");
+    let enough = player(1, &config()).memory_bytes(2).unwrap();
+    assert!((file.len()..file.len() + (100 << 10)).contains(&enough), "{enough}");
     let exact = Server::with_limits(Limits { upload: file.len(), ..Limits::default() });
     load(&exact, &exact.begin(), file.clone()).expect(StatusCode::OK);
 
