@@ -16,10 +16,13 @@
 //! | see algorithm 1a | [`fast`] |
 //! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
 //! | use a trained model, pixels to pixels | [`video_model`] |
+//! | show frames as GIF and PNG | [`animation`] |
+//! | play in a browser | [`serve`] |
 
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod animation;
 pub mod autoencoder;
 pub mod clip;
 pub mod commands;
@@ -30,6 +33,7 @@ pub mod latents;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+pub mod serve;
 pub mod slow;
 pub mod text;
 #[cfg(test)]

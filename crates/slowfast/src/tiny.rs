@@ -8,13 +8,16 @@ use experiment::seed::Seed;
 use inner_outer::tensors::Tensors;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::autoencoder::{Autoencoder, AutoencoderConfig};
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig};
 use crate::memory::{self, memory_of};
 use crate::model::{
     AdapterConfig, Denoiser, DenoiserChoice, DenoiserConfig, LatentShape, TransformerConfig,
     UnetConfig,
 };
+use crate::slow::{TrainedConfig, TrainedDenoiser};
 use crate::text::{Phrases, Vocabulary};
+use crate::video_model::VideoModel;
 
 pub const LATENT: LatentShape = LatentShape { channels: 2, height: 4, width: 4 };
 /// Words of a phrase.
@@ -43,6 +46,30 @@ pub fn transformer() -> Denoiser<Flex> {
 pub fn denoiser(network: DenoiserChoice) -> Denoiser<Flex> {
     let fresh = Denoiser::new(&config(network), &vocabulary(), &Seed::new(5), &Default::default());
     shaken(fresh.unwrap(), 0.1, 6)
+}
+
+/// A model of frames of 16 by 16 pixels.
+pub fn video_model(seed: u64) -> VideoModel<Flex> {
+    let config = AutoencoderConfig {
+        height: 16,
+        width: 16,
+        factor: 4,
+        channels: LATENT.channels,
+        hidden: 4,
+        blocks: 1,
+        ..AutoencoderConfig::default()
+    };
+    let autoencoder = Autoencoder::new(&config, &Seed::new(seed), &Default::default()).unwrap();
+    let network = networks()[0].clone();
+    let trained = TrainedConfig {
+        denoiser: self::config(network.clone()),
+        vocabulary: vocabulary(),
+        diffusion: DiffusionConfig::default(),
+        fast: None,
+    };
+    let denoiser = shaken(denoiser(network), 0.01, seed);
+    let trained = TrainedDenoiser { config: trained, denoiser, rates: None };
+    VideoModel::new(autoencoder, config, trained).unwrap()
 }
 
 /// The denoiser with adapters whose change is not zero.

@@ -218,38 +218,7 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::clip::Pose;
-    use crate::diffusion::DiffusionConfig;
-    use crate::slow::TrainedConfig;
     use crate::tiny;
-
-    fn autoencoder() -> (Autoencoder<Flex>, AutoencoderConfig) {
-        let config = AutoencoderConfig {
-            height: 16,
-            width: 16,
-            factor: 4,
-            channels: tiny::LATENT.channels,
-            hidden: 4,
-            blocks: 1,
-            ..AutoencoderConfig::default()
-        };
-        (Autoencoder::new(&config, &Seed::new(1), &Default::default()).unwrap(), config)
-    }
-
-    fn trained() -> TrainedDenoiser<Flex> {
-        let network = tiny::networks()[0].clone();
-        let config = TrainedConfig {
-            denoiser: tiny::config(network.clone()),
-            vocabulary: tiny::vocabulary(),
-            diffusion: DiffusionConfig::default(),
-            fast: None,
-        };
-        TrainedDenoiser { config, denoiser: tiny::denoiser(network), rates: None }
-    }
-
-    fn model() -> VideoModel<Flex> {
-        let (autoencoder, config) = autoencoder();
-        VideoModel::new(autoencoder, config, trained()).unwrap()
-    }
 
     fn episode(frames: usize) -> Episode {
         let said = |first, end, text: &str| Phrase { first, end, text: text.to_owned() };
@@ -265,9 +234,9 @@ mod tests {
 
     #[test]
     fn every_frame_has_the_words_that_led_to_it() {
-        let phrases = model().encode(&episode(5)).unwrap().phrases;
-        let (left, _) = model().phrases("turn left", 2).unwrap();
-        let (forward, _) = model().phrases("Go forward!", 1).unwrap();
+        let phrases = tiny::video_model(1).encode(&episode(5)).unwrap().phrases;
+        let (left, _) = tiny::video_model(1).phrases("turn left", 2).unwrap();
+        let (forward, _) = tiny::video_model(1).phrases("Go forward!", 1).unwrap();
         assert_eq!(phrases.narrow(0, 1), Phrases::none([1, 1, tiny::WORDS]));
         assert_eq!(phrases.narrow(1, 2), left);
         assert_eq!(phrases.narrow(3, 1), Phrases::none([1, 1, tiny::WORDS]));
@@ -276,7 +245,7 @@ mod tests {
 
     #[test]
     fn frames_are_coded_alike_in_one_go_and_in_parts() {
-        let model = model();
+        let model = tiny::video_model(1);
         let episode = episode(FRAMES_AT_ONCE + 3);
         let clip = model.encode(&episode).unwrap();
         assert_eq!(clip.frames(), FRAMES_AT_ONCE + 3);
@@ -292,7 +261,7 @@ mod tests {
     #[test]
     fn a_folder_holds_the_whole_model() {
         let folder = tempfile::tempdir().unwrap();
-        let model = model();
+        let model = tiny::video_model(1);
         model.save(folder.path()).unwrap();
         let read = VideoModel::<Flex>::load(folder.path(), &Default::default()).unwrap();
         let (one, other) = (model.encode(&episode(5)), read.encode(&episode(5)));
@@ -308,10 +277,10 @@ mod tests {
 
     #[test]
     fn parts_of_two_models_are_refused() {
-        let (_, config) = autoencoder();
+        let VideoModel { autoencoder_config: config, trained, .. } = tiny::video_model(1);
         let config = AutoencoderConfig { channels: 3, ..config };
         let other = Autoencoder::new(&config, &Seed::new(1), &Default::default()).unwrap();
-        let refused = VideoModel::new(other, config, trained()).unwrap_err();
+        let refused = VideoModel::new(other, config, trained).unwrap_err();
         assert!(matches!(refused, VideoModelError::Latents { .. }));
     }
 }

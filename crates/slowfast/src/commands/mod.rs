@@ -3,6 +3,7 @@
 mod data;
 mod memory_gain;
 mod next_chunk;
+mod serve;
 mod slow_fast;
 mod train;
 mod train_autoencoder;
@@ -32,6 +33,8 @@ pub enum Command {
     Train(train::Arguments),
     /// Train slow and fast learning together, so that the denoiser learns to use its memory
     Loop(slow_fast::Arguments),
+    /// Play in a model's world on a local web page, with memory and without
+    Serve(serve::Arguments),
 }
 
 impl Command {
@@ -45,6 +48,7 @@ impl Command {
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
             Self::Train(arguments) => train::run(arguments),
             Self::Loop(arguments) => slow_fast::run(arguments),
+            Self::Serve(arguments) => serve::run(arguments),
         }
     }
 }

@@ -142,6 +142,27 @@ impl<B: Backend> WorldModel<B> {
         Episode::load(path, self.fingerprint, self.fast_config(), device)
     }
 
+    /// The content of the file that [`Self::save`] writes.
+    ///
+    /// # Errors
+    /// As [`Episode::to_bytes`].
+    pub fn to_bytes(&self, episode: &Episode<B>) -> Result<Vec<u8>, MemoryError> {
+        episode.to_bytes(self.fingerprint, self.fast_config())
+    }
+
+    /// Reads an episode of this model from a file's content; errors call it `path`.
+    ///
+    /// # Errors
+    /// As [`Episode::from_bytes`].
+    pub fn from_bytes(
+        &self,
+        content: &[u8],
+        path: &Path,
+        device: &Device<B>,
+    ) -> Result<Episode<B>, MemoryError> {
+        Episode::from_bytes(content, path, self.fingerprint, self.fast_config(), device)
+    }
+
     /// What a chunk is conditioned on when `chunk` came before it.
     pub fn past_of(&self, chunk: &Clip<B>) -> Clip<B> {
         self.form().past_of(chunk)

@@ -74,6 +74,20 @@ impl<B: Backend> Episode<B> {
         base: Fingerprint,
         fast: Option<&FastConfig>,
     ) -> Result<(), MemoryError> {
+        let content = self.to_bytes(base, fast)?;
+        let access = |source| MemoryError::Access { path: path.to_owned(), source };
+        write_atomically(path, &content).map_err(access)
+    }
+
+    /// What [`Self::save`] writes.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotStorable`].
+    pub fn to_bytes(
+        &self,
+        base: Fingerprint,
+        fast: Option<&FastConfig>,
+    ) -> Result<Vec<u8>, MemoryError> {
         let description = self.describe(base, fast.cloned());
         let description =
             serde_json::to_string(&description).expect("numbers and texts are valid JSON");
@@ -82,27 +96,39 @@ impl<B: Backend> Episode<B> {
         let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
         let metadata =
             HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
-        let content = write(&tensors, Some(metadata)).map_err(MemoryError::NotStorable)?;
-        let access = |source| MemoryError::Access { path: path.to_owned(), source };
-        write_atomically(path, &content).map_err(access)
+        write(&tensors, Some(metadata)).map_err(MemoryError::NotStorable)
     }
 
     /// Reads an episode that was played with the denoiser of fingerprint `base` and the fast learning `fast`.
     ///
     /// # Errors
-    /// [`MemoryError::Access`], [`MemoryError::Damaged`] for a file with any byte changed or missing,
-    /// [`MemoryError::Version`], [`MemoryError::AnotherBase`] and [`MemoryError::OtherSettings`].
+    /// [`MemoryError::Access`], and those of [`Self::from_bytes`].
     pub fn load(
         path: &Path,
         base: Fingerprint,
         fast: Option<&FastConfig>,
         device: &Device<B>,
     ) -> Result<Self, MemoryError> {
+        let access = |source| MemoryError::Access { path: path.to_owned(), source };
+        let content = std::fs::read(path).map_err(access)?;
+        Self::from_bytes(&content, path, base, fast, device)
+    }
+
+    /// Reads an episode from a file's content; errors call it `path`.
+    ///
+    /// # Errors
+    /// [`MemoryError::Damaged`] for a file with any byte changed or missing, [`MemoryError::Version`],
+    /// [`MemoryError::AnotherBase`] and [`MemoryError::OtherSettings`].
+    pub fn from_bytes(
+        content: &[u8],
+        path: &Path,
+        base: Fingerprint,
+        fast: Option<&FastConfig>,
+        device: &Device<B>,
+    ) -> Result<Self, MemoryError> {
         let owned = || path.to_owned();
-        let content =
-            std::fs::read(path).map_err(|source| MemoryError::Access { path: owned(), source })?;
         let damaged = |problem: String| MemoryError::Damaged { path: owned(), problem };
-        let (text, tensors) = verified(&content).map_err(damaged)?;
+        let (text, tensors) = verified(content).map_err(damaged)?;
         let unread = |error: serde_json::Error| damaged(error.to_string());
         let Version { version: found } = serde_json::from_str(&text).map_err(unread)?;
         if found != VERSION {
@@ -233,7 +259,9 @@ impl<B: Backend> Reader<'_, B> {
     }
 
     fn tensor<const D: usize>(&mut self, name: &str) -> inner_outer::Result<Tensor<B, D>> {
-        let shape = self.tensors.shape(name).unwrap_or(&[0; D]).to_vec();
+        // Another rank than `D` is a mismatch that `take` reports.
+        let shape = self.tensors.shape(name).filter(|shape| shape.len() == D);
+        let shape = shape.unwrap_or(&[0; D]).to_vec();
         let data = self.tensors.take(name, &shape)?;
         let precision = data.dtype;
         Ok(Tensor::from_data(data, (self.device, precision)))

@@ -55,6 +55,16 @@ pub enum TextError {
         /// `[batch, frames, words]` of the second.
         second: [usize; 3],
     },
+    /// A token that stands for no word.
+    #[error(
+        "there is no token {token}, for the vocabulary has {size}; take phrases of the same model"
+    )]
+    NoSuchToken {
+        /// The token.
+        token: u32,
+        /// Tokens that there are.
+        size: usize,
+    },
     /// Tokens that do not fill their shape.
     #[error("{found} tokens do not fill the shape {shape:?}; give one token for each place")]
     Shape {

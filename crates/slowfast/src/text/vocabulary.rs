@@ -76,6 +76,19 @@ impl Vocabulary {
         Ok(Encoded { tokens, unknown })
     }
 
+    /// The words that a phrase's tokens stand for; none for [`NO_ACTION`] alone.
+    ///
+    /// # Errors
+    /// [`TextError::NoSuchToken`] for a token beyond the vocabulary.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, TextError> {
+        let words = tokens.iter().filter(|token| ![PADDING, NO_ACTION].contains(token));
+        let word = |&token: &u32| {
+            let word = self.words.get(token as usize - SPECIAL);
+            word.map(String::as_str).ok_or(TextError::NoSuchToken { token, size: self.size() })
+        };
+        Ok(words.map(word).collect::<Result<Vec<_>, _>>()?.join(" "))
+    }
+
     /// A vector for each token, `[size, width]`, standard normal. That of a word does not depend on the other words.
     pub fn vectors(&self, width: usize) -> TensorData {
         let vectors = Seed::new(0).child("word vectors");
@@ -143,6 +156,17 @@ mod tests {
         assert_eq!((found.tokens, found.unknown), (vec![6, 4, 0, 0], vec!["quickly".into()]));
         let refused = vocabulary().encode("dance", 4).unwrap_err().to_string();
         assert!(refused.contains("forward, go, left, right, turn"), "{refused}");
+    }
+
+    #[test]
+    fn tokens_become_words_again() {
+        let vocabulary = vocabulary();
+        let said = |phrase| {
+            let tokens = vocabulary.encode(phrase, 4).unwrap().tokens;
+            vocabulary.decode(&tokens).unwrap()
+        };
+        assert_eq!((said("Turn LEFT!"), said("")), ("turn left".into(), String::new()));
+        assert_eq!(vocabulary.decode(&[7]), Err(TextError::NoSuchToken { token: 7, size: 7 }));
     }
 
     #[test]

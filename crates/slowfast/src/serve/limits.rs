@@ -1,0 +1,33 @@
+//! How much one server takes upon itself.
+
+use std::time::Duration;
+
+/// Bounds on what visitors can ask for. Nothing that a visitor sends makes the server hold or compute more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// How long a session must have been left alone before a new one may take its place.
+    pub idle: Duration,
+    /// Chunks of an episode.
+    pub chunks: usize,
+    /// Letters of a phrase; the model limits its words.
+    pub letters: usize,
+    /// Bytes of an uploaded memory.
+    pub upload: usize,
+    /// Sessions that compute at the same time; others wait their turn.
+    pub computing: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 8,
+            idle: Duration::from_secs(600),
+            chunks: 64,
+            letters: 200,
+            upload: 256 << 20,
+            computing: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
