@@ -7,6 +7,7 @@
 //! | make worlds | [`world`] |
 //! | generate, write, read and sample episodes | [`generation`], [`clip`] |
 //! | measure what was generated | [`metrics`] |
+//! | tell actions from frames | [`inverse_dynamics`] |
 //! | see the denoiser | [`model`] |
 //! | see what it learns and how frames are sampled | [`diffusion`] |
 //! | follow pixels into latents and back | [`autoencoder`] |
@@ -26,6 +27,7 @@ pub mod commands;
 pub mod diffusion;
 pub mod fast;
 pub mod generation;
+pub mod inverse_dynamics;
 pub mod latents;
 pub mod memory;
 pub mod metrics;

@@ -6,6 +6,7 @@ mod next_chunk;
 mod slow_fast;
 mod train;
 mod train_autoencoder;
+mod train_inverse_dynamics;
 mod training;
 
 use std::path::Path;
@@ -32,6 +33,8 @@ pub enum Command {
     Train(train::Arguments),
     /// Train slow and fast learning together, so that the denoiser learns to use its memory
     Loop(slow_fast::Arguments),
+    /// Train the network that tells which action lies between two frames
+    TrainInverseDynamics(train_inverse_dynamics::Arguments),
 }
 
 impl Command {
@@ -45,6 +48,7 @@ impl Command {
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
             Self::Train(arguments) => train::run(arguments),
             Self::Loop(arguments) => slow_fast::run(arguments),
+            Self::TrainInverseDynamics(arguments) => train_inverse_dynamics::run(arguments),
         }
     }
 }
