@@ -1,8 +1,10 @@
 //! The subcommands.
 
 mod data;
+mod eval;
 mod memory_gain;
 mod next_chunk;
+mod plan;
 mod slow_fast;
 mod train;
 mod train_autoencoder;
@@ -33,6 +35,10 @@ pub enum Command {
     Train(train::Arguments),
     /// Train slow and fast learning together, so that the denoiser learns to use its memory
     Loop(slow_fast::Arguments),
+    /// Compare memories, contexts and honest baselines on unseen episodes
+    Eval(eval::Arguments),
+    /// Let models imagine the way there and back, and carry out in the simulator what they imagined
+    Plan(plan::Arguments),
     /// Train the network that tells which action lies between two frames
     TrainInverseDynamics(train_inverse_dynamics::Arguments),
 }
@@ -48,6 +54,8 @@ impl Command {
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
             Self::Train(arguments) => train::run(arguments),
             Self::Loop(arguments) => slow_fast::run(arguments),
+            Self::Eval(arguments) => eval::run(arguments),
+            Self::Plan(arguments) => plan::run(arguments),
             Self::TrainInverseDynamics(arguments) => train_inverse_dynamics::run(arguments),
         }
     }
