@@ -78,17 +78,17 @@ fn evaluate<B: Backend>(
 ) -> Result<Evaluation, Failure> {
     let model = load_model::<B>(&arguments.model)?;
     let inverse = arguments.inverse_dynamics.as_deref().map(read_inverse::<B>).transpose()?;
+    let data = clips.index().description.fingerprint();
+    let inputs = [vec![of_model(&model)?, data], of_inverse(inverse.as_ref())].concat();
+    let (inverse, threads) = (inverse.as_ref(), Threads::default());
+    let evaluator = Evaluator { config, model: &model, clips, inverse, threads };
     // Everything is tried before the folder is made, so that a corrected command finds it free.
-    config.chosen(&clips.index().episodes).bad_input()?;
+    evaluator.check()?;
     let run = match resumed {
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
-    let data = clips.index().description.fingerprint();
-    let inputs = [vec![of_model(&model)?, data], of_inverse(inverse.as_ref())].concat();
     require_inputs(&run, &inputs)?;
-    let (inverse, threads) = (inverse.as_ref(), Threads::default());
-    let evaluator = Evaluator { config, model: &model, clips, inverse, threads };
     let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
     write_file(&run.path().join(RESULTS_FILE), &text)?;

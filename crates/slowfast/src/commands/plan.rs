@@ -76,13 +76,15 @@ fn plan<B: Backend>(
     let of = |(name, model): &(String, VideoModel<B>)| Ok(format!("{name} {}", of_model(model)?));
     let names = models.iter().map(of).collect::<Result<Vec<_>, Failure>>()?;
     let inputs = [names, of_inverse(Some(&inverse))].concat();
+    let threads = Threads::default();
+    let planner = Planner { config, models: &models, inverse: &inverse, threads };
+    // Everything is tried before the folder is made, so that a corrected command finds it free.
+    planner.check()?;
     let run = match resumed {
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
     require_inputs(&run, &inputs)?;
-    let threads = Threads::default();
-    let planner = Planner { config, models: &models, inverse: &inverse, threads };
     let planning = planner.plan(run.path(), &Interrupt::install().failed()?)?;
     write_file(&run.path().join(RESULTS_FILE), &serde_json::to_string_pretty(&planning).failed()?)?;
     write_file(&run.path().join(REPORT_FILE), &planning.page().failed()?.to_html())?;

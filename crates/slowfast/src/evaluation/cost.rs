@@ -44,7 +44,10 @@ impl Cost {
         if measured == 0 {
             return Ok(None);
         }
-        let mean = |seconds: &[f64]| seconds.iter().skip(1).sum::<f64>() / measured as f64;
+        // The sum of nothing is minus zero.
+        let mean = |seconds: &[f64]| {
+            seconds.iter().skip(1).fold(0.0, |sum, one| sum + one) / measured as f64
+        };
         Ok(Some(Self {
             chunks: measured,
             frames: generator.chunk,

@@ -68,25 +68,46 @@ impl Evaluation {
     }
 }
 
+/// What fits together.
+struct Prepared<B: Backend> {
+    episodes: Vec<usize>,
+    generators: Vec<Generator<B>>,
+    /// The first of the episodes.
+    first: Episode,
+}
+
 impl<B: Backend> Evaluator<'_, B> {
+    /// Checks that settings, clips and models fit, before anything is written.
+    ///
+    /// # Errors
+    /// Bad input: what does not fit.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.prepared().map(|_| ()).bad_input()
+    }
+
+    fn prepared(&self) -> Result<Prepared<B>, EvaluationError> {
+        self.config.check()?;
+        let episodes = self.config.chosen(&self.clips.index().episodes)?;
+        let generators = self.generators()?;
+        let first = self.episode(episodes[0])?;
+        if let Some(inverse) = self.inverse {
+            inverse.actions(Video::of(&first)?)?;
+        }
+        self.model.encode(&first)?;
+        Ok(Prepared { episodes, generators, first })
+    }
+
     /// Evaluates, or goes on in the folder of an interrupted run. Scores depend on the seeds and not on the number of
     /// threads; costs are as the machine has it.
     ///
     /// # Errors
     /// Bad input: settings, clips and models that do not fit. Interrupted: a later call goes on.
     pub fn evaluate(&self, run: &Path, interrupt: &Interrupt) -> Result<Evaluation, Failure> {
-        let config = self.config;
-        config.check().bad_input()?;
-        let index = self.clips.index();
-        let episodes = config.chosen(&index.episodes).bad_input()?;
-        let generators = self.generators().bad_input()?;
-        let first = self.episode(episodes[0]).bad_input()?;
-        if let Some(inverse) = self.inverse {
-            inverse.actions(Video::of(&first).bad_input()?).bad_input()?;
-        }
+        let (config, scale) = (self.config, self.clips.index().description.pose);
+        let Prepared { episodes, generators, first } = self.prepared().bad_input()?;
         let ledger = Ledger::new(run, self.threads);
         let costs = self.costs(&ledger, &generators, &first, interrupt)?;
-        let judge = Judge::new(config, index.description.pose, self.inverse);
+        let judge = Judge::new(config, scale, self.inverse);
         let items = self.items(&episodes);
         let pictured = &episodes[..config.pictures.min(episodes.len())];
         let work = |item: &Item| {

@@ -29,10 +29,17 @@ const HEADER: [&str; 16] = [
     "chunk: s + s, MB",
 ];
 
+/// What is read together: a heading and the columns beside the method.
+const TABLES: [(&str, &[usize]); 3] = [
+    ("At revisited poses", &[9, 10, 11, 12]),
+    ("Consistent, and moving as told", &[4, 5, 6, 7, 8]),
+    ("Likeness and cost", &[1, 2, 3, 13, 14, 15]),
+];
+
 const NOTE: &str = "PSNR in decibels, of generated frames to the simulator's. SCuts: jumps of the picture. SRC: 100 times the \
     cosine of revisited views. A frozen picture has no cuts and a perfect SRC: read both beside motion, the \
     accuracy of actions as inverse dynamics see them, and the PSNR at revisited poses; outside context counts those that \
-    neither the chunk before nor the same chunk showed. Gains are over the baseline in the same episodes. PD-random and \
+    the chunk before did not show. Gains are over the baseline in the same episodes. PD-random and \
     FVD-random are of untrained filters and FVD-motion of the inverse dynamics: none is LPIPS or FVD. The truth's distances are between \
     two halves of its windows. Seconds of a chunk to sample and to learn.";
 
@@ -74,11 +81,20 @@ impl Row {
 }
 
 impl Evaluation {
-    /// The table as text, a line a method.
+    /// The tables as text, a line a method.
     pub fn table(&self) -> String {
-        let cells: Vec<Vec<String>> = self.rows.iter().map(Row::cells).collect();
-        let header = HEADER.map(str::to_owned).to_vec();
-        aligned(&[vec![header], cells].concat())
+        let tables = TABLES
+            .map(|(heading, columns)| format!("{heading}\n{}", aligned(&self.columns(columns))));
+        tables.join("\n")
+    }
+
+    /// The header and the cells of some columns beside that of the methods.
+    fn columns(&self, columns: &[usize]) -> Vec<Vec<String>> {
+        let rows = self.rows.iter().map(Row::cells);
+        let all = std::iter::once(HEADER.map(str::to_owned).to_vec()).chain(rows);
+        let of =
+            |row: Vec<String>| [&[0], columns].concat().iter().map(|at| row[*at].clone()).collect();
+        all.map(of).collect()
     }
 
     /// The page.
@@ -91,10 +107,12 @@ impl Evaluation {
             "{count} episodes, 95 % intervals over episodes, gains over {}, SRC of {}.",
             self.baseline, self.encoder
         );
-        let mut report = Report::new("Evaluation")
-            .paragraph(&intro)
-            .table(HEADER, self.rows.iter().map(Row::cells))
-            .paragraph(NOTE);
+        let mut report = Report::new("Evaluation").paragraph(&intro);
+        for (heading, columns) in TABLES {
+            let table = self.columns(columns);
+            report = report.heading(heading).table(table[0].clone(), &table[1..]);
+        }
+        report = report.paragraph(NOTE);
         if let Some(svg) = self.revisits()? {
             report = report.figure(&svg, "PSNR at revisited poses, with 95 % intervals.");
         }

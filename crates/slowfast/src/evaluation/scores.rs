@@ -38,7 +38,7 @@ pub struct Scores {
     pub consistency: Option<f64>,
     /// PSNR to the simulator at generated frames whose pose was seen before.
     pub revisit_psnr: Option<f64>,
-    /// The same for those whose view neither the chunk before nor the chunk itself showed before.
+    /// The same for those whose view the chunk before did not show.
     pub outside_psnr: Option<f64>,
     /// Generated frames whose pose was seen before, and those of them outside of the context.
     pub revisits: [usize; 2],
@@ -142,14 +142,14 @@ impl<'j, B: Backend> Judge<'j, B> {
         all.into_iter().filter(|pair| pair.again >= given).collect()
     }
 
-    /// Whether no frame of the chunk before, and none earlier in the same chunk, shows nearly the same view. All methods are
-    /// judged by the chunks of the configuration, whatever they are conditioned on.
+    /// Whether no frame of the chunk before shows nearly the same view. All methods are judged by the chunks of the
+    /// configuration, whatever they are conditioned on: else their numbers would be of different frames.
     fn is_outside(&self, truth: &Episode, pair: Revisit) -> bool {
         let chunk = self.config.frames_per_chunk;
         let begins = (pair.again - 1) / chunk * chunk + 1;
-        let shown = begins.saturating_sub(chunk)..pair.again;
+        let mut shown = begins.saturating_sub(chunk)..begins;
         let pose = truth.poses[pair.again];
-        !shown.into_iter().any(|frame| self.config.near.agree(truth.poses[frame], pose, self.scale))
+        !shown.any(|frame| self.config.near.agree(truth.poses[frame], pose, self.scale))
     }
 
     /// The shares of frames after the first that moved, and that turned, as the truth did.

@@ -111,7 +111,8 @@ impl Row {
             perceptual_distance: always(|score| score.perceptual_distance)?.within(0.0..=2.0),
             scene_cuts: always(|score| score.scene_cuts)?.within(0.0..=f64::INFINITY),
             motion: always(|score| score.motion)?.within(0.0..=255.0),
-            consistency: optional(&|score| score.consistency)?,
+            consistency: optional(&|score| score.consistency)?
+                .map(|cosine| cosine.within(-100.0..=100.0)),
             revisit_psnr: optional(&|score| score.revisit_psnr)?,
             outside_psnr: optional(&|score| score.outside_psnr)?,
             revisit_gain: gain(&|score| score.revisit_psnr)?,

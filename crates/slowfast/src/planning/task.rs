@@ -56,18 +56,31 @@ struct Planned<B: Backend> {
 const REFERENCES: [&str; 2] = [TRUE_FRAMES, STAND_STILL];
 
 impl<B: Backend> Planner<'_, B> {
+    /// Checks that settings and models fit, before anything is written.
+    ///
+    /// # Errors
+    /// Bad input: what does not fit.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.prepared().map(|_| ()).bad_input()
+    }
+
+    fn prepared(&self) -> Result<Vec<Planned<B>>, EvaluationError> {
+        self.config.check()?;
+        let planned = self.planned()?;
+        let (_, first) = self.task(0)?;
+        self.inverse.actions(Video::of(&first)?)?;
+        for (_, model) in self.models {
+            model.encode(&first)?;
+        }
+        Ok(planned)
+    }
+
     /// Carries out all tasks, or goes on in the folder of an interrupted run. Scores do not depend on the number of threads.
     ///
     /// # Errors
     /// Bad input: settings and models that do not fit. Interrupted: a later call goes on.
     pub fn plan(&self, run: &Path, interrupt: &Interrupt) -> Result<Planning, Failure> {
-        self.config.check().bad_input()?;
-        let planned = self.planned().bad_input()?;
-        let (_, first) = self.task(0).bad_input()?;
-        self.inverse.actions(Video::of(&first).bad_input()?).bad_input()?;
-        for (_, model) in self.models {
-            model.encode(&first).bad_input()?;
-        }
+        let planned = self.prepared().bad_input()?;
         let tasks = 0..self.config.tasks;
         let item = |(row, planned): (usize, &Planned<B>), episode| {
             let model = planned.model.map_or("", |model| self.models[model].0.as_str());
