@@ -10,6 +10,12 @@ pub fn resident_bytes() -> Option<u64> {
     status_field("VmRSS")
 }
 
+/// Forgets what [`peak_resident_bytes`] saw so far, so that it counts from what is held now; whether the system can do so.
+pub fn reset_peak() -> bool {
+    // See proc(5): 5 sets the peak to the present value.
+    std::fs::write("/proc/self/clear_refs", "5").is_ok()
+}
+
 fn status_field(name: &str) -> Option<u64> {
     parse(&std::fs::read_to_string("/proc/self/status").ok()?, name)
 }

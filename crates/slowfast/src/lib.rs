@@ -7,6 +7,9 @@
 //! | make worlds | [`world`] |
 //! | generate, write, read and sample episodes | [`generation`], [`clip`] |
 //! | measure what was generated | [`metrics`] |
+//! | tell actions from frames | [`inverse_dynamics`] |
+//! | compare methods | [`evaluation`] |
+//! | plan a way and carry it out | [`planning`] |
 //! | see the denoiser | [`model`] |
 //! | see what it learns and how frames are sampled | [`diffusion`] |
 //! | follow pixels into latents and back | [`autoencoder`] |
@@ -27,12 +30,15 @@ pub mod autoencoder;
 pub mod clip;
 pub mod commands;
 pub mod diffusion;
+pub mod evaluation;
 pub mod fast;
 pub mod generation;
+pub mod inverse_dynamics;
 pub mod latents;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+pub mod planning;
 pub mod serve;
 pub mod slow;
 pub mod text;

@@ -1,12 +1,16 @@
 //! The subcommands.
 
 mod data;
+mod eval;
 mod memory_gain;
 mod next_chunk;
+
+mod plan;
 mod serve;
 mod slow_fast;
 mod train;
 mod train_autoencoder;
+mod train_inverse_dynamics;
 mod training;
 
 use std::path::Path;
@@ -35,6 +39,12 @@ pub enum Command {
     Loop(slow_fast::Arguments),
     /// Play in a model's world on a local web page, with memory and without
     Serve(serve::Arguments),
+    /// Compare memories, contexts and honest baselines on unseen episodes
+    Eval(eval::Arguments),
+    /// Let models imagine the way there and back, and carry out in the simulator what they imagined
+    Plan(plan::Arguments),
+    /// Train the network that tells which action lies between two frames
+    TrainInverseDynamics(train_inverse_dynamics::Arguments),
 }
 
 impl Command {
@@ -49,6 +59,9 @@ impl Command {
             Self::Train(arguments) => train::run(arguments),
             Self::Loop(arguments) => slow_fast::run(arguments),
             Self::Serve(arguments) => serve::run(arguments),
+            Self::Eval(arguments) => eval::run(arguments),
+            Self::Plan(arguments) => plan::run(arguments),
+            Self::TrainInverseDynamics(arguments) => train_inverse_dynamics::run(arguments),
         }
     }
 }

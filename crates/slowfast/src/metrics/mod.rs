@@ -6,6 +6,7 @@
 //! | does the picture jump | [`scene_cuts`] |
 //! | does a revisited place look as it did | [`revisit_consistency`] (SRC), [`revisit_psnr`] |
 //! | does anything move at all | [`motion`] |
+//! | do edges and textures look alike | [`RandomFilters::distance`] |
 //! | are many clips distributed like true ones | [`frechet_distance`] |
 //! | all of it for a method, with intervals | [`ClipScores`], [`Summary`] |
 //!
@@ -20,6 +21,7 @@ mod golden;
 mod hsv;
 mod motion;
 mod psnr;
+mod random_filters;
 mod revisit;
 mod scene_cuts;
 mod ssim;
@@ -31,6 +33,7 @@ pub use features::{FeatureEncoder, PooledColours, cosine_similarity};
 pub use frechet::{Gaussian, frechet_distance, frechet_floor};
 pub use motion::motion;
 pub use psnr::{CEILING, psnr};
+pub use random_filters::RandomFilters;
 pub use revisit::{Revisit, Tolerance, revisit_consistency, revisit_psnr, revisits};
 pub use scene_cuts::{AdaptiveDetector, scene_cuts};
 pub use ssim::structural_similarity;

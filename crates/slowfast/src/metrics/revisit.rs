@@ -1,11 +1,14 @@
 //! Whether a place looks as it did when it comes into view again.
 
+use serde::{Deserialize, Serialize};
+
 use super::psnr::of_frames;
 use super::{FeatureEncoder, MetricError, Video, cosine_similarity};
 use crate::clip::{Pose, PoseScale};
 
 /// How near two poses must be to count as one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tolerance {
     /// In the world's units of length.
     pub distance: f64,
@@ -17,7 +20,8 @@ impl Tolerance {
     /// The very same pose, which built-in worlds come back to.
     pub const EXACT: Self = Self { distance: 0.0, angle: 0.0 };
 
-    fn agree(self, one: Pose, other: Pose, scale: PoseScale) -> bool {
+    /// Whether two poses are so near.
+    pub fn agree(self, one: Pose, other: Pose, scale: PoseScale) -> bool {
         let length = |units: i32, other: i32| {
             (f64::from(units) - f64::from(other)) / f64::from(scale.position)
         };

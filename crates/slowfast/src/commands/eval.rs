@@ -1,0 +1,175 @@
+//! `slowfast eval`: all methods on episodes of unseen scenes, in a run directory that can be resumed.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::backend::Backend;
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::fingerprint::Fingerprint;
+use experiment::interrupt::Interrupt;
+use experiment::run_directory::RunDirectory;
+use inner_outer::Threads;
+
+use super::{MODEL_FOLDER, RESULTS_FILE, open_clips};
+use crate::clip::ClipSet;
+use crate::evaluation::{Evaluation, EvaluationConfig, Evaluator};
+use crate::inverse_dynamics::InverseDynamics;
+use crate::memory::of_module;
+use crate::video_model::{DENOISER_FILE, VideoModel};
+
+/// The page within a run directory.
+pub(super) const REPORT_FILE: &str = "report.html";
+/// What a run is about, so that it is not resumed with something else.
+const INPUTS_FILE: &str = "inputs.txt";
+
+/// Arguments of `eval`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    /// Folder of the model, or of the run that trained it
+    #[arg(long, value_name = "FOLDER")]
+    model: PathBuf,
+    /// Folder of clips to evaluate on
+    #[arg(long, value_name = "CLIPS")]
+    data: PathBuf,
+    /// File or run of `train-inverse-dynamics`, for the accuracy of actions and FVD-motion
+    #[arg(long, value_name = "FILE")]
+    inverse_dynamics: Option<PathBuf>,
+}
+
+/// Evaluates, and leaves the run directory with `results.json` and `report.html`.
+///
+/// # Errors
+/// Bad input: the configuration, the model, the clips or the folder. Interrupted: `--resume` goes on.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    let out = common.out.clone().unwrap_or_else(|| "runs/evaluation".into());
+    let resumed = common.resumed(&out)?;
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(common)?,
+    };
+    let clips = open_clips(&arguments.data)?;
+    let evaluation = experiment::on_device!(common.device, B => {
+        evaluate::<B>(&arguments, &config, &clips, resumed, &out)
+    })?;
+    match common.json {
+        true => print_line(serde_json::to_string(&evaluation.brief()).failed()?),
+        false => print_line(format!("{}\n{}", evaluation.table(), out.join(REPORT_FILE).display())),
+    }
+}
+
+fn configuration(common: &CommonArguments) -> Result<EvaluationConfig, Failure> {
+    let mut config: EvaluationConfig =
+        common.configuration(&EvaluationConfig::default()).bad_input()?;
+    if let Some(seed) = common.seed {
+        config.seeds = vec![seed];
+    }
+    config.check().bad_input()?;
+    Ok(config)
+}
+
+fn evaluate<B: Backend>(
+    arguments: &Arguments,
+    config: &EvaluationConfig,
+    clips: &ClipSet,
+    resumed: Option<RunDirectory>,
+    out: &Path,
+) -> Result<Evaluation, Failure> {
+    let model = load_model::<B>(&arguments.model)?;
+    let inverse = arguments.inverse_dynamics.as_deref().map(read_inverse::<B>).transpose()?;
+    let data = clips.index().description.fingerprint();
+    let inputs = [vec![of_model(&model)?, data], of_inverse(inverse.as_ref())].concat();
+    let (inverse, threads) = (inverse.as_ref(), Threads::default());
+    let evaluator = Evaluator { config, model: &model, clips, inverse, threads };
+    // Everything is tried before the folder is made, so that a corrected command finds it free.
+    evaluator.check()?;
+    let run = match resumed {
+        Some(run) => run,
+        None => RunDirectory::create(out, config).bad_input()?,
+    };
+    require_inputs(&run, &inputs)?;
+    let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
+    let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
+    write_file(&run.path().join(RESULTS_FILE), &text)?;
+    let page = evaluation.page().failed()?;
+    write_file(&run.path().join(REPORT_FILE), &page.to_html())?;
+    Ok(evaluation)
+}
+
+/// The model in a folder, or in the run that made it.
+pub(super) fn load_model<B: Backend>(folder: &Path) -> Result<VideoModel<B>, Failure> {
+    let within = folder.join(MODEL_FOLDER);
+    let is_run = !folder.join(DENOISER_FILE).is_file() && within.is_dir();
+    VideoModel::load(if is_run { &within } else { folder }, &Default::default()).bad_input()
+}
+
+/// The inverse dynamics in a file.
+pub(super) fn read_inverse<B: Backend>(path: &Path) -> Result<InverseDynamics<B>, Failure> {
+    InverseDynamics::load(path, &Default::default()).bad_input()
+}
+
+/// Which model this is.
+pub(super) fn of_model<B: Backend>(model: &VideoModel<B>) -> Result<String, Failure> {
+    let world = model.world(Default::default(), None).bad_input()?;
+    let parts = [world.fingerprint(), of_module(&model.autoencoder, &[])];
+    Ok(Fingerprint::of_all(&parts).to_string())
+}
+
+/// Which inverse dynamics these are.
+pub(super) fn of_inverse<B: Backend>(inverse: Option<&InverseDynamics<B>>) -> Vec<String> {
+    inverse.map(|inverse| of_module(&inverse.network, &[]).to_string()).into_iter().collect()
+}
+
+/// Writes down what a run is about, or checks that it is about the same as before.
+pub(super) fn require_inputs(run: &RunDirectory, inputs: &[String]) -> Result<(), Failure> {
+    let (path, text) = (run.path().join(INPUTS_FILE), inputs.join("\n"));
+    match std::fs::read_to_string(&path) {
+        Ok(before) if before == text => Ok(()),
+        Ok(_) => Err(Failure::BadInput(anyhow::anyhow!(
+            "the run in {} was begun with another model, other clips or other inverse dynamics: give the same ones, or choose another --out",
+            run.path().display()
+        ))),
+        Err(_) => write_file(&path, &text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_not_resumed_with_other_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunDirectory::create(&path, &EvaluationConfig::default()).unwrap();
+        let inputs =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        require_inputs(&run, &inputs(&["a", "b"])).unwrap();
+        require_inputs(&run, &inputs(&["a", "b"])).unwrap();
+        let other = require_inputs(&run, &inputs(&["a"])).unwrap_err();
+        assert!(matches!(other, Failure::BadInput(cause) if cause.to_string().contains("--out")));
+    }
+
+    #[test]
+    fn a_saved_configuration_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let config = EvaluationConfig::default();
+        let run = RunDirectory::create(&path, &config).unwrap();
+        assert_eq!(run.config::<EvaluationConfig>().unwrap(), config);
+    }
+
+    #[test]
+    fn absent_models_and_inverse_dynamics_are_named() {
+        let absent = Path::new("absent");
+        let told = |failure: Failure| match failure {
+            Failure::BadInput(cause) => cause.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let model = told(load_model::<burn::backend::Flex>(absent).unwrap_err());
+        assert!(model.contains("absent"), "{model}");
+        let inverse = read_inverse::<burn::backend::Flex>(absent).unwrap_err();
+        assert!(told(inverse).contains("train-inverse-dynamics"));
+    }
+}

@@ -1,0 +1,137 @@
+//! What is compared: how chunks are conditioned, and what is remembered.
+
+use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, EvaluationError, Generator};
+use crate::clip::PoseScale;
+use crate::diffusion::SamplerConfig;
+use crate::memory::{FastConfig, FastForm};
+use crate::model::AdapterConfig;
+use crate::video_model::VideoModel;
+
+/// Learning while an episode goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Contrastive guidance by the memory: 1 is none, 0 leaves the memory out.
+    pub guidance: f64,
+    /// The fast learning.
+    pub fast: FastConfig,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { guidance: 1.0, fast: FastConfig::default() }
+    }
+}
+
+/// A way to generate: any context with or without memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Method {
+    /// What it is called in tables.
+    pub name: String,
+    /// What a chunk is conditioned on.
+    #[serde(default)]
+    pub context: Context,
+    /// What is learned on the way; nothing if left out.
+    pub memory: Option<Memory>,
+}
+
+/// Temp-LoRAs of one form with all combinations of some settings; none where a list is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sweep {
+    /// Ranks of the adapters; their change is not scaled.
+    pub ranks: Vec<usize>,
+    /// Rates of the fast learning.
+    pub rates: Vec<f64>,
+    /// Steps after each chunk.
+    pub steps: Vec<usize>,
+    /// What the combinations have in common.
+    pub memory: Memory,
+}
+
+impl Sweep {
+    /// A method for each combination.
+    pub fn methods(&self) -> Vec<Method> {
+        let mut methods = Vec::new();
+        for &rank in &self.ranks {
+            for &rate in &self.rates {
+                for &steps in &self.steps {
+                    let fast = self.memory.fast.clone();
+                    // A change that is not scaled is comparable between ranks.
+                    let adapters = AdapterConfig { rank, alpha: rank as f64, ..fast.adapters };
+                    let fast = FastConfig { adapters, rate, steps, ..fast };
+                    let memory = Some(Memory { fast, ..self.memory.clone() });
+                    let name = format!("rank {rank}, rate {rate:e}, steps {steps}");
+                    methods.push(Method { name, context: Context::LastChunk, memory });
+                }
+            }
+        }
+        methods
+    }
+}
+
+/// The name of the method that others are compared with by default.
+pub const NO_MEMORY: &str = "no memory";
+
+impl Method {
+    /// A method without memory.
+    pub fn without_memory(name: &str, context: Context) -> Self {
+        Self { name: name.to_owned(), context, memory: None }
+    }
+
+    /// A method that remembers by the paper's settings in one of the forms.
+    pub fn remembering(name: &str, form: FastForm) -> Self {
+        let fast = FastConfig { form, ..FastConfig::default() };
+        let memory = Memory { fast, ..Memory::default() };
+        Self { name: name.to_owned(), context: Context::LastChunk, memory: Some(memory) }
+    }
+
+    /// The baselines and the paper's table 4. The rates are the paper's, too: sweep them before anything is concluded.
+    pub fn defaults() -> Vec<Self> {
+        vec![
+            Self::without_memory(NO_MEMORY, Context::LastChunk),
+            Self::without_memory("longer context", Context::Longer { past: 12 }),
+            Self::without_memory("anchor frame", Context::Anchor),
+            Self::without_memory("retrieved by pose", Context::PoseRetrieved { frames: 4 }),
+            Self::remembering("Temp-LoRA", FastForm::Local),
+            Self::remembering("original Temp-LoRA", FastForm::InputToOutput),
+            Self::remembering("no local rule", FastForm::WholeSequence),
+            Self::remembering("no chunk input", FastForm::SingleFrame),
+        ]
+    }
+
+    /// The method on a model, with chunks of `frames_per_chunk` frames.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Window`] if the denoiser's window is too small, and settings that do not fit the model.
+    pub fn generator<B: Backend>(
+        &self,
+        model: &VideoModel<B>,
+        sampler: SamplerConfig,
+        frames_per_chunk: usize,
+        scale: PoseScale,
+    ) -> Result<Generator<B>, EvaluationError> {
+        let window = model.trained.denoiser.frames();
+        let past = match self.context {
+            Context::Longer { past } => past,
+            _ => frames_per_chunk,
+        };
+        // More past leaves room for less future.
+        let chunk = frames_per_chunk.min(window.saturating_sub(past));
+        let is_shorter = matches!(self.context, Context::Longer { .. });
+        if chunk == 0 || past == 0 || (chunk < frames_per_chunk && !is_shorter) {
+            let future = if is_shorter { 1 } else { frames_per_chunk };
+            let method = self.name.clone();
+            return Err(EvaluationError::Window { method, past, future, window });
+        }
+        let guidance = self.memory.as_ref().map_or(1.0, |memory| memory.guidance);
+        let sampler = SamplerConfig { memory_guidance: guidance, ..sampler };
+        let fast = self.memory.as_ref().map(|memory| memory.fast.clone());
+        let world = model.world(sampler, fast)?;
+        Ok(Generator { world, context: self.context, chunk, scale })
+    }
+}

@@ -1,0 +1,145 @@
+//! Rows of the table, with intervals over episodes.
+
+use std::collections::BTreeMap;
+
+use experiment::statistics::{Interval, mean_interval};
+use serde::{Deserialize, Serialize};
+
+use super::{Cost, EvaluationError, Scores};
+use crate::metrics::{Gaussian, MetricError, frechet_distance, frechet_floor};
+
+/// A method over all episodes. Intervals are of 95 %, over episodes; several seeds of an episode are one value, their mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The method.
+    pub name: String,
+    /// PSNR of generated frames, in decibels.
+    pub psnr: Interval,
+    /// Structural similarity of generated frames.
+    pub structural_similarity: Interval,
+    /// `PD-random` of generated frames.
+    pub perceptual_distance: Interval,
+    /// Jumps of the picture.
+    pub scene_cuts: Interval,
+    /// Change from frame to frame.
+    pub motion: Interval,
+    /// SRC with the encoder that the results name.
+    pub consistency: Option<Interval>,
+    /// PSNR at revisited poses, over the episodes with any.
+    pub revisit_psnr: Option<Interval>,
+    /// PSNR at revisited poses outside of the context.
+    pub outside_psnr: Option<Interval>,
+    /// By how much `revisit_psnr` is above that of the baseline in the same episodes.
+    pub revisit_gain: Option<Interval>,
+    /// By how much `outside_psnr` is above that of the baseline in the same episodes.
+    pub outside_gain: Option<Interval>,
+    /// Share of frames that moved as they should have.
+    pub action_accuracy: Option<Interval>,
+    /// Share of frames that turned as they should have.
+    pub turn_accuracy: Option<Interval>,
+    /// `FVD-random`: to the true windows; for the truth between two halves of them.
+    pub frechet_random: Option<f64>,
+    /// `FVD-motion`, with the features of the inverse dynamics.
+    pub frechet_motion: Option<f64>,
+    /// Windows that both distances rest on.
+    pub windows: usize,
+    /// Seconds and memory of a chunk.
+    pub cost: Option<Cost>,
+}
+
+/// One value an episode.
+type Values = BTreeMap<usize, f64>;
+
+/// The means over seeds of one measure, for the episodes that have it.
+fn over_seeds(scores: &[Scores], value: &dyn Fn(&Scores) -> Option<f64>) -> Values {
+    let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for score in scores {
+        if let Some(value) = value(score) {
+            let (sum, count) = sums.entry(score.episode).or_default();
+            (*sum, *count) = (*sum + value, *count + 1.0);
+        }
+    }
+    sums.into_iter().map(|(episode, (sum, count))| (episode, sum / count)).collect()
+}
+
+fn interval(values: &Values) -> Result<Option<Interval>, EvaluationError> {
+    let values: Vec<f64> = values.values().copied().collect();
+    match values.is_empty() {
+        true => Ok(None),
+        false => Ok(Some(mean_interval(&values).map_err(MetricError::from)?)),
+    }
+}
+
+/// The mean of the differences in the episodes that both have.
+pub(super) fn paired(one: &Values, other: &Values) -> Result<Option<Interval>, EvaluationError> {
+    let both =
+        one.iter().filter_map(|(episode, value)| Some((*episode, value - other.get(episode)?)));
+    interval(&both.collect())
+}
+
+impl Row {
+    /// The row of a method beside those of the truth and of the baseline.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Metric`] for measures that are no numbers.
+    pub fn of(
+        name: &str,
+        scores: &[Scores],
+        truth: &[Scores],
+        baseline: Option<&[Scores]>,
+        cost: Option<Cost>,
+    ) -> Result<Self, EvaluationError> {
+        let optional =
+            |value: &dyn Fn(&Scores) -> Option<f64>| interval(&over_seeds(scores, value));
+        let always = |value: fn(&Scores) -> f64| -> Result<Interval, EvaluationError> {
+            let values: Vec<f64> =
+                over_seeds(scores, &|score| Some(value(score))).into_values().collect();
+            Ok(mean_interval(&values).map_err(MetricError::from)?)
+        };
+        let gain = |value: &dyn Fn(&Scores) -> Option<f64>| match baseline {
+            Some(baseline) => paired(&over_seeds(scores, value), &over_seeds(baseline, value)),
+            None => Ok(None),
+        };
+        let share = |interval: Option<Interval>| interval.map(|share| share.within(0.0..=1.0));
+        let random = |score: &Scores| score.random_features.clone();
+        let motion = |score: &Scores| score.motion_features.clone();
+        Ok(Self {
+            name: name.to_owned(),
+            psnr: always(|score| score.psnr)?,
+            structural_similarity: always(|score| score.structural_similarity)?.within(-1.0..=1.0),
+            perceptual_distance: always(|score| score.perceptual_distance)?.within(0.0..=2.0),
+            scene_cuts: always(|score| score.scene_cuts)?.within(0.0..=f64::INFINITY),
+            motion: always(|score| score.motion)?.within(0.0..=255.0),
+            consistency: optional(&|score| score.consistency)?
+                .map(|cosine| cosine.within(-100.0..=100.0)),
+            revisit_psnr: optional(&|score| score.revisit_psnr)?,
+            outside_psnr: optional(&|score| score.outside_psnr)?,
+            revisit_gain: gain(&|score| score.revisit_psnr)?,
+            outside_gain: gain(&|score| score.outside_psnr)?,
+            action_accuracy: share(optional(&|score| score.action_accuracy)?),
+            turn_accuracy: share(optional(&|score| score.turn_accuracy)?),
+            frechet_random: frechet(scores, truth, &random)?,
+            frechet_motion: frechet(scores, truth, &motion)?,
+            windows: scores.iter().map(|score| score.random_features.len()).sum(),
+            cost,
+        })
+    }
+}
+
+/// The distance to the truth's features; the floor between two halves for the truth itself. None with too few windows.
+fn frechet(
+    scores: &[Scores],
+    truth: &[Scores],
+    features: &dyn Fn(&Scores) -> Vec<Vec<f64>>,
+) -> Result<Option<f64>, EvaluationError> {
+    let all = |scores: &[Scores]| scores.iter().flat_map(features).collect::<Vec<_>>();
+    let (found, expected) = (all(scores), all(truth));
+    if found.len() < 4 || expected.len() < 4 {
+        return Ok(None);
+    }
+    if found == expected {
+        return Ok(Some(frechet_floor(&expected)?));
+    }
+    Ok(Some(frechet_distance(&Gaussian::of(&found)?, &Gaussian::of(&expected)?)?))
+}

@@ -1,0 +1,250 @@
+use std::path::Path;
+
+use burn::backend::Flex;
+use burn::tensor::Tensor;
+use experiment::cli::Failure;
+use experiment::interrupt::Interrupt;
+use experiment::seed::Seed;
+use inner_outer::Threads;
+
+use super::*;
+use crate::action::Action;
+use crate::autoencoder::{Autoencoder, AutoencoderConfig};
+use crate::clip::{ClipSet, Split};
+use crate::diffusion::DiffusionConfig;
+use crate::diffusion::{Clip, SamplerConfig};
+use crate::inverse_dynamics::tests::{clips, untrained};
+use crate::memory::{FastConfig, FastForm};
+use crate::metrics::CEILING;
+use crate::model::{AdapterConfig, Denoiser, DenoiserConfig};
+use crate::slow::{TrainedConfig, TrainedDenoiser};
+use crate::text::Vocabulary;
+use crate::tiny;
+use crate::video_model::VideoModel;
+
+pub(crate) const SAMPLER: SamplerConfig = SamplerConfig {
+    steps: 2,
+    spacing: crate::diffusion::Spacing::Trailing,
+    clip: Some(3.0),
+    action_guidance: 1.0,
+    memory_guidance: 1.0,
+};
+
+/// A model of noise for 16x16 pixels that knows all words, with a window of six frames.
+pub(crate) fn model() -> VideoModel<Flex> {
+    let wordings: Vec<String> = Action::ALL.into_iter().flat_map(Action::wordings).collect();
+    let vocabulary = Vocabulary::of_phrases(wordings.iter().map(String::as_str));
+    let network = tiny::networks()[0].clone();
+    let config = DenoiserConfig { words: 10, ..tiny::config(network) };
+    let device = Default::default();
+    let denoiser = Denoiser::new(&config, &vocabulary, &Seed::new(5), &device).unwrap();
+    let denoiser = tiny::shaken(denoiser, 0.1, 6);
+    let diffusion = DiffusionConfig::default();
+    let config = TrainedConfig { denoiser: config, vocabulary, diffusion, fast: None };
+    let autoencoder_config = AutoencoderConfig {
+        height: 16,
+        width: 16,
+        factor: 4,
+        channels: tiny::LATENT.channels,
+        hidden: 4,
+        blocks: 1,
+        ..AutoencoderConfig::default()
+    };
+    let autoencoder = Autoencoder::new(&autoencoder_config, &Seed::new(1), &device).unwrap();
+    let trained = TrainedDenoiser { config, denoiser, rates: None };
+    VideoModel::new(autoencoder, autoencoder_config, trained).unwrap()
+}
+
+pub(crate) fn remembering(name: &str, form: FastForm, rate: f64) -> Method {
+    let adapters = AdapterConfig { rank: 2, alpha: 2.0, ..AdapterConfig::default() };
+    let fast = FastConfig { form, rate, adapters, ..FastConfig::default() };
+    let memory = Some(Memory { fast, guidance: 1.0 });
+    Method { name: name.to_owned(), context: Context::LastChunk, memory }
+}
+
+/// Windows of six frames: chunks of three.
+fn config() -> EvaluationConfig {
+    EvaluationConfig {
+        episodes: 2,
+        most_frames: 33,
+        frames_per_chunk: 3,
+        cost_chunks: 0,
+        pictures: 1,
+        sampler: SAMPLER,
+        methods: vec![
+            Method::without_memory(NO_MEMORY, Context::LastChunk),
+            Method::without_memory("longer", Context::Longer { past: 4 }),
+            remembering("Temp-LoRA", FastForm::Local, 1e-2),
+        ],
+        ..EvaluationConfig::default()
+    }
+}
+
+fn evaluate(
+    config: &EvaluationConfig,
+    clips: &ClipSet,
+    run: &Path,
+    interrupt: &Interrupt,
+) -> Result<Evaluation, Failure> {
+    with_threads(config, clips, run, interrupt, 1)
+}
+
+fn with_threads(
+    config: &EvaluationConfig,
+    clips: &ClipSet,
+    run: &Path,
+    interrupt: &Interrupt,
+    threads: usize,
+) -> Result<Evaluation, Failure> {
+    let (model, inverse, threads) = (model(), untrained(), Threads::new(threads));
+    let evaluator = Evaluator { config, model: &model, clips, inverse: Some(&inverse), threads };
+    evaluator.evaluate(run, interrupt)
+}
+
+fn generator(method: &Method) -> Generator<Flex> {
+    let scale = crate::clip::PoseScale { position: 1, heading: 8 };
+    method.generator(&model(), SAMPLER, 3, scale).unwrap()
+}
+
+fn generate(method: &Method, truth: &Clip<Flex>, given: usize) -> Vec<f32> {
+    let poses = vec![crate::clip::Pose::default(); truth.frames()];
+    let made = generator(method).generate(truth, &poses, given, &Seed::new(3)).unwrap();
+    tiny::values(&made.latents)
+}
+
+#[test]
+fn references_bound_the_scores_and_gains_are_paired() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let run = folder.path().join("run");
+    let found = evaluate(&config(), &clips, &run, &Interrupt::new()).unwrap();
+    let names: Vec<&str> = found.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, [GROUND_TRUTH, AUTOENCODER, FROZEN, NO_MEMORY, "longer", "Temp-LoRA"]);
+    let [truth, coded, frozen, plain, ..] = &found.rows[..] else { panic!("six rows") };
+    assert_eq!((truth.psnr.mean, truth.revisit_psnr.unwrap().mean), (CEILING, CEILING));
+    assert_eq!(truth.perceptual_distance.mean, 0.0);
+    assert!(truth.structural_similarity.mean > 0.999);
+    assert_eq!(frozen.motion.mean, 0.0);
+    assert!(coded.psnr.mean < CEILING && plain.revisit_gain.is_none());
+    let (gain, scores) = (found.rows[5].revisit_gain.unwrap(), &found.scores);
+    let mean = |row: usize| scores[row].iter().map(|s| s.revisit_psnr.unwrap()).sum::<f64>() / 2.0;
+    assert!((gain.mean - (mean(5) - mean(3))).abs() < 1e-9);
+    assert!(scores[3].iter().all(|score| score.revisits[1] <= score.revisits[0]));
+    // Half a circle back: 16 views come again, and the last of each whole chunk but the first is 33 degrees from the nearest
+    // view that the chunk before showed.
+    assert!(scores[3].iter().any(|score| score.revisits == [16, 4]));
+    assert!(scores[3].iter().all(|score| score.frame_psnr.len() + score.given <= 33));
+    let html = found.page().unwrap().to_html();
+    assert!(html.contains("data:image/png") && html.contains("outside"));
+    let table = found.table();
+    assert!(names.iter().all(|name| table.matches(name).count() >= 3), "{table}");
+    assert!(found.brief().scores[0][0].strip.is_none());
+}
+
+#[test]
+fn an_interrupted_evaluation_ends_as_an_uninterrupted_one_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let config = EvaluationConfig { episodes: 1, ..config() };
+    let at = |name: &str| folder.path().join(name);
+    let whole = evaluate(&config, &clips, &at("whole"), &Interrupt::new()).unwrap();
+    let stop = Interrupt::new();
+    stop.request();
+    let stopped = evaluate(&config, &clips, &at("parts"), &stop).unwrap_err();
+    assert!(matches!(stopped, Failure::Interrupted));
+    // Some items of the other run, as an interruption leaves them.
+    let some = at("whole").join("items/03-no-memory");
+    let there = at("parts").join("items/03-no-memory");
+    std::fs::create_dir_all(&there).unwrap();
+    for entry in std::fs::read_dir(some).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), there.join(entry.file_name())).unwrap();
+    }
+    let resumed = with_threads(&config, &clips, &at("parts"), &Interrupt::new(), 3).unwrap();
+    assert_eq!(resumed, whole);
+}
+
+#[test]
+fn the_last_chunk_as_context_is_algorithm_1a_and_all_given_frames_stay_as_they_are() {
+    let truth = tiny::clip(1, 10, 4);
+    for method in [
+        Method::without_memory(NO_MEMORY, Context::LastChunk),
+        remembering("local", FastForm::Local, 1e-2),
+        remembering("single frame", FastForm::SingleFrame, 1e-2),
+    ] {
+        let generator = generator(&method);
+        let actions: Vec<_> = [1, 4, 7].map(|first| truth.phrases.narrow(first, 3)).to_vec();
+        let expected = generator.world.generate(truth.narrow(0, 1), &actions, &Seed::new(3));
+        let expected = tiny::values(&expected.unwrap().latents());
+        assert_eq!(generate(&method, &truth, 1), expected, "{}", method.name);
+        assert_eq!(generate(&method, &truth, 10), tiny::values(&truth.latents));
+        let half = generate(&method, &truth, 5);
+        let given: Tensor<Flex, 5> = truth.narrow(0, 5).latents;
+        assert_eq!(half[..5 * half.len() / 10], tiny::values(&given));
+    }
+}
+
+#[test]
+fn a_memory_that_learns_next_to_nothing_is_no_memory() {
+    let truth = tiny::clip(1, 10, 4);
+    let plain = generate(&Method::without_memory(NO_MEMORY, Context::LastChunk), &truth, 4);
+    let tiny_rate = generate(&remembering("tiny", FastForm::Local, 1e-12), &truth, 4);
+    let large_rate = generate(&remembering("large", FastForm::Local, 1e-1), &truth, 4);
+    let apart =
+        |other: &[f32]| plain.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart(&tiny_rate) < 1e-5, "{}", apart(&tiny_rate));
+    assert!(apart(&large_rate) > 1e-3, "{}", apart(&large_rate));
+}
+
+#[test]
+fn every_context_generates_the_whole_episode() {
+    let truth = tiny::clip(1, 9, 4);
+    for context in
+        [Context::Longer { past: 5 }, Context::Anchor, Context::PoseRetrieved { frames: 2 }]
+    {
+        let made = generate(&Method::without_memory("other", context), &truth, 3);
+        assert_eq!(made.len(), tiny::values(&truth.latents).len());
+        assert!(made.iter().all(|value| value.is_finite()));
+    }
+}
+
+#[test]
+fn a_sweep_is_every_combination() {
+    let sweep =
+        Sweep { ranks: vec![4, 8], rates: vec![1e-3], steps: vec![1, 4], ..Sweep::default() };
+    let methods = EvaluationConfig { sweep, ..config() }.all_methods();
+    let names: Vec<&str> = methods[3..].iter().map(|method| method.name.as_str()).collect();
+    assert_eq!(names.len(), 4);
+    assert_eq!(names[1], "rank 4, rate 1e-3, steps 4");
+    let fast = &methods[6].memory.as_ref().unwrap().fast;
+    assert_eq!((fast.adapters.rank, fast.rate, fast.steps), (8, 1e-3, 4));
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_a_remedy() {
+    let refused = |config: EvaluationConfig| config.check().unwrap_err().to_string();
+    assert!(refused(EvaluationConfig { episodes: 0, ..config() }).contains("`episodes`"));
+    assert!(refused(EvaluationConfig { observed: 1.5, ..config() }).contains("`observed`"));
+    assert!(refused(EvaluationConfig { baseline: "x".into(), ..config() }).contains("`baseline`"));
+    let twice = [config().methods, config().methods].concat();
+    assert!(refused(EvaluationConfig { methods: twice, ..config() }).contains("name"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let run = folder.path().join("run");
+    let told = |config: &EvaluationConfig| match evaluate(config, &clips, &run, &Interrupt::new())
+        .unwrap_err()
+    {
+        Failure::BadInput(cause) => cause.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let all_given = EvaluationConfig { most_frames: 1, ..config() };
+    assert!(told(&all_given).contains("no test episode"), "{}", told(&all_given));
+    let elsewhere = EvaluationConfig { split: Split::Test, routes: vec![], ..config() };
+    assert!(told(&elsewhere).contains("`routes`"));
+    let wide = EvaluationConfig { frames_per_chunk: 4, ..config() };
+    assert!(told(&wide).contains("window"), "{}", told(&wide));
+    let longer = vec![Method::without_memory(NO_MEMORY, Context::Longer { past: 6 })];
+    assert!(told(&EvaluationConfig { methods: longer, ..config() }).contains("window"));
+    assert!(!run.exists());
+}

@@ -1,0 +1,76 @@
+//! Trained inverse dynamics as one safetensors file, with the settings in the metadata.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::Device;
+use burn::tensor::backend::Backend;
+use experiment::atomic::write_atomically;
+use experiment::seed::Seed;
+use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use super::{InverseDynamics, InverseDynamicsConfig, InverseDynamicsError};
+
+/// What a run leaves behind.
+pub const INVERSE_DYNAMICS_FILE: &str = "inverse-dynamics.safetensors";
+/// Key of the file's metadata.
+const DESCRIPTION: &str = "slowfast_inverse_dynamics";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    config: InverseDynamicsConfig,
+    size: [usize; 2],
+}
+
+impl<B: Backend> InverseDynamics<B> {
+    /// Writes one file, wholly or not at all.
+    ///
+    /// # Errors
+    /// [`InverseDynamicsError::State`] and [`InverseDynamicsError::Access`].
+    pub fn save(&self, path: &Path) -> Result<(), InverseDynamicsError> {
+        let description = Description { config: self.config, size: self.size };
+        let text = serde_json::to_string(&description).expect("settings are valid JSON");
+        let metadata = HashMap::from([(DESCRIPTION.to_owned(), text)]);
+        let content = write(&parameters(&self.network), Some(metadata))
+            .map_err(InverseDynamicsError::State)?;
+        let access = |source| InverseDynamicsError::Access { path: path.to_owned(), source };
+        write_atomically(path, &content).map_err(access)
+    }
+
+    /// Reads a file that [`Self::save`] wrote, or that of a run's folder.
+    ///
+    /// # Errors
+    /// [`InverseDynamicsError::Access`], and [`InverseDynamicsError::Damaged`] for a file that is cut off or something
+    /// else.
+    pub fn load(path: &Path, device: &Device<B>) -> Result<Self, InverseDynamicsError> {
+        let path = &match path.is_dir() {
+            true => path.join(INVERSE_DYNAMICS_FILE),
+            false => path.to_owned(),
+        };
+        let access = |source| InverseDynamicsError::Access { path: path.clone(), source };
+        let content = std::fs::read(path).map_err(access)?;
+        let damaged = |problem| InverseDynamicsError::Damaged { path: path.clone(), problem };
+        let Description { config, size } = description(&content).map_err(damaged)?;
+        let fresh = Self::new(config, size, &Seed::new(0), device)?;
+        let damaged = |problem: inner_outer::Error| InverseDynamicsError::Damaged {
+            path: path.clone(),
+            problem: problem.to_string(),
+        };
+        let mut file = NamedTensors::read(content).map_err(damaged)?;
+        let value = |name: &str, shape: &[usize]| file.take(name, shape).map(Some);
+        let network = with_values(fresh.network, Precision::OfParameter, value).map_err(damaged)?;
+        file.finish().map_err(damaged)?;
+        Ok(Self { network, ..fresh })
+    }
+}
+
+fn description(content: &[u8]) -> Result<Description, String> {
+    let (_, metadata) = SafeTensors::read_metadata(content)
+        .map_err(|error| format!("no whole safetensors file ({error})"))?;
+    let text = metadata.metadata().as_ref().and_then(|values| values.get(DESCRIPTION));
+    let text = text.ok_or("a safetensors file, but no inverse dynamics")?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
