@@ -1,6 +1,6 @@
 //! One training after the other, as the documentation has them.
 
-use super::{DENOISER, MODEL, SLOWFAST, outcome, prepared, training};
+use super::{DENOISER, MODEL, SLOWFAST, outcome, prepared, settings, training};
 
 const LOOP: [&str; 9] = [
     "data=clips",
@@ -68,4 +68,40 @@ fn a_trained_model_is_trained_further_with_its_own_words_and_shape() {
     SLOWFAST.run(folder.path(), [arguments, more].concat());
     let config = std::fs::read_to_string(folder.path().join("more/config.toml")).unwrap();
     assert!(config.contains("word_width = 32"), "{config}");
+}
+
+#[test]
+fn a_trained_model_generates_and_is_judged() {
+    let folder = prepared();
+    SLOWFAST.run(folder.path(), training("train", "slow", 2, &DENOISER));
+    let json = |arguments: &[&str], more: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let arguments = [arguments, settings(more.iter().copied())].concat();
+        SLOWFAST.run_json(folder.path(), [arguments, vec!["--json".into()]].concat())
+    };
+    let phrases = ["turn left", "turn right"];
+    let generate = [&["generate", "--model", "slow", "--out", "first"], &phrases[..]].concat();
+    let rooms = ["sampler.steps=2", "world.room_columns=1", "world.room_rows=1"];
+    let first = json(&generate, &rooms);
+    assert_eq!(first["chunks"].as_array().unwrap().len(), 2, "{first}");
+    assert!(first["chunks"][1]["with_memory"]["memory_norm"].as_f64().unwrap() > 0.0);
+    let memory = "first/memory.safetensors";
+    let go_on = ["generate", "--model", "slow", "--out", "more", "--memory", memory, "go forward"];
+    assert_eq!(json(&go_on, &rooms)["chunks"].as_array().unwrap().len(), 3);
+    for clip in ["side-by-side.gif", "with-memory.gif", "without-memory.gif"] {
+        assert!(std::fs::read(folder.path().join("more").join(clip)).unwrap().starts_with(b"GIF"));
+    }
+
+    let inverse = ["train-inverse-dynamics", "--data", "clips", "--out", "inverse"];
+    let learned = json(&inverse, &["pairs=40", "steps=3", "judged=20", "batch=8"]);
+    assert!(learned.is_object(), "{learned}");
+    let eval = ["eval", "--model", "slow", "--data", "clips", "--inverse-dynamics", "inverse"];
+    let brief = ["episodes=2", "sampler.steps=2", "cost_chunks=0", "routes=[\"look-away\"]"];
+    let evaluated = json(&[&eval[..], &["--out", "eval"]].concat(), &brief);
+    let rows = evaluated["rows"].as_array().unwrap();
+    assert!(rows.len() > 8, "{evaluated}");
+    let plan = ["plan", "--model", "slow=slow", "--inverse-dynamics", "inverse", "--out", "plan"];
+    let small = ["tasks=1", "sampler.steps=2", "world.size=16", "world.rays_per_pixel=1"];
+    let planned = json(&plan, &[&small[..], &["actions_there=2"]].concat());
+    assert!(planned["rows"].as_array().unwrap().len() >= 4, "{planned}");
 }

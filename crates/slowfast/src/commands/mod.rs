@@ -2,6 +2,7 @@
 
 mod data;
 mod eval;
+mod generate;
 mod memory_gain;
 mod next_chunk;
 
@@ -37,6 +38,8 @@ pub enum Command {
     Train(train::Arguments),
     /// Train slow and fast learning together, so that the denoiser learns to use its memory
     Loop(slow_fast::Arguments),
+    /// Generate an episode by its actions, with memory and without
+    Generate(generate::Arguments),
     /// Play in a model's world on a local web page, with memory and without
     Serve(serve::Arguments),
     /// Compare memories, contexts and honest baselines on unseen episodes
@@ -58,6 +61,7 @@ impl Command {
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
             Self::Train(arguments) => train::run(arguments),
             Self::Loop(arguments) => slow_fast::run(arguments),
+            Self::Generate(arguments) => generate::run(arguments),
             Self::Serve(arguments) => serve::run(arguments),
             Self::Eval(arguments) => eval::run(arguments),
             Self::Plan(arguments) => plan::run(arguments),

@@ -9,20 +9,35 @@ use experiment::cli::{Device, Failure, OrFailure, print_line};
 use experiment::config;
 use experiment::interrupt::Interrupt;
 
-use crate::clip::ClipSet;
+use super::eval::load_model;
+use super::open_clips;
 use crate::serve::{Address, Limits, PlayConfig, Player, ServeError, Starts, serve};
-use crate::video_model::VideoModel;
+
+/// What is played with.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Source {
+    /// Folder of a trained model, or of the run that trained it
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+
+    /// Folder of clips, to begin with a frame of a test episode instead of one of a built-in world
+    #[arg(long, value_name = "DIR")]
+    pub clips: Option<PathBuf>,
+
+    /// TOML file with what differs from the model's settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Set one field, such as --set sampler.steps=10 or --set fast.rate=1e-3; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder of a trained model
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-
-    /// Folder of clips, to begin with a frame of a test episode instead of one of a built-in world
-    #[arg(long, value_name = "DIR")]
-    clips: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
 
     /// Address to listen on; whoever can reach it can use the model
     #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
@@ -38,14 +53,6 @@ pub struct Arguments {
 
     #[command(flatten)]
     limits: LimitArguments,
-
-    /// TOML file with what differs from the model's settings
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Set one field, such as --set sampler.steps=10 or --set fast.rate=1e-3; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
 
     /// Device to compute on
     #[arg(long, value_enum, default_value_t)]
@@ -100,7 +107,7 @@ impl LimitArguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let interrupt = Interrupt::install().failed()?;
     experiment::on_device!(arguments.device, B => {
-        let player = player::<B>(&arguments).bad_input()?;
+        let player = player::<B>(&arguments.source)?;
         let limits = arguments.limits.limits(&player).bad_input()?;
         let Arguments { address, port, name: names, .. } = arguments;
         let address = Address { address, port, names };
@@ -108,16 +115,20 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     })
 }
 
-fn player<B: Backend>(arguments: &Arguments) -> anyhow::Result<Player<B>> {
-    let model = VideoModel::<B>::load(&arguments.model, &Default::default())?;
+/// The model, ready to be played with.
+///
+/// # Errors
+/// Bad input: the model, the clips or the settings.
+pub(super) fn player<B: Backend>(source: &Source) -> Result<Player<B>, Failure> {
+    let model = load_model::<B>(&source.model)?;
     let defaults = PlayConfig::of_model(&model.trained.config);
-    let config = config::load(&defaults, arguments.config.as_deref(), &arguments.set)?;
+    let config = config::load(&defaults, source.config.as_deref(), &source.set).bad_input()?;
     let size = [model.autoencoder_config.height, model.autoencoder_config.width];
-    let starts = match &arguments.clips {
-        Some(folder) => Starts::in_clips(ClipSet::open(folder)?, size)?,
-        None => Starts::in_worlds(&config, size)?,
+    let starts = match &source.clips {
+        Some(folder) => Starts::in_clips(open_clips(folder)?, size),
+        None => Starts::in_worlds(&config, size),
     };
-    Ok(Player::new(model, starts, &config)?)
+    Player::new(model, starts.bad_input()?, &config).bad_input()
 }
 
 fn announce(address: SocketAddr) {
@@ -168,7 +179,8 @@ mod tests {
     #[test]
     fn a_folder_without_a_model_is_bad_input() {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = Arguments { model: folder.path().into(), ..parsed(&[]).unwrap() };
+        let mut arguments = parsed(&[]).unwrap();
+        arguments.source.model = folder.path().into();
         assert!(matches!(run(arguments), Err(Failure::BadInput(_))));
     }
 }

@@ -31,7 +31,7 @@ pub use config::PlayConfig;
 pub use error::ServeError;
 pub use limits::Limits;
 pub use played::{ChunkRecord, Played, SideRecord};
-pub use player::Player;
+pub use player::{Player, Told};
 pub use sides::{Side, Sides};
 pub use starts::Starts;
 

@@ -30,7 +30,7 @@ pub struct Player<B: Backend> {
 
 /// An action that the model has understood.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub struct Told {
     phrase: String,
     unknown: Vec<String>,
     tokens: Phrases,
@@ -95,7 +95,7 @@ impl<B: Backend> Player<B> {
     ///
     /// # Errors
     /// [`ServeError::Text`].
-    pub(super) fn understand(&self, phrase: &str) -> Result<Told, ServeError> {
+    pub fn understand(&self, phrase: &str) -> Result<Told, ServeError> {
         let (tokens, unknown) = self.model.phrases(phrase, self.frames_per_chunk)?;
         Ok(Told { phrase: phrase.trim().to_owned(), unknown, tokens })
     }
@@ -104,7 +104,7 @@ impl<B: Backend> Player<B> {
     ///
     /// # Errors
     /// Fast losses that are not finite.
-    pub(super) fn act(
+    pub fn act(
         &self,
         before: &Played<B>,
         told: Told,
@@ -164,11 +164,10 @@ impl<B: Backend> Player<B> {
     /// Goes on from a file: bit for bit on the side with memory; the other side has the same past and remembers nothing of it.
     ///
     /// # Errors
-    /// A file that is damaged, or of another model or other settings.
-    pub fn load(&self, content: &[u8]) -> Result<Played<B>, ServeError> {
+    /// A file that is damaged, or of another model or other settings; errors call it `name`.
+    pub fn load(&self, content: &[u8], name: &Path) -> Result<Played<B>, ServeError> {
         let device = self.model.autoencoder.mean.device();
         let [remembering, forgetful] = [&self.worlds.with_memory, &self.worlds.without_memory];
-        let name = Path::new("the uploaded file");
         let with_memory = remembering.from_bytes(content, name, &device)?;
         self.check(&with_memory)?;
         let mut without_memory =

@@ -1,5 +1,6 @@
 //! What the server answers.
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -179,7 +180,9 @@ async fn load<B: Backend>(
     let content =
         content.map_err(|error| unread(error.status(), error.body_text(), app.limits.upload))?;
     let most = app.limits.chunks;
-    let loaded = app.compute(move |player| player.load(&content)).await?;
+    let loaded = app
+        .compute(move |player| player.load(&content, FilePath::new("the uploaded file")))
+        .await?;
     if loaded.chunks.len() > most {
         return Err(ServeError::Chunks { most });
     }

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 fn saved(server: &Server, session: &str) -> Vec<u8> {
@@ -115,7 +117,10 @@ fn forged_memories_are_refused() {
     let refused = |change: fn(&mut crate::memory::Episode<Flex>)| {
         let mut episode = played.episodes.with_memory.clone();
         change(&mut episode);
-        player.load(&world.to_bytes(&episode).unwrap()).unwrap_err().to_string()
+        player
+            .load(&world.to_bytes(&episode).unwrap(), Path::new("a file"))
+            .unwrap_err()
+            .to_string()
     };
     let told = refused(|episode| {
         let tokens = vec![99; tiny::WORDS];

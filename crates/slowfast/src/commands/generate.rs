@@ -1,0 +1,143 @@
+//! `slowfast generate`: an episode by its actions, with memory and without.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use burn::tensor::backend::Backend;
+use experiment::atomic::write_atomically;
+use experiment::cli::{Device, Failure, OrFailure, print_line, write_file};
+use experiment::progress::Progress;
+use serde_json::json;
+
+use super::serve::{Source, player};
+use crate::serve::{Played, Player, Side};
+
+/// The episode on the side with memory, which `--memory` goes on from.
+const MEMORY_FILE: &str = "memory.safetensors";
+/// What is told of every chunk.
+const CHUNKS_FILE: &str = "chunks.json";
+/// What is shown, and whose.
+const CLIPS: [(&str, Option<Side>); 3] = [
+    ("side-by-side.gif", None),
+    ("with-memory.gif", Some(Side::WithMemory)),
+    ("without-memory.gif", Some(Side::WithoutMemory)),
+];
+
+/// Arguments of `generate`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    source: Source,
+
+    /// What to do, a phrase for each chunk, such as "turn left" "turn left" "go forward"
+    #[arg(required = true, value_name = "PHRASE")]
+    actions: Vec<String>,
+
+    /// Where to begin: number of the test episode with --clips, seed of the built-in world without
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    start: u64,
+
+    /// Seed of the noise
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+
+    /// Go on with the episode in this file, which an earlier `generate` or `serve` saved
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["start", "seed"])]
+    memory: Option<PathBuf>,
+
+    /// Folder to write clips and memory to
+    #[arg(long, value_name = "DIR", default_value = "runs/generated")]
+    out: PathBuf,
+
+    /// Size of a pixel in the clips
+    #[arg(long, value_name = "PIXELS", default_value_t = 4)]
+    enlarged: usize,
+
+    /// Print what is told of the chunks as JSON instead of text
+    #[arg(long)]
+    json: bool,
+
+    /// Device to compute on
+    #[arg(long, value_enum, default_value_t)]
+    device: Device,
+}
+
+/// Generates, and leaves GIF animations, the memory, and what is told of every chunk.
+///
+/// # Errors
+/// Bad input: the model, the start, the memory, or phrases without a known word. Failed: writing.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    experiment::on_device!(arguments.device, B => {
+        let player = player::<B>(&arguments.source)?;
+        let played = arguments.play(&player)?;
+        arguments.write(&player, &played)?;
+        arguments.tell(&played)
+    })
+}
+
+impl Arguments {
+    fn play<B: Backend>(&self, player: &Player<B>) -> Result<Played<B>, Failure> {
+        // Every phrase is tried before the first chunk is made.
+        let told: Result<Vec<_>, _> =
+            self.actions.iter().map(|phrase| player.understand(phrase)).collect();
+        let told = told.bad_input()?;
+        let mut played = match &self.memory {
+            None => player.begin(self.start, self.seed).bad_input()?,
+            Some(path) => {
+                let content = fs::read(path)
+                    .with_context(|| format!("cannot read {}: check the path", path.display()));
+                player.load(&content.bad_input()?, path).bad_input()?
+            }
+        };
+        let progress = Progress::new(self.actions.len() as u64, "chunks");
+        for action in told {
+            played = player.act(&played, action, |_, _, _| ()).failed()?;
+            progress.advance(1);
+        }
+        progress.finish();
+        Ok(played)
+    }
+
+    fn write<B: Backend>(&self, player: &Player<B>, played: &Played<B>) -> Result<(), Failure> {
+        fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make {}", self.out.display()))
+            .bad_input()?;
+        for (name, side) in CLIPS {
+            let clip = player.clip(played, side).failed()?;
+            let gif = clip.gif(self.enlarged, player.frames_per_second()).bad_input()?;
+            write_bytes(&self.out.join(name), &gif)?;
+        }
+        write_bytes(&self.out.join(MEMORY_FILE), &player.save(played).failed()?)?;
+        let chunks = serde_json::to_string_pretty(&played.chunks).failed()?;
+        write_file(&self.out.join(CHUNKS_FILE), &chunks)
+    }
+
+    fn tell<B: Backend>(&self, played: &Played<B>) -> Result<(), Failure> {
+        if self.json {
+            return print_line(json!({ "out": self.out, "chunks": played.chunks }));
+        }
+        for (number, chunk) in played.chunks.iter().enumerate() {
+            let told = &chunk.with_memory;
+            let losses: Vec<String> =
+                told.fast_losses.iter().map(|loss| format!("{loss:.4}")).collect();
+            print_line(format!(
+                "chunk {}: {}, memory changed by {:.4}, fast loss {}",
+                number + 1,
+                chunk.phrase,
+                told.memory_norm,
+                losses.join(", ")
+            ))?;
+            if !chunk.unknown.is_empty() {
+                print_line(format!("  unknown and left out: {}", chunk.unknown.join(", ")))?;
+            }
+        }
+        print_line(self.out.join(CLIPS[0].0).display())
+    }
+}
+
+fn write_bytes(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    write_atomically(path, content)
+        .with_context(|| format!("cannot write {}: check the space left", path.display()))
+        .failed()
+}
