@@ -24,8 +24,12 @@ for training in adversarial plain; do
     steps=10
     [ $training = plain ] && steps=0
     for share in 0 0.2 0.4; do
-        bad=$(awk "BEGIN { print 20 * $share }")
-        trim=$(awk "BEGIN { print $share > 0 ? $share : 0.2 }")
+        # Of twenty clients; what is trimmed at each end is a share below a half.
+        case $share in
+            0) bad=0 trim=0.2 ;;
+            0.2) bad=4 trim=0.2 ;;
+            0.4) bad=8 trim=0.45 ;;
+        esac
         behaviours=(
             'sign-flip|{ kind = "sign-flip", factor = 5.0 }'
             'scaled|{ kind = "scaled", factor = 20.0 }'
@@ -38,7 +42,7 @@ for training in adversarial plain; do
                 'mean|{ kind = "mean" }' \
                 'clipped-mean|{ kind = "mean" }' \
                 'median|{ kind = "median" }' \
-                "trimmed-mean|{ kind = \"trimmed-mean\", share = ${trim/0.4/0.45} }" \
+                "trimmed-mean|{ kind = \"trimmed-mean\", share = $trim }" \
                 "krum|{ kind = \"krum\", byzantine = $bad }" \
                 "multi-krum|{ kind = \"multi-krum\", byzantine = $bad }" \
                 "bulyan|{ kind = \"bulyan\", byzantine = $bad }" \
@@ -47,7 +51,7 @@ for training in adversarial plain; do
                 # Bulyan needs four times the bad clients and three more.
                 [ "$name" = bulyan ] && [ "$share" = 0.4 ] && continue
                 more=()
-                [ "$name" = clipped-mean ] && more=("server.clip=1.0")
+                [ "$name" = clipped-mean ] && more=("server.clip=0.2")
                 train "$training-$share-${behaviour%%|*}-$name" \
                     "adversary.steps=$steps" \
                     "clients.attackers={ share = $share, behaviour = ${behaviour#*|} }" \
