@@ -134,7 +134,7 @@ fn print_line_to(output: &mut impl Write, line: impl fmt::Display) -> Result<(),
 ///
 /// # Errors
 /// [`Failure::BadInput`] for a folder that cannot be made, [`Failure::Failed`] for a file that cannot be written.
-pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let refused = || {
         format!(
             "cannot write {}: check the path, its permissions and the space left",
@@ -144,7 +144,7 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(refused).bad_input()?;
     }
-    write_atomically(path, text.as_bytes()).with_context(refused).failed()
+    write_atomically(path, content.as_ref()).with_context(refused).failed()
 }
 
 /// What the tensors live on.

@@ -1,11 +1,10 @@
 //! `slowfast generate`: an episode by its actions, with memory and without.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use burn::tensor::backend::Backend;
-use experiment::atomic::write_atomically;
 use experiment::cli::{Device, Failure, OrFailure, print_line, write_file};
 use experiment::progress::Progress;
 use serde_json::json;
@@ -100,15 +99,12 @@ impl Arguments {
     }
 
     fn write<B: Backend>(&self, player: &Player<B>, played: &Played<B>) -> Result<(), Failure> {
-        fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot make {}", self.out.display()))
-            .bad_input()?;
         for (name, side) in CLIPS {
             let clip = player.clip(played, side).failed()?;
             let gif = clip.gif(self.enlarged, player.frames_per_second()).bad_input()?;
-            write_bytes(&self.out.join(name), &gif)?;
+            write_file(&self.out.join(name), &gif)?;
         }
-        write_bytes(&self.out.join(MEMORY_FILE), &player.save(played).failed()?)?;
+        write_file(&self.out.join(MEMORY_FILE), &player.save(played).failed()?)?;
         let chunks = serde_json::to_string_pretty(&played.chunks).failed()?;
         write_file(&self.out.join(CHUNKS_FILE), &chunks)
     }
@@ -134,10 +130,4 @@ impl Arguments {
         }
         print_line(self.out.join(CLIPS[0].0).display())
     }
-}
-
-fn write_bytes(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    write_atomically(path, content)
-        .with_context(|| format!("cannot write {}: check the space left", path.display()))
-        .failed()
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # The Byzantine table: 20 % and 40 % bad clients of each kind against every aggregator, with and without adversarial
 # training. Runs that are finished are not run again.
-#   configs/fal/byzantine-table.sh FAL RUNS, such as
-#   configs/fal/byzantine-table.sh target/release/fal runs/byzantine
+#   docs/results/fal-byzantine/table.sh FAL RUNS, such as
+#   docs/results/fal-byzantine/table.sh target/release/fal runs/byzantine
 set -euo pipefail
 fal=$1
 runs=$2
-config=$(dirname "$0")/byzantine.toml
+config=$(dirname "$0")/../../../configs/fal/byzantine.toml
 
 train() { # NAME SETTING...
     local out=$runs/$1
