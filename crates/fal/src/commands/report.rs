@@ -80,7 +80,7 @@ pub(super) fn write_page(
         folders.iter().map(|folder| FinishedRun::read(folder)).collect();
     let groups = grouped(runs.bad_input()?);
     let figures = figures(&groups).failed()?;
-    write_file(out, &page(&groups, &figures).to_html())?;
+    write_file(out, page(&groups, &figures).to_html())?;
     if let Some(folder) = svg {
         for figure in &figures {
             write_file(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;

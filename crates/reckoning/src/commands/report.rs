@@ -95,7 +95,7 @@ pub fn write_page(folders: &[PathBuf], out: &Path) -> Result<Contents, Failure> 
         }));
     }
     let contents = Contents { groups, evaluations, benchmarks, figures, notes };
-    write_file(out, &page(&contents).to_html())?;
+    write_file(out, page(&contents).to_html())?;
     Ok(contents)
 }
 

@@ -93,7 +93,7 @@ fn evaluate<B: Backend>(
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
     write_file(&run.path().join(RESULTS_FILE), &text)?;
     let page = evaluation.page().failed()?;
-    write_file(&run.path().join(REPORT_FILE), &page.to_html())?;
+    write_file(&run.path().join(REPORT_FILE), page.to_html())?;
     Ok(evaluation)
 }
 

@@ -104,7 +104,7 @@ impl Arguments {
             let gif = clip.gif(self.enlarged, player.frames_per_second()).bad_input()?;
             write_file(&self.out.join(name), &gif)?;
         }
-        write_file(&self.out.join(MEMORY_FILE), &player.save(played).failed()?)?;
+        write_file(&self.out.join(MEMORY_FILE), player.save(played).failed()?)?;
         let chunks = serde_json::to_string_pretty(&played.chunks).failed()?;
         write_file(&self.out.join(CHUNKS_FILE), &chunks)
     }

@@ -86,8 +86,8 @@ fn plan<B: Backend>(
     };
     require_inputs(&run, &inputs)?;
     let planning = planner.plan(run.path(), &Interrupt::install().failed()?)?;
-    write_file(&run.path().join(RESULTS_FILE), &serde_json::to_string_pretty(&planning).failed()?)?;
-    write_file(&run.path().join(REPORT_FILE), &planning.page().failed()?.to_html())?;
+    write_file(&run.path().join(RESULTS_FILE), serde_json::to_string_pretty(&planning).failed()?)?;
+    write_file(&run.path().join(REPORT_FILE), planning.page().failed()?.to_html())?;
     Ok(planning)
 }
 

@@ -292,7 +292,7 @@ impl<B: Backend> LoopTraining<B> {
         model.save(&place).failed()?;
         let test = self.test.measure(&model, self.config.sampler, self.config.fast())?;
         let results = Results { steps: self.steps_taken(), test };
-        write_file(&folder.join(RESULTS_FILE), &serde_json::to_string_pretty(&results).failed()?)?;
+        write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
         Ok(results)
     }
 }

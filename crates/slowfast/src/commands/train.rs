@@ -240,7 +240,7 @@ impl<B: Backend> SlowTraining<B> {
             parameters: inner_outer::tensors::Tensors::of(self.trainer.denoiser()).elements(),
             test: self.test.scores(&model, self.config.sampler)?,
         };
-        write_file(&folder.join(RESULTS_FILE), &serde_json::to_string_pretty(&results).failed()?)?;
+        write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
         Ok(results)
     }
 }

@@ -229,7 +229,7 @@ impl<B: Backend> AutoencoderTraining<B> {
             psnr: mean_interval(&ratios).failed()?,
             structural_similarity: mean_interval(&similarities).failed()?.within(-1.0..=1.0),
         };
-        write_file(&folder.join(RESULTS_FILE), &serde_json::to_string_pretty(&results).failed()?)?;
+        write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
         Ok(results)
     }
 }

@@ -58,7 +58,7 @@ impl Ledger {
 
     /// Writes down what an item came to.
     pub fn write<T: Serialize>(&self, item: &Item, result: &T) -> Result<(), Failure> {
-        write_file(&self.path(item), &serde_json::to_string(result).failed()?)
+        write_file(&self.path(item), serde_json::to_string(result).failed()?)
     }
 
     /// Does what is not done yet, on all threads, and hands out the results of all items in their order. What is finished
