@@ -7,8 +7,6 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
-use experiment::interrupt::Interrupt;
-use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 use inner_outer::MetaStep;
 use rand::RngExt;
@@ -16,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory_gain::{Gain, MemoryGain};
 use super::train::{LEARNER_FILE, MEAN_FILE};
-use super::training::{self, Pace, Training, Values};
+use super::training::{Pace, Place, Training, Values};
 use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
 use crate::clip::{ClipSet, Route, Split};
 use crate::diffusion::{Clip, Diffusion, SamplerConfig};
@@ -130,21 +128,14 @@ pub struct Results {
 /// checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/loop".into());
-    let resumed = common.resumed(&out)?;
-    let config = match &resumed {
-        Some(run) => run.config().bad_input()?,
-        None => configuration(&arguments)?,
-    };
+    let place = Place::of(common, "runs/loop")?;
+    let out = place.out.clone();
+    let config = place.config(|| configuration(&arguments))?;
     let results = experiment::on_device!(common.device, B => {
         let training = LoopTraining::<B>::new(config)?;
-        let run = match resumed {
-            Some(run) => run,
-            None => RunDirectory::create(&out, &training.config).bad_input()?,
-        };
-        let interrupt = Interrupt::install().failed()?;
-        let pace = training.config.pace;
-        training::train(training, &pace, &run, &interrupt)?.finish(run.path())
+        let config = training.config.clone();
+        let (training, run) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path())
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),

@@ -7,13 +7,11 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
-use experiment::interrupt::Interrupt;
-use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::next_chunk::{NextChunk, NextChunkScores};
-use super::training::{self, Pace, Training, Values};
+use super::training::{Pace, Place, Training, Values};
 use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
@@ -118,21 +116,14 @@ pub struct Results {
 /// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/slow".into());
-    let resumed = common.resumed(&out)?;
-    let config = match &resumed {
-        Some(run) => run.config().bad_input()?,
-        None => configuration(&arguments)?,
-    };
+    let place = Place::of(common, "runs/slow")?;
+    let out = place.out.clone();
+    let config = place.config(|| configuration(&arguments))?;
     let results = experiment::on_device!(common.device, B => {
         let training = SlowTraining::<B>::new(config)?;
-        let run = match resumed {
-            Some(run) => run,
-            None => RunDirectory::create(&out, &training.config).bad_input()?,
-        };
-        let interrupt = Interrupt::install().failed()?;
-        let pace = training.config.pace;
-        training::train(training, &pace, &run, &interrupt)?.finish(run.path())
+        let config = training.config.clone();
+        let (training, run) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path())
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),

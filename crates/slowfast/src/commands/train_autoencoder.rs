@@ -6,14 +6,12 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
-use experiment::interrupt::Interrupt;
-use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 use experiment::statistics::{Interval, mean_interval};
 use inner_outer::{Decay, Schedule};
 use serde::{Deserialize, Serialize};
 
-use super::training::{self, Pace, Training, Values};
+use super::training::{Pace, Place, Training, Values};
 use super::{RESULTS_FILE, open_clips};
 use crate::autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderTrainer, frames_from_pixels, pixels_from_frames,
@@ -102,21 +100,14 @@ pub struct Results {
 /// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/autoencoder".into());
-    let resumed = common.resumed(&out)?;
-    let config = match &resumed {
-        Some(run) => run.config().bad_input()?,
-        None => configuration(&arguments)?,
-    };
+    let place = Place::of(common, "runs/autoencoder")?;
+    let out = place.out.clone();
+    let config = place.config(|| configuration(&arguments))?;
     let results = experiment::on_device!(common.device, B => {
         let training = AutoencoderTraining::<B>::new(config)?;
-        let run = match resumed {
-            Some(run) => run,
-            None => RunDirectory::create(&out, &training.config).bad_input()?,
-        };
-        let interrupt = Interrupt::install().failed()?;
-        let pace = training.config.pace;
-        training::train(training, &pace, &run, &interrupt)?.finish(run.path())
+        let config = training.config.clone();
+        let (training, run) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path())
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),

@@ -1,10 +1,13 @@
 //! The loop of the commands that train: steps, metrics, looks at unseen scenes, checkpoints.
 
+use std::path::PathBuf;
+
 use experiment::checkpoint::{Checkpoint, Checkpoints};
-use experiment::cli::{Failure, OrFailure};
+use experiment::cli::{CommonArguments, Failure, OrFailure};
 use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const CHECKPOINTS_KEPT: usize = 2;
@@ -84,11 +87,61 @@ pub trait Training: Sized {
     fn with_state(self, checkpoint: &Checkpoint) -> Result<Self, Failure>;
 }
 
+/// Where a training leaves its run.
+pub struct Place {
+    /// The folder.
+    pub out: PathBuf,
+    resumed: Option<RunDirectory>,
+}
+
+impl Place {
+    /// The folder that was asked for, or the usual one, and the run there to go on with where that is wished.
+    ///
+    /// # Errors
+    /// As [`CommonArguments::resumed`].
+    pub fn of(common: &CommonArguments, usual: &str) -> Result<Self, Failure> {
+        let out = common.out.clone().unwrap_or_else(|| usual.into());
+        Ok(Self { resumed: common.resumed(&out)?, out })
+    }
+
+    /// The configuration of the run to go on with, or a fresh one.
+    ///
+    /// # Errors
+    /// Bad input: a configuration that cannot be used.
+    pub fn config<C: DeserializeOwned>(
+        &self,
+        fresh: impl FnOnce() -> Result<C, Failure>,
+    ) -> Result<C, Failure> {
+        match &self.resumed {
+            Some(run) => run.config().bad_input(),
+            None => fresh(),
+        }
+    }
+
+    /// Trains to the end. The folder is made only now, so that a command that was refused before finds it free.
+    ///
+    /// # Errors
+    /// Bad input: a folder that cannot be used; and those of [`train`].
+    pub fn train<T: Training, C: Serialize>(
+        self,
+        training: T,
+        config: &C,
+        pace: &Pace,
+    ) -> Result<(T, RunDirectory), Failure> {
+        let run = match self.resumed {
+            Some(run) => run,
+            None => RunDirectory::create(&self.out, config).bad_input()?,
+        };
+        let trained = train(training, pace, &run, &Interrupt::install().failed()?)?;
+        Ok((trained, run))
+    }
+}
+
 /// Trains to the end, from the last checkpoint of the run where there is one.
 ///
 /// # Errors
 /// Failed: training. [`Failure::Interrupted`] after a checkpoint: a resumed run goes on.
-pub fn train<T: Training>(
+fn train<T: Training>(
     mut training: T,
     pace: &Pace,
     run: &RunDirectory,
