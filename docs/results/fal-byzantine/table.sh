@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Byzantine table: 20 % and 40 % bad clients of each kind against every aggregator, with and without adversarial
-# training. Runs that are finished are not run again.
+# training. Runs that are finished are not run again. Leaves RUNS/accuracies.json and prints the tables.
 #   docs/results/fal-byzantine/table.sh FAL RUNS, such as
 #   docs/results/fal-byzantine/table.sh target/release/fal runs/byzantine
 set -euo pipefail
@@ -60,3 +60,7 @@ for training in adversarial plain; do
         done
     done
 done
+
+finished=("$runs"/*/results.json)
+"$fal" report --json --out "$runs/report.html" "${finished[@]%/results.json}" >"$runs/accuracies.json"
+"$(dirname "$0")/table.py" "$runs/accuracies.json"
