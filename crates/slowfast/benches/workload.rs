@@ -110,9 +110,15 @@ pub fn write_for_peer(path: &Path) -> Result<()> {
 
 /// The denoiser with noise on every parameter.
 fn denoiser() -> Result<Denoiser<Flex>> {
-    let network = TransformerConfig { width: 128, layers: 4, heads: HEADS, patch: PATCH };
+    let network = TransformerConfig {
+        width: 128,
+        layers: 4,
+        heads: HEADS,
+        patch: PATCH,
+        ..TransformerConfig::default()
+    };
     let network = DenoiserChoice::Transformer(network);
-    let config = DenoiserConfig { network, ..DenoiserConfig::default() };
+    let config = DenoiserConfig { network, frames: PAST + FUTURE, ..DenoiserConfig::default() };
     let denoiser = Denoiser::new(&config, &vocabulary(), &Seed::new(0), &Default::default())?;
     let mut random = Seed::new(1).rng();
     let mut shake = |tensor: &Tensor<Flex, 1>| {

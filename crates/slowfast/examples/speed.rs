@@ -23,7 +23,13 @@ const REPEATS: usize = 3;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let transformer = |width, patch| {
-        DenoiserChoice::Transformer(TransformerConfig { width, layers: 4, heads: 4, patch })
+        DenoiserChoice::Transformer(TransformerConfig {
+            width,
+            layers: 4,
+            heads: 4,
+            patch,
+            ..TransformerConfig::default()
+        })
     };
     let unet =
         |widths: &[usize]| DenoiserChoice::Unet(UnetConfig { widths: widths.to_vec(), heads: 4 });
@@ -40,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// The gradient of the slow loss of one batch of windows of 16 frames, on one thread.
 fn denoiser(name: &str, network: DenoiserChoice) -> Result<(), Box<dyn std::error::Error>> {
     let device = Default::default();
-    let config = DenoiserConfig { network, ..DenoiserConfig::default() };
+    let config = DenoiserConfig { network, frames: 16, ..DenoiserConfig::default() };
     let vocabulary = Vocabulary::of_phrases(["turn left", "turn right", "go forward"]);
     let denoiser = Denoiser::<Flex>::new(&config, &vocabulary, &Seed::new(0), &device)?;
     let diffusion = Diffusion::new(&DiffusionConfig::default())?;

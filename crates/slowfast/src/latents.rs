@@ -42,9 +42,9 @@ pub struct ChunkLayout {
 }
 
 impl Default for ChunkLayout {
-    /// One given frame, and chunks of two actions of the built-in worlds.
+    /// One given frame, and chunks of one action of the built-in worlds.
     fn default() -> Self {
-        Self { start: 1, frames: 8 }
+        Self { start: 1, frames: 4 }
     }
 }
 

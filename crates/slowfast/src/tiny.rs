@@ -29,7 +29,13 @@ pub fn vocabulary() -> Vocabulary {
 
 pub fn networks() -> [DenoiserChoice; 2] {
     [
-        DenoiserChoice::Transformer(TransformerConfig { width: 8, layers: 2, heads: 2, patch: 2 }),
+        DenoiserChoice::Transformer(TransformerConfig {
+            width: 8,
+            layers: 2,
+            heads: 2,
+            patch: 2,
+            ..TransformerConfig::default()
+        }),
         DenoiserChoice::Unet(UnetConfig { widths: vec![4, 8], heads: 2 }),
     ]
 }

@@ -39,7 +39,7 @@ const AUTOENCODER: [&str; 9] = [
     "final_frames=4",
 ];
 
-const DENOISER: [&str; 12] = [
+const DENOISER: [&str; 10] = [
     "denoiser.network={ kind = \"transformer\", width = 8, layers = 1, heads = 2, patch = 2 }",
     "batch=4",
     "pace.log_every=2",
@@ -48,8 +48,6 @@ const DENOISER: [&str; 12] = [
     "glance_windows=2",
     "final_windows=3",
     "sampler.steps=2",
-    "windows.most_past=8",
-    "windows.future=8",
     "autoencoder=autoencoder/autoencoder.safetensors",
     "data=clips",
 ];

@@ -12,7 +12,7 @@ fn what_is_missing_or_wrong_is_named() {
         (train(&["autoencoder=nothing.safetensors"]), "nothing.safetensors"),
         (train(&["batch=0"]), "`batch`"),
         (train(&["windows.least_past=9"]), "least_past"),
-        (train(&["windows.future=200"]), "208 frames"),
+        (train(&["windows.future=200"]), "204 frames"),
         (train(&["denoiser.words=1"]), "shorten"),
         (train(&["colour=3"]), "colour"),
         (failure(training("loop", "run", 2, &["data=clips", "model=nothing"])), "nothing"),

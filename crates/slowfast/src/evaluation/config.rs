@@ -59,7 +59,7 @@ impl Default for EvaluationConfig {
             routes: Route::THERE_AND_BACK.to_vec(),
             episodes: 32,
             most_frames: 129,
-            frames_per_chunk: 8,
+            frames_per_chunk: 4,
             observed: 0.5,
             revisit: Tolerance::EXACT,
             near: Tolerance { distance: 0.5, angle: 22.5 },

@@ -94,7 +94,7 @@ impl Method {
     pub fn defaults() -> Vec<Self> {
         vec![
             Self::without_memory(NO_MEMORY, Context::LastChunk),
-            Self::without_memory("longer context", Context::Longer { past: 12 }),
+            Self::without_memory("longer context", Context::Longer { past: 6 }),
             Self::without_memory("anchor frame", Context::Anchor),
             Self::without_memory("retrieved by pose", Context::PoseRetrieved { frames: 4 }),
             Self::remembering("Temp-LoRA", FastForm::Local),

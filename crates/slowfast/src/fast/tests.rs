@@ -147,7 +147,8 @@ fn the_optimisers_state_is_kept_or_reset() {
 /// What was memorised is denoised better than what was not.
 #[test]
 fn the_fast_loss_falls_on_memorised_chunks_only() {
-    let config = FastConfig { steps: 60, draws: 4, rate: 2e-2, ..config() };
+    let adapters = AdapterConfig { rank: 8, alpha: 8.0, ..AdapterConfig::default() };
+    let config = FastConfig { adapters, steps: 150, draws: 4, rate: 2e-2, ..config() };
     let world = world(config);
     let mut episode = world.begin(tiny::clip(1, 1, 8), &Seed::new(3)).unwrap();
     let (seen, unseen) = (tiny::clip(1, 3, 20), tiny::clip(1, 3, 21));
@@ -163,7 +164,7 @@ fn the_fast_loss_falls_on_memorised_chunks_only() {
     world.observe(&mut episode, seen.clone()).unwrap();
     let after = Episode { start: start.start.clone(), ..episode };
     let gain = [before[0] - loss(&after, &seen), before[1] - loss(&after, &unseen)];
-    assert!(gain[0] > 0.05 && gain[0] > gain[1] + 0.02, "gains {gain:?} of {before:?}");
+    assert!(gain[0] > 0.05 && gain[0] > gain[1] + 0.01, "gains {gain:?} of {before:?}");
 }
 
 fn file(folder: &tempfile::TempDir) -> PathBuf {

@@ -16,6 +16,8 @@ pub(crate) enum Axis {
     Space,
     /// One place in all frames of a clip.
     Time,
+    /// All places of all frames of a clip.
+    Everywhere,
 }
 
 /// Multi-head self-attention along one axis of a video.
@@ -45,11 +47,13 @@ impl<B: Backend> SelfAttention<B> {
         let (sequences, length) = match axis {
             Axis::Space => (batch * frames, places),
             Axis::Time => (batch * places, frames),
+            Axis::Everywhere => (batch, frames * places),
         };
         let projected = self.input.forward(x).reshape([3 * grid.rows() * heads, width / heads]);
         let order = match axis {
             Axis::Space => [3, 0, 1, 4, 2],
             Axis::Time => [3, 0, 2, 4, 1],
+            Axis::Everywhere => [3, 0, 4, 1, 2],
         };
         let sorted = reorder(projected, [batch, frames, places, 3, heads], order);
         let part = |index: usize| {
@@ -63,6 +67,7 @@ impl<B: Backend> SelfAttention<B> {
         let back = match axis {
             Axis::Space => reorder(mixed, [batch, frames, heads, places], [0, 1, 3, 2]),
             Axis::Time => reorder(mixed, [batch, places, heads, frames], [0, 3, 1, 2]),
+            Axis::Everywhere => reorder(mixed, [batch, heads, frames, places], [0, 2, 3, 1]),
         };
         self.output.forward(back.reshape([grid.rows(), width]))
     }
@@ -175,6 +180,7 @@ mod tests {
         // Row 17 is place 1 in frame 1 of clip 1.
         assert_eq!(influenced(&layer, Axis::Space, 17), [16, 17, 18, 19]);
         assert_eq!(influenced(&layer, Axis::Time, 17), [13, 17, 21]);
+        assert_eq!(influenced(&layer, Axis::Everywhere, 17), (12..24).collect::<Vec<_>>());
     }
 
     #[test]

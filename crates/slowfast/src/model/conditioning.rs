@@ -3,11 +3,12 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Int, Tensor};
 use inner_outer::layers;
 
 use super::attention::Words;
 use super::draw::{Draw, Scale};
+use super::positions::waves;
 use crate::text::{PADDING, Vocabulary};
 
 /// Longest period of the sines that tell a noise level, in levels.
@@ -37,21 +38,11 @@ impl<B: Backend> FrameCondition<B> {
     pub(crate) fn forward(&self, levels: Tensor<B, 2>, past: Tensor<B, 2, Int>) -> Tensor<B, 2> {
         let [batch, frames] = levels.dims();
         let width = self.role.dims()[1];
-        let waves = waves(levels.reshape([batch * frames, 1]), width);
+        let waves = waves(levels.reshape([batch * frames, 1]), width, LONGEST_PERIOD);
         let level =
             layers::linear(&self.output, layers::gelu_tanh(layers::linear(&self.input, waves)));
         layers::gelu_tanh(level + self.role.val().select(0, past.reshape([batch * frames])))
     }
-}
-
-/// Sines and cosines of `x: [rows, 1]` at `width / 2` frequencies (Vaswani et al. 2017), `[rows, width]`.
-fn waves<B: Backend>(x: Tensor<B, 2>, width: usize) -> Tensor<B, 2> {
-    let half = width / 2;
-    let frequency = |wave: usize| LONGEST_PERIOD.powf(-(wave as f64) / half as f64);
-    let frequencies = TensorData::new((0..half).map(frequency).collect(), [1, half]);
-    let frequencies = Tensor::from_data(frequencies, (&x.device(), x.dtype()));
-    let angles = x.matmul(frequencies);
-    Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1)
 }
 
 /// The vectors of the vocabulary, which nothing learns, as CLIP is frozen in the paper.
@@ -76,8 +67,7 @@ impl<B: Backend> WordTable<B> {
         let vectors = self.vectors.val().select(0, phrases.reshape([images * words]));
         let places = Tensor::<B, 1, Int>::arange(0..words as i64, &vectors.device());
         let places = places.float().cast(vectors.dtype()).reshape([words, 1]);
-        // An odd width has one wave less than columns.
-        let waves = waves(places, width + width % 2).narrow(1, 0, width);
+        let waves = waves(places, width, LONGEST_PERIOD);
         let vectors = vectors.reshape([images, words * width]) + waves.reshape([1, words * width]);
         Words { vectors: vectors.reshape([images * words, width]), hidden }
     }

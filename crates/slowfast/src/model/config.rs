@@ -23,7 +23,18 @@ impl Default for LatentShape {
     }
 }
 
-/// A factorised space-time transformer.
+/// What the frames of a window see of each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TemporalAttention {
+    /// A place sees itself in all frames.
+    #[default]
+    Place,
+    /// Every place sees all places of all frames, so that what moves is found in one layer.
+    Everywhere,
+}
+
+/// A space-time transformer: attention in space, then in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TransformerConfig {
@@ -35,11 +46,14 @@ pub struct TransformerConfig {
     pub heads: usize,
     /// Rows and columns of latent that one token holds; divides the latent's height and width.
     pub patch: usize,
+    /// What frames see of each other.
+    pub temporal: TemporalAttention,
 }
 
 impl Default for TransformerConfig {
     fn default() -> Self {
-        Self { width: 128, layers: 4, heads: 4, patch: 2 }
+        let temporal = TemporalAttention::default();
+        Self { width: 128, layers: 4, heads: 4, patch: 2, temporal }
     }
 }
 
@@ -96,7 +110,7 @@ impl Default for DenoiserConfig {
         Self {
             network: DenoiserChoice::default(),
             latent: LatentShape::default(),
-            frames: 16,
+            frames: 8,
             words: 8,
             word_width: 32,
         }

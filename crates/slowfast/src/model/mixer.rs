@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::attention::{Axis, CrossAttention, SelfAttention, Words};
+use super::config::TemporalAttention;
 use super::draw::Draw;
 use super::normalize::{Modulation, modulated, normalize};
 use super::projection::{Projection, Projections, Target};
@@ -29,6 +30,8 @@ pub struct Mixer<B: Backend> {
     pub temporal: SelfAttention<B>,
     /// To the words of the action.
     pub cross: CrossAttention<B>,
+    /// Whether temporal attention is to all places of all frames.
+    pub everywhere: bool,
 }
 
 /// Widths that the parts of a block have.
@@ -41,13 +44,14 @@ pub(crate) struct Widths {
 }
 
 impl<B: Backend> Mixer<B> {
-    pub(crate) fn new(widths: Widths, draw: &mut Draw<B>) -> Self {
+    pub(crate) fn new(widths: Widths, temporal: TemporalAttention, draw: &mut Draw<B>) -> Self {
         let Widths { hidden, condition, word, heads } = widths;
         Self {
             modulation: Modulation::new(condition, hidden, 6, draw),
             spatial: SelfAttention::new(hidden, heads, draw),
             temporal: SelfAttention::new(hidden, heads, draw),
             cross: CrossAttention::new(hidden, word, heads, draw),
+            everywhere: temporal == TemporalAttention::Everywhere,
         }
     }
 
@@ -63,7 +67,8 @@ impl<B: Backend> Mixer<B> {
         let normal = modulated(x.clone(), part(), part());
         let x = x + part() * self.spatial.forward(normal, grid, Axis::Space);
         let normal = modulated(x.clone(), part(), part());
-        let x = x + part() * self.temporal.forward(normal, grid, Axis::Time);
+        let axis = if self.everywhere { Axis::Everywhere } else { Axis::Time };
+        let x = x + part() * self.temporal.forward(normal, grid, axis);
         x.clone() + self.cross.forward(normalize(x), &context.words, grid)
     }
 }

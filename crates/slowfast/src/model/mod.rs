@@ -13,6 +13,7 @@ mod draw;
 mod error;
 mod mixer;
 mod normalize;
+mod positions;
 mod projection;
 mod rows;
 mod transformer;
@@ -27,7 +28,9 @@ use inner_outer::family;
 pub use adapters::{AdapterConfig, adapter_parameters};
 pub use attention::{CrossAttention, SelfAttention};
 pub use conditioning::{FrameCondition, WordTable};
-pub use config::{DenoiserChoice, DenoiserConfig, LatentShape, TransformerConfig, UnetConfig};
+pub use config::{
+    DenoiserChoice, DenoiserConfig, LatentShape, TemporalAttention, TransformerConfig, UnetConfig,
+};
 pub use error::ModelError;
 pub use mixer::Mixer;
 pub use normalize::Modulation;

@@ -9,6 +9,7 @@ use super::config::{DenoiserConfig, LatentShape, TransformerConfig};
 use super::draw::{Draw, Scale};
 use super::mixer::{Context, Mixer, Widths};
 use super::normalize::{Modulation, modulated};
+use super::positions;
 use super::projection::{Projection, Projections, Target};
 use super::rows::{Grid, repeat_rows, tile_rows};
 
@@ -74,17 +75,17 @@ impl<B: Backend> Transformer<B> {
         network: TransformerConfig,
         draw: &mut Draw<B>,
     ) -> Self {
-        let TransformerConfig { width, layers, heads, patch } = network;
+        let TransformerConfig { width, layers, heads, patch, temporal } = network;
         let LatentShape { channels, height, width: columns } = config.latent;
         let widths = Widths { hidden: width, condition: width, word: config.word_width, heads };
         let values = channels * patch * patch;
         Self {
             input: draw.projection(values, width, Scale::Keeping),
-            places: draw.normal([height / patch * (columns / patch), width], 0.5),
-            times: draw.normal([config.frames, width], 0.5),
+            places: positions::places([height / patch, columns / patch], width, draw.device),
+            times: positions::times(config.frames, width, draw.device),
             blocks: (0..layers)
                 .map(|_| Block {
-                    mixer: Mixer::new(widths, draw),
+                    mixer: Mixer::new(widths, temporal, draw),
                     feed_forward: FeedForward::new(width, draw),
                 })
                 .collect(),

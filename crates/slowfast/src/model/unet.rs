@@ -9,10 +9,11 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use inner_outer::layers;
 
-use super::config::{DenoiserConfig, LatentShape, UnetConfig};
+use super::config::{DenoiserConfig, LatentShape, TemporalAttention, UnetConfig};
 use super::draw::{Draw, Scale};
 use super::mixer::{Context, Mixer, Widths};
 use super::normalize::{Modulation, modulated, normalize};
+use super::positions;
 use super::projection::{Projection, Projections, Target};
 use super::rows::{
     Grid, around, before_and_after, depth_to_space, repeat_rows, space_to_depth, tile_rows,
@@ -98,7 +99,7 @@ impl<B: Backend> Stage<B> {
     fn new(inputs: usize, widths: Widths, draw: &mut Draw<B>) -> Self {
         Self {
             convolutions: Convolutions::new(inputs, widths, draw),
-            mixer: Mixer::new(widths, draw),
+            mixer: Mixer::new(widths, TemporalAttention::Place, draw),
         }
     }
 
@@ -120,8 +121,8 @@ impl<B: Backend> Unet<B> {
         };
         Self {
             input: draw.projection(9 * channels, finest, Scale::Keeping),
-            places: draw.normal([height * columns, finest], 0.5),
-            times: draw.normal([config.frames, finest], 0.5),
+            places: positions::places([height, columns], finest, draw.device),
+            times: positions::times(config.frames, finest, draw.device),
             down: widths.iter().map(|&width| Stage::new(width, of(width), draw)).collect(),
             halve: widths
                 .windows(2)

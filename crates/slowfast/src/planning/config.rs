@@ -42,7 +42,7 @@ impl Default for PlanningConfig {
             routes: vec![Route::Retrace, Route::TurnAround],
             actions_there: 6,
             frames_per_action: 4,
-            frames_per_chunk: 8,
+            frames_per_chunk: 4,
             baseline: NO_MEMORY.to_owned(),
             world: WorldSettings::default(),
             sampler: SamplerConfig::default(),

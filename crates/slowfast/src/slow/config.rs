@@ -49,7 +49,7 @@ pub struct WindowConfig {
 
 impl Default for WindowConfig {
     fn default() -> Self {
-        Self { least_past: 1, most_past: 8, future: 8, no_action: 0.1, all_noised: 0.05 }
+        Self { least_past: 1, most_past: 4, future: 4, no_action: 0.1, all_noised: 0.05 }
     }
 }
 

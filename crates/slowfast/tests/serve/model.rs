@@ -25,7 +25,13 @@ pub fn save(folder: &Path) {
         ..AutoencoderConfig::default()
     };
     let autoencoder = Autoencoder::new(&autoencoder_config, &seed, &device).unwrap();
-    let transformer = TransformerConfig { width: 16, layers: 1, heads: 2, patch: 2 };
+    let transformer = TransformerConfig {
+        width: 16,
+        layers: 1,
+        heads: 2,
+        patch: 2,
+        ..TransformerConfig::default()
+    };
     let denoiser = DenoiserConfig {
         network: DenoiserChoice::Transformer(transformer),
         latent: LatentShape { channels: 4, height: 4, width: 4 },
