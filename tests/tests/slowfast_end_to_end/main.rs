@@ -1,5 +1,6 @@
 //! The program `slowfast` as a user meets it: clips, trainings that follow one another, interruptions, and mistakes.
 
+mod demo;
 mod interruption;
 mod mistakes;
 mod trainings;

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 mod data;
+mod demo;
 mod eval;
 mod generate;
 mod memory_gain;
@@ -29,6 +30,8 @@ const MODEL_FOLDER: &str = "model";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// See in a few minutes what a memory does to the way back, with a model that comes with the program
+    Demo(demo::Arguments),
     /// Generate episodes, look at them, or bring in those of others
     #[command(subcommand)]
     Data(data::Arguments),
@@ -57,6 +60,7 @@ impl Command {
     /// Bad input and failed work, as the exit code tells.
     pub fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Demo(arguments) => demo::run(arguments),
             Self::Data(arguments) => data::run(arguments),
             Self::TrainAutoencoder(arguments) => train_autoencoder::run(arguments),
             Self::Train(arguments) => train::run(arguments),

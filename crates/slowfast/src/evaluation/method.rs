@@ -16,13 +16,13 @@ use crate::video_model::VideoModel;
 pub struct Memory {
     /// Contrastive guidance by the memory: 1 is none, 0 leaves the memory out.
     pub guidance: f64,
-    /// The fast learning.
-    pub fast: FastConfig,
+    /// The fast learning; if left out, what the model was trained with, or the paper's for one that has been through no loop.
+    pub fast: Option<FastConfig>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { guidance: 1.0, fast: FastConfig::default() }
+        Self { guidance: 1.0, fast: None }
     }
 }
 
@@ -49,7 +49,7 @@ pub struct Sweep {
     pub rates: Vec<f64>,
     /// Steps after each chunk.
     pub steps: Vec<usize>,
-    /// What the combinations have in common.
+    /// What the combinations have in common; the paper's settings where its fast learning is left out.
     pub memory: Memory,
 }
 
@@ -60,11 +60,11 @@ impl Sweep {
         for &rank in &self.ranks {
             for &rate in &self.rates {
                 for &steps in &self.steps {
-                    let fast = self.memory.fast.clone();
+                    let fast = self.memory.fast.clone().unwrap_or_default();
                     // A change that is not scaled is comparable between ranks.
                     let adapters = AdapterConfig { rank, alpha: rank as f64, ..fast.adapters };
                     let fast = FastConfig { adapters, rate, steps, ..fast };
-                    let memory = Some(Memory { fast, ..self.memory.clone() });
+                    let memory = Some(Memory { fast: Some(fast), ..self.memory.clone() });
                     let name = format!("rank {rank}, rate {rate:e}, steps {steps}");
                     methods.push(Method { name, context: Context::LastChunk, memory });
                 }
@@ -83,21 +83,28 @@ impl Method {
         Self { name: name.to_owned(), context, memory: None }
     }
 
-    /// A method that remembers by the paper's settings in one of the forms.
-    pub fn remembering(name: &str, form: FastForm) -> Self {
-        let fast = FastConfig { form, ..FastConfig::default() };
-        let memory = Memory { fast, ..Memory::default() };
-        Self { name: name.to_owned(), context: Context::LastChunk, memory: Some(memory) }
+    /// A method that remembers by the fast learning of the model.
+    pub fn with_memory(name: &str) -> Self {
+        let memory = Some(Memory::default());
+        Self { name: name.to_owned(), context: Context::LastChunk, memory }
     }
 
-    /// The baselines and the paper's table 4. The rates are the paper's, too: sweep them before anything is concluded.
+    /// A method that remembers by the paper's settings in one of the forms.
+    pub fn remembering(name: &str, form: FastForm) -> Self {
+        let fast = Some(FastConfig { form, ..FastConfig::default() });
+        let memory = Some(Memory { fast, ..Memory::default() });
+        Self { name: name.to_owned(), context: Context::LastChunk, memory }
+    }
+
+    /// The baselines and the paper's table 4. The rates of the last three are the paper's, too: sweep them before anything is
+    /// concluded.
     pub fn defaults() -> Vec<Self> {
         vec![
             Self::without_memory(NO_MEMORY, Context::LastChunk),
             Self::without_memory("longer context", Context::Longer { past: 6 }),
             Self::without_memory("anchor frame", Context::Anchor),
             Self::without_memory("retrieved by pose", Context::PoseRetrieved { frames: 4 }),
-            Self::remembering("Temp-LoRA", FastForm::Local),
+            Self::with_memory("Temp-LoRA"),
             Self::remembering("original Temp-LoRA", FastForm::InputToOutput),
             Self::remembering("no local rule", FastForm::WholeSequence),
             Self::remembering("no chunk input", FastForm::SingleFrame),
@@ -130,7 +137,8 @@ impl Method {
         }
         let guidance = self.memory.as_ref().map_or(1.0, |memory| memory.guidance);
         let sampler = SamplerConfig { memory_guidance: guidance, ..sampler };
-        let fast = self.memory.as_ref().map(|memory| memory.fast.clone());
+        let by_model = || model.trained.config.fast_learning();
+        let fast = self.memory.as_ref().map(|memory| memory.fast.clone().unwrap_or_else(by_model));
         let world = model.world(sampler, fast)?;
         Ok(Generator { world, context: self.context, chunk, scale })
     }

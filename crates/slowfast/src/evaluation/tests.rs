@@ -58,7 +58,7 @@ pub(crate) fn model() -> VideoModel<Flex> {
 pub(crate) fn remembering(name: &str, form: FastForm, rate: f64) -> Method {
     let adapters = AdapterConfig { rank: 2, alpha: 2.0, ..AdapterConfig::default() };
     let fast = FastConfig { form, rate, adapters, ..FastConfig::default() };
-    let memory = Some(Memory { fast, guidance: 1.0 });
+    let memory = Some(Memory { fast: Some(fast), guidance: 1.0 });
     Method { name: name.to_owned(), context: Context::LastChunk, memory }
 }
 
@@ -101,14 +101,23 @@ fn with_threads(
     evaluator.evaluate(run, interrupt)
 }
 
-fn generator(method: &Method) -> Generator<Flex> {
+fn generator(method: &Method, model: &VideoModel<Flex>) -> Generator<Flex> {
     let scale = crate::clip::PoseScale { position: 1, heading: 8 };
-    method.generator(&model(), SAMPLER, 3, scale).unwrap()
+    method.generator(model, SAMPLER, 3, scale).unwrap()
 }
 
 fn generate(method: &Method, truth: &Clip<Flex>, given: usize) -> Vec<f32> {
+    generate_by(&model(), method, truth, given)
+}
+
+fn generate_by(
+    model: &VideoModel<Flex>,
+    method: &Method,
+    truth: &Clip<Flex>,
+    given: usize,
+) -> Vec<f32> {
     let poses = vec![crate::clip::Pose::default(); truth.frames()];
-    let made = generator(method).generate(truth, &poses, given, &Seed::new(3)).unwrap();
+    let made = generator(method, model).generate(truth, &poses, given, &Seed::new(3)).unwrap();
     tiny::values(&made.latents)
 }
 
@@ -172,7 +181,7 @@ fn the_last_chunk_as_context_is_algorithm_1a_and_all_given_frames_stay_as_they_a
         remembering("local", FastForm::Local, 1e-2),
         remembering("single frame", FastForm::SingleFrame, 1e-2),
     ] {
-        let generator = generator(&method);
+        let generator = generator(&method, &model());
         let actions: Vec<_> = [1, 4, 7].map(|first| truth.phrases.narrow(first, 3)).to_vec();
         let expected = generator.world.generate(truth.narrow(0, 1), &actions, &Seed::new(3));
         let expected = tiny::values(&expected.unwrap().latents());
@@ -216,8 +225,24 @@ fn a_sweep_is_every_combination() {
     let names: Vec<&str> = methods[3..].iter().map(|method| method.name.as_str()).collect();
     assert_eq!(names.len(), 4);
     assert_eq!(names[1], "rank 4, rate 1e-3, steps 4");
-    let fast = &methods[6].memory.as_ref().unwrap().fast;
+    let fast = methods[6].memory.as_ref().unwrap().fast.as_ref().unwrap();
     assert_eq!((fast.adapters.rank, fast.rate, fast.steps), (8, 1e-3, 4));
+}
+
+#[test]
+fn a_memory_without_settings_learns_as_its_model_was_trained_to() {
+    let truth = tiny::clip(1, 10, 4);
+    let made = |trained: Option<FastConfig>, method: &Method| {
+        let mut model = model();
+        model.trained.config.fast = trained;
+        generate_by(&model, method, &truth, 4)
+    };
+    let explicit = remembering("explicit", FastForm::Local, 0.25);
+    let fast = explicit.memory.clone().unwrap().fast.unwrap();
+    let as_trained = Method::with_memory("as trained");
+    let wished = made(None, &explicit);
+    assert_eq!(made(Some(fast), &as_trained), wished);
+    assert_ne!(made(None, &as_trained), wished, "without a loop, the paper's");
 }
 
 #[test]

