@@ -30,6 +30,7 @@ pub struct Reference {
 
 /// Compares every exact engine with every peer.
 pub fn check(references: &[Reference], engines: &[Engine]) -> Result<()> {
+    ensure!(!references.is_empty(), "no peer answered, so there is nothing to compare with");
     let setting = setting()?;
     let mut worst = 0.0_f64;
     for &engine in engines {
@@ -62,7 +63,7 @@ pub fn check(references: &[Reference], engines: &[Engine]) -> Result<()> {
                 "    gradient norms {norms:.1e}, products {products:.1e}, rates {of_rates:.1e}"
             );
             if engine != Engine::CentralDifference {
-                worst = differences.into_iter().fold(worst, f64::max);
+                worst = differences.into_iter().fold(worst, larger);
             }
         }
     }
@@ -135,8 +136,13 @@ fn per_parameter(gradient: &Cotangents<Flex>, weights: &Tensors<Flex>) -> Vec<(f
 /// Largest absolute difference over the largest absolute value of the second side.
 fn relative_difference(pairs: impl IntoIterator<Item = (f64, f64)>) -> f64 {
     let largest = |(difference, size): (f64, f64), (ours, theirs): (f64, f64)| {
-        (difference.max((ours - theirs).abs()), size.max(theirs.abs()))
+        (larger(difference, (ours - theirs).abs()), larger(size, theirs.abs()))
     };
     let (difference, size) = pairs.into_iter().fold((0.0, 0.0), largest);
     difference / size
+}
+
+/// The larger number, or whichever is none: `f64::max` would leave it out.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
 }

@@ -79,7 +79,7 @@ pub enum Error {
     /// First order asked where only second order can reach the variable.
     #[error(
         "only the inner loss reads the learned outer parameter `{path}`, so its gradient needs second order from the steps that read it. \
-         Use `Unrolled`, `Truncated` with at least one step, or `Implicit`"
+         Use `Unrolled`, `Truncated` with more steps, or `Implicit`"
     )]
     FirstOrderCannotReach {
         /// Path of the outer parameter.

@@ -14,7 +14,7 @@ pub struct Lora<B: Backend> {
     pub a: Param<Tensor<B, 2>>,
     /// `B: [rank, out]`, zero at first.
     pub b: Param<Tensor<B, 2>>,
-    /// The factor `alpha / rank` of the product.
+    /// The factor `alpha / rank` of the product: a setting and no parameter, so files of parameters do not hold it.
     pub scale: f64,
 }
 

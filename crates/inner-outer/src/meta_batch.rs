@@ -1,5 +1,6 @@
 //! The meta-gradient of several tasks: their mean, the same bits for any number of threads.
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::hypergradient::{Hypergradient, MetaGradient};
@@ -19,6 +20,9 @@ pub struct MetaBatch<B: Backend> {
     pub inner_losses: Vec<f64>,
     /// Mean derivative with respect to the outer module's parameters.
     pub outer: Cotangents<B>,
+    /// Which of the outer module's parameters have a derivative that is exactly zero in every task. A mean of zero need not be
+    /// one: tasks can cancel each other.
+    pub zero: Vec<bool>,
     /// Mean derivative with respect to the inner rates.
     pub rates: Cotangents<B>,
     /// Which parameters take part.
@@ -67,6 +71,13 @@ impl<B: Backend> MetaBatch<B> {
     fn add(mut self, task: MetaGradient<B>) -> Self {
         self.outer_losses.push(task.outer_loss);
         self.inner_losses.iter_mut().zip(task.inner_losses).for_each(|(sum, loss)| *sum += loss);
+        let entries = task.outer.0.iter().zip(&self.outer.0);
+        // An absent derivative says nothing, so a zero after absent ones is the first.
+        for (zero, (here, before)) in self.zero.iter_mut().zip(entries) {
+            if here.is_some() {
+                *zero = (*zero || before.is_none()) && is_zero(here);
+            }
+        }
         Self { outer: self.outer + task.outer, rates: self.rates + task.rates, ..self }
     }
 
@@ -84,9 +95,15 @@ impl<B: Backend> From<MetaGradient<B>> for MetaBatch<B> {
             outer_loss: task.outer_loss,
             outer_losses: vec![task.outer_loss],
             inner_losses: task.inner_losses,
+            zero: task.outer.0.iter().map(is_zero).collect(),
             outer: task.outer,
             rates: task.rates,
             roles: task.roles,
         }
     }
+}
+
+/// Whether a derivative is there, and exactly zero.
+fn is_zero<B: Backend>(derivative: &Option<Tensor<B, 1>>) -> bool {
+    derivative.is_some() && Cotangents(vec![derivative.clone()]).norm() == 0.0
 }

@@ -25,7 +25,7 @@ pub struct MetaLearnerConfig {
     pub outer_rate: Schedule,
     /// Rate of the inner rates' optimiser; `None` keeps the inner rates fixed.
     pub rates_rate: Option<Schedule>,
-    /// Largest Euclidean norm of the whole meta-gradient; larger ones are scaled down.
+    /// Largest Euclidean norm of the whole meta-gradient, above 0; larger ones are scaled down.
     pub clip: Option<f64>,
     /// Accept a learned parameter whose gradient is exactly zero in the whole first meta-batch.
     pub allow_zero_gradients: bool,
@@ -38,6 +38,24 @@ impl Default for MetaLearnerConfig {
             rates_rate: Some(Schedule::default()),
             clip: Some(1.0),
             allow_zero_gradients: false,
+        }
+    }
+}
+
+impl MetaLearnerConfig {
+    /// Checks the schedules and the limit.
+    ///
+    /// # Errors
+    /// As [`Schedule::check`], and [`Error::OutOfRange`] for a limit that is not above 0.
+    pub fn check(&self) -> Result<()> {
+        self.outer_rate.check()?;
+        self.rates_rate.as_ref().map_or(Ok(()), Schedule::check)?;
+        match self.clip {
+            Some(value) if value.is_nan() || value <= 0.0 => {
+                let setting = "MetaLearnerConfig::clip";
+                Err(Error::OutOfRange { setting, value, range: "above 0" })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -125,11 +143,10 @@ where
     /// One outer step on a meta-batch.
     ///
     /// # Errors
-    /// As [`meta_batch`](fn@meta_batch) and [`Schedule::check`], [`Error::NonFiniteMetaGradient`], and at the first step
+    /// As [`meta_batch`](fn@meta_batch) and [`MetaLearnerConfig::check`], [`Error::NonFiniteMetaGradient`], and at the first step
     /// [`Error::ZeroGradient`] and [`Error::NoRatesGradient`]. The learner is left as it was.
     pub fn step(&mut self, tasks: &[On<P::Task, B>]) -> Result<MetaStep> {
-        self.config.outer_rate.check()?;
-        self.config.rates_rate.as_ref().map_or(Ok(()), Schedule::check)?;
+        self.config.check()?;
         let batch = self.meta_gradient(tasks)?;
         if self.step == 0 {
             self.check_gradients(&batch)?;
@@ -140,7 +157,10 @@ where
         if !gradient_norm.is_finite() {
             return Err(non_finite(&batch));
         }
-        let scale = self.config.clip.map_or(1.0, |limit| limit / gradient_norm.max(limit));
+        let scale = match self.config.clip {
+            Some(limit) if gradient_norm > limit => limit / gradient_norm,
+            _ => 1.0,
+        };
         let rate = self.config.outer_rate.at(self.step);
         let outer = batch.outer.scale(scale);
         self.outer = self.outer_optimizer.descend(rate, self.outer.clone(), &outer);
@@ -259,12 +279,10 @@ where
 }
 
 fn refuse_zero_gradients<B: Backend>(batch: &MetaBatch<B>) -> Result<()> {
-    for (entry, path) in batch.outer.0.iter().zip(&batch.roles.outer_paths) {
-        if entry.is_some() && Cotangents(vec![entry.clone()]).norm() == 0.0 {
-            return Err(Error::ZeroGradient { path: path.clone() });
-        }
+    match batch.zero.iter().zip(&batch.roles.outer_paths).find(|(zero, _)| **zero) {
+        Some((_, path)) => Err(Error::ZeroGradient { path: path.clone() }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn non_finite<B: Backend>(batch: &MetaBatch<B>) -> Error {

@@ -13,6 +13,22 @@ pub(crate) fn require_positive(setting: &'static str, value: f64) -> Result<()> 
     }
 }
 
+/// Refuses a setting that is not at least 0 and below 1.
+pub(crate) fn require_share(setting: &'static str, value: f64) -> Result<()> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::OutOfRange { setting, value, range: "at least 0 and below 1" }),
+    }
+}
+
+/// Refuses a setting that is not a finite number of at least 0.
+pub(crate) fn require_not_negative(setting: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value >= 0.0 {
+        true => Ok(()),
+        false => Err(Error::OutOfRange { setting, value, range: "a finite number of at least 0" }),
+    }
+}
+
 /// Refuses a count of zero.
 pub(crate) fn require_some(setting: &'static str, count: usize) -> Result<()> {
     match count {

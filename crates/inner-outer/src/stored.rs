@@ -1,7 +1,7 @@
 //! Selected parameters as safetensors bytes: a LoRA or a last layer, without the model it belongs to.
 //!
 //! A file holds one tensor for each selected parameter, under its path (`"blocks.0.lora.a"`), in the precision the
-//! parameter has.
+//! parameter has. Settings of modules are not parameters: a [`Lora`](crate::Lora) is to be loaded into a module made with the same alpha.
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;

@@ -105,3 +105,18 @@ fn the_envelope_stops_at_the_adapted_parameters() {
         );
     }
 }
+
+/// What `init` makes and no step adapts is not stopped: there the envelope is the first order.
+#[test]
+fn the_envelope_goes_through_what_is_not_adapted() {
+    let output = Selection::below(["output"]);
+    let case = case(Fit { adapted: output, along_the_way: true, ..within_reach() });
+    let envelope = entries(&case.gradient(&Envelope).unwrap().outer, SIZES);
+    let first = entries(&case.gradient(&FirstOrder).unwrap().outer, SIZES);
+    for (index, name) in ["hidden", "bias", "output", "shift"].into_iter().enumerate() {
+        let stopped = vec![0.0; SIZES[index]];
+        let expected = if name == "output" { &stopped } else { &first[index] };
+        assert_close(name, &envelope[index], expected, 1e-12);
+        assert!(first[index].iter().any(|entry| *entry != 0.0), "{name} says nothing");
+    }
+}

@@ -13,9 +13,10 @@ use common::scalar::{Parabola, Scalar, number, parabola};
 use common::weighted_mean::{Values, WeightedMean};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::{
-    CentralDifference, ConjugateGradient, Curvature, Envelope, Error, FirstOrder,
-    ForwardOverReverse, Hypergradient, Implicit, InnerLoop, MetaLearner, MetaLearnerConfig, Nested,
-    Neumann, Problem, RateScope, Rates, Reptile, Result, Sgd, Threads, Unrolled, meta_batch,
+    Adam, CentralDifference, ConjugateGradient, Curvature, Envelope, Error, FirstOrder,
+    ForwardOverReverse, Hypergradient, Implicit, InnerLoop, MetaLearner, MetaLearnerConfig,
+    Momentum, Nested, Neumann, Problem, RateScope, Rates, Reptile, Result, Sgd, Threads, Unrolled,
+    meta_batch,
 };
 
 const LOOP: InnerLoop<Sgd> = InnerLoop { optimizer: Sgd, steps: 2 };
@@ -140,6 +141,80 @@ fn a_variable_that_first_order_cannot_reach() {
     assert!(matches!(error(envelope, &expected), Error::FirstOrderCannotReach { .. }));
     let none = truncated(0).meta_gradient(&WeightedMean, &LOOP, &outer, &rates, &task);
     assert!(matches!(error(none, &expected), Error::FirstOrderCannotReach { .. }));
+}
+
+/// One step back of three sees what only the last step reads, not what only the first or the second did.
+#[test]
+fn a_variable_that_a_truncated_gradient_cannot_reach() {
+    let three = InnerLoop { optimizer: Sgd, steps: 3 };
+    for (read_at, reached) in [(0, false), (1, false), (2, true)] {
+        let problem = Mistaken(Mistake::ReadAtStep(read_at));
+        let task = parabola(1.0, 0.0, 3.0);
+        let found = truncated(1).meta_gradient(&problem, &three, &pair(), &rate(0.1), &task);
+        match reached {
+            true => drop(found.unwrap()),
+            false => {
+                let found = error(found, &["`other`", "more steps"]);
+                assert!(matches!(found, Error::FirstOrderCannotReach { .. }));
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_that_cancel_each_other_are_no_mistake() {
+    let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
+    let config = MetaLearnerConfig { rates_rate: None, ..MetaLearnerConfig::default() };
+    let (start, rates) = (number(0.0), rate(0.1));
+    let mut learner = MetaLearner::new(
+        Scalar,
+        LOOP,
+        unrolled(),
+        config,
+        start,
+        rates,
+        optimizers.0,
+        optimizers.1,
+    );
+    let step = learner.step(&[parabola(1.0, 0.5, 0.5), parabola(1.0, -0.5, -0.5)]).unwrap();
+    assert_eq!(step.gradient_norm, 0.0);
+}
+
+#[test]
+fn settings_outside_of_their_range() {
+    let task = || parabola(1.0, 0.0, 3.0);
+    let at = |setting: &str, found: Result<MetaGradient<Flex>>| {
+        assert!(matches!(error(found, &[setting]), Error::OutOfRange { .. }));
+    };
+    fn by<O: inner_outer::InnerOptimizer>(optimizer: O) -> Result<MetaGradient<Flex>> {
+        let steps = InnerLoop { optimizer, steps: 2 };
+        let task = parabola(1.0, 0.0, 3.0);
+        unrolled().meta_gradient(&Scalar, &steps, &number(2.0), &rate(0.1), &task)
+    }
+    at("Adam::beta_1", by(Adam { beta_1: 1.0, ..Adam::default() }));
+    at("Adam::beta_2", by(Adam { beta_2: -0.1, ..Adam::default() }));
+    at("Adam::epsilon", by(Adam { epsilon: 0.0, ..Adam::default() }));
+    at("Adam::weight_decay", by(Adam { weight_decay: f64::NAN, ..Adam::default() }));
+    at("Momentum::coefficient", by(Momentum { coefficient: 1.0 }));
+    let curvature = CentralDifference { length: Some(0.0) };
+    at("CentralDifference::length", on_parabola(&Unrolled { curvature }, task(), 0.1));
+
+    let (outer, task) = (Values::some().outer(), Values::some().task());
+    let solved = |solver: ConjugateGradient| {
+        let implicit = Implicit { solver, curvature: Nested };
+        implicit.meta_gradient(&WeightedMean, &LOOP, &outer, &rate(0.1), &task)
+    };
+    let usual = ConjugateGradient::default();
+    at("ConjugateGradient::iterations", solved(ConjugateGradient { iterations: 0, ..usual }));
+    at("ConjugateGradient::tolerance", solved(ConjugateGradient { tolerance: 1.0, ..usual }));
+    at("ConjugateGradient::damping", solved(ConjugateGradient { damping: -1.0, ..usual }));
+
+    for clip in [0.0, -1.0, f64::NAN] {
+        let config = MetaLearnerConfig { clip: Some(clip), ..MetaLearnerConfig::default() };
+        assert!(matches!(config.check(), Err(Error::OutOfRange { .. })), "{clip}");
+    }
+    let config = MetaLearnerConfig { clip: Some(f64::INFINITY), ..MetaLearnerConfig::default() };
+    config.check().unwrap();
 }
 
 #[test]

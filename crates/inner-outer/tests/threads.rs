@@ -12,8 +12,8 @@ use common::points::{Fit, Sizes, learned, points};
 use common::scalar::{Scalar, number, parabola};
 use common::watchdog::within;
 use inner_outer::{
-    Hypergradient, InnerLoop, MetaLearner, MetaLearnerConfig, Momentum, RateScope, Rates, Sgd,
-    Threads, meta_batch,
+    Hypergradient, InnerLoop, MetaLearner, MetaLearnerConfig, Momentum, Nested, RateScope, Rates,
+    Sgd, Threads, Unrolled, meta_batch,
 };
 
 #[test]
@@ -85,18 +85,29 @@ fn ten_thousand_meta_steps_do_not_hang() {
 }
 
 #[test]
+fn convolutions_do_not_hang() {
+    convolutions("forward over reverse", &unrolled(), 100);
+}
+
+/// Two levels of Burn's autodiff at once, whose threads have waited for each other before.
+#[test]
 fn convolutions_under_nested_autodiff_do_not_hang() {
+    convolutions("nested", &Unrolled { curvature: Nested }, 100);
+}
+
+/// The same bits from every one of `rounds` batches of eight tasks on four threads.
+fn convolutions(name: &str, hypergradient: &impl Hypergradient, rounds: usize) {
     let outer = filter(1);
     let tasks: Vec<_> = (0..8).map(images).collect();
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2 };
     let rates = inner_loop.rates(&Filtering, RateScope::PerTensor, 0.1, &outer, &tasks[0]).unwrap();
     let batch = || {
-        meta_batch(&unrolled(), &Filtering, &inner_loop, &outer, &rates, &tasks, Threads::new(4))
+        meta_batch(hypergradient, &Filtering, &inner_loop, &outer, &rates, &tasks, Threads::new(4))
             .unwrap()
     };
-    within(Duration::from_secs(300), "convolutions on 4 threads", || {
+    within(Duration::from_secs(300), &format!("convolutions on 4 threads, {name}"), || {
         let first = bits(&batch().outer);
-        for _ in 0..30 {
+        for _ in 0..rounds {
             assert_eq!(bits(&batch().outer), first);
         }
     });

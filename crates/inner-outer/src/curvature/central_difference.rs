@@ -5,6 +5,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::{Curvature, Point, Product};
 use crate::problem::{Instance, Problem};
+use crate::settings::require_positive;
 use crate::tensors::{Cotangents, gradients};
 use crate::{Autodiff, Result};
 
@@ -39,6 +40,9 @@ impl Curvature for CentralDifference {
         point: Point<B>,
         direction: &Cotangents<B>,
     ) -> Result<Product<B>> {
+        if let Some(length) = self.length {
+            require_positive("CentralDifference::length", length)?;
+        }
         let norm = direction.norm();
         if norm == 0.0 {
             let zeros = Cotangents::zeros;

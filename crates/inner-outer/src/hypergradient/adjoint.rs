@@ -144,7 +144,7 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         if steps == 0 || !missing.contains(&true) {
             return Ok(());
         }
-        let read = self.read_by_inner_loss();
+        let read = self.read_by_inner_losses(steps);
         match missing.into_iter().zip(read).position(|(missing, read)| missing && read) {
             Some(index) => {
                 Err(Error::FirstOrderCannotReach { path: self.roles.outer_paths[index].clone() })
@@ -153,12 +153,19 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         }
     }
 
-    /// Whether the inner loss reads each learned outer parameter directly, at the start of the inner loop.
-    fn read_by_inner_loss(&self) -> Vec<bool> {
-        let phi = self.phi.track_where(&self.roles.learned);
-        let loss = self.lifted.inner_loss(&self.start.lift(), &phi, 0);
-        let [read] = gradients(loss, [&phi]);
-        read.0.iter().map(Option::is_some).collect()
+    /// Whether the inner loss of any of the `steps` reads each learned outer parameter, itself or in what `init` makes of it
+    /// and no step adapts.
+    fn read_by_inner_losses(&self, steps: usize) -> Vec<bool> {
+        let adapted = self.start.select(&self.roles.adapted).lift();
+        let mut read = vec![false; self.phi.len()];
+        for step in 0..steps {
+            let phi = self.phi.track_where(&self.roles.learned);
+            let theta = self.lifted.init(&phi).replace(&self.roles.adapted, &adapted);
+            let loss = self.lifted.inner_loss(&theta, &phi, step);
+            let [here] = gradients(loss, [&phi]);
+            read.iter_mut().zip(&here.0).for_each(|(read, entry)| *read |= entry.is_some());
+        }
+        read
     }
 }
 
@@ -214,7 +221,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     }
     mu = mu + walk.pull_init(&lambda);
 
-    if exact_steps == 0 {
+    if exact_steps < *steps {
         walk.refuse_unreachable(*steps, &mu)?;
     }
     of_rates.reverse();

@@ -9,7 +9,8 @@ use crate::problem::Problem;
 use crate::tensors::Cotangents;
 use crate::{On, Result};
 
-/// The derivative of the outer loss at the adapted parameters, with the gradient stopped through them.
+/// The derivative of the outer loss at the adapted parameters, with the gradient stopped through them. Inner parameters that
+/// are not adapted and that [`Problem::init`] makes from learned ones are differentiated.
 ///
 /// Exact where the inner loop optimises the outer loss itself (Danskin 1966): adversarial training, where the
 /// perturbation maximises the loss that the weights minimise; elsewhere an approximation. Rates get no gradient, and a
@@ -29,21 +30,23 @@ impl Hypergradient for Envelope {
     ) -> Result<MetaGradient<B>> {
         let walk = Walk::new(problem, outer, task)?;
         let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
-        // The gradient stops at the adapted parameters: theirs is not wanted, and nothing is kept for a way back.
-        let none = vec![false; walk.start.len()];
+        // The gradient stops at the adapted parameters, and nothing is kept for a way back.
+        let frozen: Vec<bool> =
+            walk.relevant.iter().zip(&walk.roles.adapted).map(|(&r, &a)| r && !a).collect();
         let mut total = OuterLoss::zero(walk.start.len(), walk.phi.len());
         let mut stepper =
             Stepper::new(inner_loop, &walk.instance, &walk.roles, &walk.phi, rates, start)?;
         for k in 0..inner_loop.steps {
             let theta = walk.theta(&stepper.at.theta);
-            if let Some(here) = walk.trajectory_loss(&theta, &none, k)? {
+            if let Some(here) = walk.trajectory_loss(&theta, &frozen, k)? {
                 total = total + here;
             }
             stepper.step()?;
         }
         let end = walk.theta(&stepper.at.theta);
-        let OuterLoss { value: outer_loss, phi: mu, .. } =
-            total + walk.outer_loss(&end, &none, inner_loop.steps)?;
+        let OuterLoss { value: outer_loss, theta, phi } =
+            total + walk.outer_loss(&end, &frozen, inner_loop.steps)?;
+        let mu = phi + walk.pull_init(&theta);
         walk.refuse_unreachable(inner_loop.steps, &mu)?;
         Ok(MetaGradient {
             outer_loss,

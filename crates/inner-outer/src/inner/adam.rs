@@ -4,6 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate};
+use crate::Result;
+use crate::settings::{require_not_negative, require_positive, require_share};
 use crate::tensors::Tensors;
 
 /// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019), differentiable.
@@ -19,9 +21,9 @@ pub struct Adam {
     pub beta_1: f64,
     /// Decay of the second moment, in `[0, 1)`.
     pub beta_2: f64,
-    /// Added to the root of the second moment.
+    /// Added to the root of the second moment, above 0.
     pub epsilon: f64,
-    /// Decoupled weight decay; zero for plain Adam.
+    /// Decoupled weight decay, at least 0; zero for plain Adam.
     pub weight_decay: f64,
 }
 
@@ -56,6 +58,13 @@ impl Adam {
 }
 
 impl InnerOptimizer for Adam {
+    fn check<B: Backend>(&self, _theta: &Tensors<B>) -> Result<()> {
+        require_share("Adam::beta_1", self.beta_1)?;
+        require_share("Adam::beta_2", self.beta_2)?;
+        require_positive("Adam::epsilon", self.epsilon)?;
+        require_not_negative("Adam::weight_decay", self.weight_decay)
+    }
+
     /// First moments of all tensors, then second moments.
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         let zeros = || theta.0.iter().map(Tensor::zeros_like);

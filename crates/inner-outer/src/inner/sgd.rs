@@ -4,6 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate, IterateCotangents, Pullback};
+use crate::Result;
+use crate::settings::require_share;
 use crate::tensors::{Cotangents, Tensors};
 
 /// Gradient descent: `theta - rate * gradient`.
@@ -52,6 +54,10 @@ impl Default for Momentum {
 }
 
 impl InnerOptimizer for Momentum {
+    fn check<B: Backend>(&self, _theta: &Tensors<B>) -> Result<()> {
+        require_share("Momentum::coefficient", self.coefficient)
+    }
+
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         Tensors(theta.0.iter().map(Tensor::zeros_like).collect())
     }

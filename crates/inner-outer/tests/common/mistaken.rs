@@ -40,6 +40,8 @@ pub enum Mistake {
     RootOfZero,
     /// The loss before the second step is infinite.
     InfinityAlongTheWay,
+    /// Only the inner loss of this step reads the other parameter.
+    ReadAtStep(usize),
     /// Nothing is adapted.
     NothingAdapted,
     /// The code of the problem panics.
@@ -70,12 +72,19 @@ impl Problem for Mistaken {
     fn inner_loss<B: Backend>(
         &self,
         inner: &Number<B>,
-        _outer: &Pair<B>,
+        outer: &Pair<B>,
         task: &Parabola<B>,
-        _step: usize,
+        step: usize,
     ) -> Tensor<B, 1> {
         assert!(self.0 != Mistake::Panics, "a mistake in the user's own code");
-        (inner.w.val() - task.minimum.clone()).powi_scalar(2) * task.curvature.clone() * 0.5
+        let loss =
+            (inner.w.val() - task.minimum.clone()).powi_scalar(2) * task.curvature.clone() * 0.5;
+        match self.0 {
+            Mistake::ReadAtStep(read_at) if read_at == step => {
+                loss + outer.other.val() * inner.w.val()
+            }
+            _ => loss,
+        }
     }
 
     fn outer_loss<B: Backend>(

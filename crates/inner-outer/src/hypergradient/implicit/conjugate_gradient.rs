@@ -4,6 +4,7 @@ use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
 use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use crate::settings::{require_not_negative, require_share, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
 
@@ -13,9 +14,9 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConjugateGradient {
-    /// Most iterations.
+    /// Most iterations, at least 1.
     pub iterations: usize,
-    /// Stop when the residual is this small relative to the right-hand side.
+    /// Stop when the residual is this small relative to the right-hand side, in `[0, 1)`.
     pub tolerance: f64,
     /// Added to the diagonal, at least 0.
     pub damping: f64,
@@ -29,6 +30,9 @@ impl Default for ConjugateGradient {
 
 impl LinearSolver for ConjugateGradient {
     fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>> {
+        require_some("ConjugateGradient::iterations", self.iterations)?;
+        require_share("ConjugateGradient::tolerance", self.tolerance)?;
+        require_not_negative("ConjugateGradient::damping", self.damping)?;
         let mut x = scaled(right, 0.0);
         let mut residual = right.clone();
         let mut direction = right.clone();
