@@ -227,6 +227,20 @@ impl CommonArguments {
         }
         RunDirectory::resume(out).bad_input().map(Some)
     }
+
+    /// Refuses `--resume`, in commands that are done in one go and leave nothing to go on from.
+    ///
+    /// # Errors
+    /// [`Failure::BadInput`] where it is given.
+    pub fn refuse_resume(&self) -> Result<(), Failure> {
+        match self.resume {
+            true => Err(anyhow::anyhow!(
+                "this command is done in one go, so there is nothing to go on with; leave out --resume"
+            ))
+            .bad_input(),
+            false => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -307,6 +321,8 @@ mod tests {
         );
         assert_eq!(parse(&[]).unwrap().device, Device::Cpu);
         assert!(parse(&["--resume"]).is_err(), "there is nothing to resume without --out");
+        assert!(matches!(given.refuse_resume(), Err(Failure::BadInput(_))));
+        parse(&["--out", "run"]).unwrap().refuse_resume().unwrap();
         assert!(parse(&["--device", "abacus"]).is_err());
     }
 

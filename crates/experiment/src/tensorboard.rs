@@ -24,8 +24,8 @@ impl EventFile {
     /// Starts a file in `folder`. TensorBoard reads a run's files in the order of their names and forgets what earlier
     /// ones say of steps from `first_step` on.
     pub(crate) fn create(folder: &Path, first_step: u64) -> io::Result<Self> {
-        let earlier = event_files(folder)?;
-        let file = File::create_new(folder.join(format!("{PREFIX}{earlier:06}")))?;
+        let number = next_number(folder)?;
+        let file = File::create_new(folder.join(format!("{PREFIX}{number:06}")))?;
         let mut events = Self { records: RecordWriter::new(file) };
 
         let mut version = Event::new();
@@ -57,14 +57,15 @@ impl EventFile {
     }
 }
 
-fn event_files(folder: &Path) -> io::Result<usize> {
-    let mut count = 0;
+/// One more than the largest number of an event file in `folder`, whichever of them were deleted since.
+fn next_number(folder: &Path) -> io::Result<u64> {
+    let mut next = 0;
     for entry in std::fs::read_dir(folder)? {
-        if entry?.file_name().to_string_lossy().starts_with(PREFIX) {
-            count += 1;
-        }
+        let name = entry?.file_name();
+        let number = name.to_string_lossy().strip_prefix(PREFIX).and_then(|rest| rest.parse().ok());
+        next = next.max(number.map_or(0, |number: u64| number + 1));
     }
-    Ok(count)
+    Ok(next)
 }
 
 #[cfg(test)]
@@ -101,5 +102,10 @@ mod tests {
             (8, "loss", 0.25)
         );
         assert!(events[2].get_wall_time() > 1e9);
+
+        // A file that somebody cleared away is no reason to write over a later one.
+        std::fs::remove_file(folder.path().join("events.out.tfevents.000000")).unwrap();
+        EventFile::create(folder.path(), 9).unwrap();
+        assert!(folder.path().join("events.out.tfevents.000002").is_file());
     }
 }

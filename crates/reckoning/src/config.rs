@@ -81,6 +81,17 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The files at `path`, put into words as those of this source.
+    pub fn at(&self, path: PathBuf) -> Self {
+        let options = match self {
+            Self::File { options, .. } => *options,
+            Self::Kinship(_) | Self::Rules(_) => LoadOptions::default(),
+        };
+        Self::File { path, options }
+    }
+}
+
 /// Knowledge sets for training and evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -347,14 +358,7 @@ impl ExperimentConfig {
         {
             return Err("data.balance_answers needs a file and data.distractors, so that a training example has one question; leave it out or set both".into());
         }
-        if let Some(name) = blind_to_rates(&self.inner.hypergradient)
-            && self.method.has_inner_loop()
-            && !self.inner.fixed_rates
-        {
-            return Err(format!(
-                "inner.hypergradient.kind = \"{name}\" gives inner rates no gradient, so they cannot be learned; set inner.fixed_rates = true, or choose \"unrolled\", \"truncated\" or \"first-order\""
-            ));
-        }
+        self.check_hypergradient()?;
         let rates = [
             ("inner.rate", self.inner.rate),
             ("outer.rates_rate", self.outer.rates_rate),
@@ -375,6 +379,31 @@ impl ExperimentConfig {
             return Err("outer.rate and outer.clip must be above 0".into());
         }
         Ok(())
+    }
+}
+
+impl ExperimentConfig {
+    /// Whether the hypergradient can reach what is to be learned.
+    fn check_hypergradient(&self) -> Result<(), String> {
+        let hypergradient = &self.inner.hypergradient;
+        let blind = blind_to_rates(hypergradient);
+        if !self.method.has_inner_loop() {
+            return match blind {
+                Some(name) => Err(format!(
+                    "inner.hypergradient.kind = \"{name}\" says nothing where the method has no inner loop; leave it out"
+                )),
+                None => Ok(()),
+            };
+        }
+        if matches!(hypergradient, HypergradientChoice::Envelope) {
+            return Err("inner.hypergradient.kind = \"envelope\" stops at the adapted model, through which alone facts reach the answer, so nothing could be learned; choose \"unrolled\", \"truncated\", \"first-order\", \"implicit\" or \"reptile\"".into());
+        }
+        match blind {
+            Some(name) if !self.inner.fixed_rates => Err(format!(
+                "inner.hypergradient.kind = \"{name}\" gives inner rates no gradient, so they cannot be learned; set inner.fixed_rates = true, or choose \"unrolled\", \"truncated\" or \"first-order\""
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -401,11 +430,7 @@ mod tests {
             solver: Default::default(),
             curvature: Default::default(),
         };
-        for (choice, name) in [
-            (HypergradientChoice::Envelope, "envelope"),
-            (HypergradientChoice::Reptile, "reptile"),
-            (implicit, "implicit"),
-        ] {
+        for (choice, name) in [(HypergradientChoice::Reptile, "reptile"), (implicit, "implicit")] {
             config.inner.hypergradient = choice;
             config.inner.fixed_rates = false;
             let refusal = config.check().unwrap_err();
@@ -421,9 +446,22 @@ mod tests {
             config.inner.hypergradient = choice;
             config.check().unwrap();
         }
-        config.inner.hypergradient = HypergradientChoice::Reptile;
-        config.method = Method::InContext;
-        config.check().unwrap();
+    }
+
+    #[test]
+    fn hypergradients_that_could_learn_nothing_are_refused() {
+        let mut config = ExperimentConfig::default();
+        config.inner.fixed_rates = true;
+        config.inner.hypergradient = HypergradientChoice::Envelope;
+        assert!(config.check().unwrap_err().contains("choose"));
+        // Without an inner loop the difference of start and end is zero.
+        for method in [Method::InContext, Method::NoFacts, Method::Language] {
+            config.method = method;
+            config.inner.hypergradient = HypergradientChoice::Reptile;
+            assert!(config.check().unwrap_err().contains("no inner loop"), "{method:?}");
+            config.inner.hypergradient = HypergradientChoice::default();
+            config.check().unwrap();
+        }
     }
 
     #[test]

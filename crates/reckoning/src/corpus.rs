@@ -50,16 +50,12 @@ impl Corpus {
     ///
     /// # Errors
     /// As the readers and generators.
-    pub fn new(
-        config: &DataConfig,
-        evaluation: &EvaluationConfig,
-        seed: &Seed,
-    ) -> Result<Self, DataError> {
+    pub fn new(config: &DataConfig, evaluation: &EvaluationConfig) -> Result<Self, DataError> {
         match &config.source {
-            Source::Kinship(kinship) => Self::of_kinship(config, kinship, evaluation, seed),
-            Source::Rules(rules) => Self::of_rules(config, rules, evaluation, seed),
+            Source::Kinship(kinship) => Self::of_kinship(config, kinship, evaluation),
+            Source::Rules(rules) => Self::of_rules(config, rules, evaluation),
             Source::File { path, options } => {
-                Self::of_dataset(config, load(path, options)?, evaluation, seed)
+                Self::of_dataset(config, load(path, options)?, evaluation)
             }
         }
     }
@@ -96,11 +92,6 @@ impl Corpus {
             }
             _ => Ok(set),
         }
-    }
-
-    /// Whether the test sets are a part of a file that is trained on.
-    pub(crate) fn tests_are_divided_off(&self) -> bool {
-        self.trained_on.iter().any(|file| file.held_out > 0.0)
     }
 
     fn draw(
@@ -144,7 +135,6 @@ impl Corpus {
         config: &DataConfig,
         kinship: &KinshipConfig,
         evaluation: &EvaluationConfig,
-        seed: &Seed,
     ) -> Result<Self, DataError> {
         let generator = KinshipGenerator::new(kinship.clone())?;
         let hops = if evaluation.hops.is_empty() { &kinship.hops } else { &evaluation.hops };
@@ -177,14 +167,13 @@ impl Corpus {
             trained_on: Vec::new(),
             vocabulary,
         };
-        corpus.with_asked(seed)
+        corpus.with_asked()
     }
 
     fn of_rules(
         config: &DataConfig,
         rules: &RuleConfig,
         evaluation: &EvaluationConfig,
-        seed: &Seed,
     ) -> Result<Self, DataError> {
         let generator = RuleGenerator::new(rules.clone())?;
         let hops = if evaluation.hops.is_empty() { &rules.hops } else { &evaluation.hops };
@@ -208,48 +197,16 @@ impl Corpus {
             trained_on: Vec::new(),
             vocabulary,
         };
-        corpus.with_asked(seed)
+        corpus.with_asked()
     }
 
-    pub(crate) fn of_dataset(
+    fn of_dataset(
         config: &DataConfig,
         dataset: Dataset,
         evaluation: &EvaluationConfig,
-        seed: &Seed,
     ) -> Result<Self, DataError> {
-        let mut vocabulary: Vec<String> = dataset
-            .knowledge_sets()
-            .flat_map(KnowledgeSet::texts)
-            .flat_map(words)
-            .map(String::from)
-            .collect();
-        if dataset.knowledge_sets().flat_map(|set| &set.entities).all(|name| name.len() == 1) {
-            vocabulary.extend(letters());
-        }
-        vocabulary.sort();
-        vocabulary.dedup();
-        let (mut splits, mut files) = (dataset.splits, dataset.files);
-        let of_training = files.remove(&Split::Train).unwrap_or_default();
-        let whole = splits.remove(&Split::Train);
-        let (training, tests, trained_on) = match whole {
-            Some(training) if splits.keys().any(|split| *split != Split::Validation) => {
-                (training, splits, trained_files(of_training, 0.0, config))
-            }
-            Some(training) if !splits.is_empty() => {
-                // Training and validation files, but nothing to test on: part of the training file is held out.
-                let (training, test) = split_by_id(training, config.held_out, config.split_seed);
-                splits.insert(Split::Test, test);
-                (training, splits, trained_files(of_training, config.held_out, config))
-            }
-            whole => {
-                // A single split, whatever its name, is divided.
-                let all = whole.into_iter().chain(splits.into_values()).flatten().collect();
-                let (training, test) = split_by_id(all, config.held_out, config.split_seed);
-                let files = files.into_values().flatten().chain(of_training);
-                let trained_on = trained_files(files, config.held_out, config);
-                (training, BTreeMap::from([(Split::Test, test)]), trained_on)
-            }
-        };
+        let vocabulary = vocabulary_of(&dataset);
+        let Divided { training, mut tests, trained_on } = Divided::new(config, dataset)?;
         let (mut training, validation) = match tests.get(&Split::Validation) {
             Some(validation) => (training, validation.clone()),
             None => split_by_id(training, config.held_out.min(0.05), config.split_seed ^ 1),
@@ -260,47 +217,110 @@ impl Corpus {
                 "no question is left to train on; check data.train_hops and data.held_out";
             return Err(DataError::Configuration { field: "data", problem: problem.into() });
         }
-        // Beside a proper test split, files of other names are variants of the same data.
-        let has_test =
-            tests.keys().any(|split| matches!(split, Split::Test | Split::TestAtHops(_)));
-        let is_test = |split: &Split| match split {
-            Split::Validation => false,
-            Split::Other(_) => !has_test,
-            _ => true,
+        let asked = asked_splits(tests.keys());
+        tests.retain(|split, _| asked.contains(split));
+        let named = |(split, sets): (Split, _)| {
+            (split.to_string(), some_by_id(sets, evaluation.final_sets, config.split_seed))
         };
-        let tests = tests.into_iter().filter(|(split, _)| is_test(split));
-        let tests = tests
-            .map(|(split, sets)| {
-                (split.to_string(), some_by_id(sets, evaluation.final_sets, config.split_seed))
-            })
-            .collect();
-        let validation = some_by_id(validation, evaluation.sets, config.split_seed);
-        let mut by_answer: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (index, set) in training.iter().enumerate() {
-            for question in &set.questions {
-                by_answer.entry(question.answer.clone()).or_default().push(index);
-            }
-        }
         let corpus = Self {
             config: config.clone(),
-            training: Training::Pool { by_answer, sets: training },
-            tests,
-            validation,
+            training: Training::Pool { by_answer: by_answer(&training), sets: training },
+            tests: tests.into_iter().map(named).collect(),
+            validation: some_by_id(validation, evaluation.sets, config.split_seed),
             trained_on,
             vocabulary: with_target_words(vocabulary),
         };
-        corpus.with_asked(seed)
+        corpus.with_asked()
     }
 
     /// Evaluation sets in the form that questions are asked in.
-    fn with_asked(mut self, seed: &Seed) -> Result<Self, DataError> {
-        let distractors = self.config.distractors;
+    fn with_asked(mut self) -> Result<Self, DataError> {
+        let (distractors, seed) = (self.config.distractors, asking(&self.config));
         self.validation = asked(&self.validation, distractors, &seed.child("validation"))?;
         for index in 0..self.tests.len() {
             self.tests[index].1 = asked(&self.tests[index].1, distractors, &seed.child("test"))?;
         }
         Ok(self)
     }
+}
+
+/// The seed of the distractors of sets that are asked: that of the data, so that all systems are asked the same.
+pub(crate) fn asking(config: &DataConfig) -> Seed {
+    Seed::new(config.split_seed).child("corpus")
+}
+
+/// Which of a data set's splits are asked: proper test splits, beside which files of other names are variants of the
+/// same data; else those of other names; else the one that is trained on, or the only one there is.
+pub(crate) fn asked_splits<'a>(splits: impl Iterator<Item = &'a Split>) -> Vec<Split> {
+    let splits: Vec<&Split> = splits.collect();
+    let kinds: [fn(&Split) -> bool; 3] = [
+        |split| matches!(split, Split::Test | Split::TestAtHops(_)),
+        |split| matches!(split, Split::Other(_)),
+        |split| matches!(split, Split::Train),
+    ];
+    let of_kind = |is_of_kind: &fn(&Split) -> bool| -> Vec<Split> {
+        splits.iter().filter(|split| is_of_kind(split)).map(|&split| split.clone()).collect()
+    };
+    let all = || splits.iter().map(|&split| split.clone()).collect();
+    kinds.iter().map(of_kind).find(|found| !found.is_empty()).unwrap_or_else(all)
+}
+
+/// What is trained on, and the other splits.
+struct Divided {
+    training: Vec<KnowledgeSet>,
+    tests: BTreeMap<Split, Vec<KnowledgeSet>>,
+    trained_on: Vec<TrainedFile>,
+}
+
+impl Divided {
+    /// Keeps splits as they are; holds out a part of the training data where there is nothing else to test on.
+    fn new(config: &DataConfig, dataset: Dataset) -> Result<Self, DataError> {
+        let Dataset { splits: mut tests, mut files, .. } = dataset;
+        let of_training = match tests.len() {
+            1 => tests.keys().next().expect("a data set is never empty").clone(),
+            _ => Split::Train,
+        };
+        let Some(training) = tests.remove(&of_training) else {
+            let names: Vec<String> = tests.keys().map(Split::to_string).collect();
+            let problem = format!(
+                "there is no training split among {}; give the file to train on, or call it train",
+                names.join(", ")
+            );
+            return Err(DataError::Configuration { field: "data", problem });
+        };
+        let files = files.remove(&of_training).unwrap_or_default();
+        if tests.keys().any(|split| *split != Split::Validation) {
+            let trained_on = trained_files(files, 0.0, config);
+            return Ok(Self { training, tests, trained_on });
+        }
+        let (training, test) = split_by_id(training, config.held_out, config.split_seed);
+        tests.insert(Split::Test, test);
+        let trained_on = trained_files(files, config.held_out, config);
+        Ok(Self { training, tests, trained_on })
+    }
+}
+
+/// Every word of the data; all letters if its names are letters, for they are exchanged.
+fn vocabulary_of(dataset: &Dataset) -> Vec<String> {
+    let texts = dataset.knowledge_sets().flat_map(KnowledgeSet::texts);
+    let mut vocabulary: Vec<String> = texts.flat_map(words).map(String::from).collect();
+    if dataset.knowledge_sets().flat_map(|set| &set.entities).all(|name| name.len() == 1) {
+        vocabulary.extend(letters());
+    }
+    vocabulary.sort();
+    vocabulary.dedup();
+    vocabulary
+}
+
+/// The places of the sets with a question of each answer.
+fn by_answer(sets: &[KnowledgeSet]) -> BTreeMap<String, Vec<usize>> {
+    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (place, set) in sets.iter().enumerate() {
+        for question in &set.questions {
+            places.entry(question.answer.clone()).or_default().push(place);
+        }
+    }
+    places
 }
 
 /// Every set with the facts of the next one that is about something else: the control with random facts. Sets whose

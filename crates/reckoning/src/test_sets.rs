@@ -1,9 +1,7 @@
 //! What a trained system is examined on: nothing that it was trained on.
 
-use experiment::seed::Seed;
-
 use crate::config::{DataConfig, EvaluationConfig, Source};
-use crate::corpus::{Corpus, asked};
+use crate::corpus::{Corpus, asked, asked_splits, asking};
 use crate::data::{DataError, Dataset, KnowledgeSet, Split, load, some_by_id};
 use crate::fingerprint::Fingerprint;
 use crate::history::{Part, TrainedFile, unseen};
@@ -21,62 +19,55 @@ pub struct TestSet {
 
 /// The test sets that `config` describes, for a system with the given training history.
 ///
-/// Generators and data of several splits have test sets of their own. A single split is asked as a whole, unless the
-/// system was trained on that file; see [`unseen`].
+/// Generators have test sets of their own. Of data, each split that is asked ([`asked_splits`]) is asked as a whole, unless
+/// the system was trained on its files; see [`unseen`].
 ///
 /// # Errors
-/// As the readers and generators; [`DataError::Configuration`] for a file that the system was trained on as a whole.
+/// As the readers and generators; [`DataError::Configuration`] for a split that the system was trained on as a whole.
 pub fn test_sets(
     config: &DataConfig,
     evaluation: &EvaluationConfig,
     history: Option<&[TrainedFile]>,
-    seed: &Seed,
 ) -> Result<Vec<TestSet>, DataError> {
-    let corpus = match &config.source {
-        Source::File { path, options } => {
-            let dataset = load(path, options)?;
-            if dataset.splits.len() == 1 {
-                return Ok(vec![single_split(dataset, config, evaluation, history, seed)?]);
-            }
-            Corpus::of_dataset(config, dataset, evaluation, seed)?
+    let Source::File { path, options } = &config.source else {
+        let part = Part::Whole;
+        let test_set = |(name, sets)| TestSet { name, part, sets };
+        return Ok(Corpus::new(config, evaluation)?.tests.into_iter().map(test_set).collect());
+    };
+    let Dataset { mut splits, mut files, .. } = load(path, options)?;
+    let is_alone = splits.len() == 1;
+    let mut tests = Vec::new();
+    for split in asked_splits(splits.keys()) {
+        let sets = splits.remove(&split).expect("one of the splits");
+        let files: Vec<Fingerprint> = files.remove(&split).unwrap_or_default();
+        // What a training on this data holds out: nothing of a test split beside a training split.
+        let is_divided = is_alone || split == Split::Train;
+        let held_out = if is_divided { config.held_out } else { 1.0 };
+        let content = Fingerprint::of_parts(&[]);
+        let presumed = TrainedFile { content, held_out, split_seed: config.split_seed };
+        let (part, sets) = unseen(history, &files, &presumed, sets);
+        if sets.is_empty() {
+            let problem = format!(
+                "the system was trained on all of the split `{split}`, which leaves nothing to ask; give other data, or train with data.held_out above 0"
+            );
+            return Err(DataError::Configuration { field: "data", problem });
         }
-        Source::Kinship(_) | Source::Rules(_) => Corpus::new(config, evaluation, seed)?,
-    };
-    let part = if corpus.tests_are_divided_off() { Part::HeldOut } else { Part::Whole };
-    let test_set = |(name, sets)| TestSet { name, part, sets };
-    Ok(corpus.tests.into_iter().map(test_set).collect())
-}
-
-fn single_split(
-    dataset: Dataset,
-    config: &DataConfig,
-    evaluation: &EvaluationConfig,
-    history: Option<&[TrainedFile]>,
-    seed: &Seed,
-) -> Result<TestSet, DataError> {
-    let (split, sets) = dataset.splits.into_iter().next().expect("a data set is never empty");
-    let files: Vec<Fingerprint> = dataset.files.into_values().flatten().collect();
-    let presumed = TrainedFile {
-        content: Fingerprint::of_parts(&[]),
-        held_out: config.held_out,
-        split_seed: config.split_seed,
-    };
-    let (part, sets) = unseen(history, &files, &presumed, sets);
-    if sets.is_empty() {
-        let problem = "has nothing to ask: the system was trained on all of this file; give other data, or train with data.held_out above 0";
-        return Err(DataError::Configuration { field: "data", problem: problem.into() });
+        let sets = some_by_id(sets, evaluation.final_sets, config.split_seed);
+        let sets = asked(&sets, config.distractors, &asking(config).child("test"))?;
+        // A part is called what the training calls it that held it out.
+        let is_part = is_divided && part != Part::Whole;
+        let name = if is_part { Split::Test.to_string() } else { split.to_string() };
+        tests.push(TestSet { name, part, sets });
     }
-    let sets = some_by_id(sets, evaluation.final_sets, config.split_seed);
-    let sets = asked(&sets, config.distractors, &seed.child("test"))?;
-    let name = if part == Part::Whole { split.to_string() } else { Split::Test.to_string() };
-    Ok(TestSet { name, part, sets })
+    Ok(tests)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
-    use crate::data::{LoadOptions, native};
+    use crate::data::rules::{RuleConfig, RuleGenerator};
+    use crate::data::{Distractors, LoadOptions, native};
 
     /// A folder with one file of 100 sets for each name, and the configuration that reads `path` in it.
     fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -89,6 +80,13 @@ mod tests {
         folder
     }
 
+    /// Gives a file another text with the same sets: by their texts files are told apart.
+    fn make_different(folder: &tempfile::TempDir, file: &str) {
+        let path = folder.path().join(file);
+        let content = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, content + "\n").unwrap();
+    }
+
     fn config(folder: &tempfile::TempDir, path: &str) -> DataConfig {
         let source =
             Source::File { path: folder.path().join(path), options: LoadOptions::default() };
@@ -96,14 +94,14 @@ mod tests {
     }
 
     fn of(config: &DataConfig, history: Option<&[TrainedFile]>) -> Vec<TestSet> {
-        test_sets(config, &EvaluationConfig::default(), history, &Seed::new(0)).unwrap()
+        test_sets(config, &EvaluationConfig::default(), history).unwrap()
     }
 
     #[test]
     fn a_file_is_asked_as_a_whole_only_if_it_was_not_trained_on() {
         let folder = folder(&["kin.jsonl"]);
         let config = config(&folder, "kin.jsonl");
-        let corpus = Corpus::new(&config, &EvaluationConfig::default(), &Seed::new(0)).unwrap();
+        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
         let trained = of(&config, Some(&corpus.trained_on));
         assert_eq!((trained[0].name.as_str(), trained[0].part), ("test", Part::HeldOut));
         assert_eq!(trained[0].sets, corpus.tests[0].1, "what training tests on");
@@ -116,15 +114,16 @@ mod tests {
         assert_eq!((unknown[0].part, &unknown[0].sets), (Part::Presumed, &trained[0].sets));
 
         let all = TrainedFile { held_out: 0.0, ..corpus.trained_on[0].clone() };
-        let error = test_sets(&config, &EvaluationConfig::default(), Some(&[all]), &Seed::new(0));
+        let error = test_sets(&config, &EvaluationConfig::default(), Some(&[all]));
         assert!(error.unwrap_err().to_string().contains("other data"));
     }
 
     #[test]
     fn the_test_split_of_trained_data_is_whole_in_a_folder_and_alone() {
         let folder = folder(&["train.jsonl", "test.jsonl"]);
+        make_different(&folder, "test.jsonl");
         let whole = config(&folder, "");
-        let corpus = Corpus::new(&whole, &EvaluationConfig::default(), &Seed::new(0)).unwrap();
+        let corpus = Corpus::new(&whole, &EvaluationConfig::default()).unwrap();
         assert_eq!(corpus.trained_on.len(), 1, "the training split alone");
         let within = of(&whole, Some(&corpus.trained_on));
         assert_eq!((within[0].part, within[0].sets.len()), (Part::Whole, 100));
@@ -133,15 +132,67 @@ mod tests {
     #[test]
     fn validation_data_alone_leaves_a_part_of_the_training_file_to_test_on() {
         let folder = folder(&["train.jsonl", "dev.jsonl"]);
-        let found = of(&config(&folder, ""), Some(&[]));
+        let config = config(&folder, "");
+        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
+        let found = of(&config, Some(&corpus.trained_on));
         assert_eq!((found[0].name.as_str(), found[0].part), ("test", Part::HeldOut));
+        assert_eq!(found[0].sets, corpus.tests[0].1, "what training tests on");
+        let other = of(&config, Some(&[]));
+        assert_eq!((other[0].name.as_str(), other[0].part), ("train", Part::Whole));
+    }
+
+    /// Whatever file of a folder a system was trained on, and with whatever division.
+    #[test]
+    fn no_split_of_a_folder_is_asked_where_it_was_trained_on() {
+        let folder = folder(&["train.jsonl", "1.4_test.jsonl", "1.5_test.jsonl"]);
+        make_different(&folder, "1.4_test.jsonl");
+        let alone = DataConfig { split_seed: 7, ..config(&folder, "1.4_test.jsonl") };
+        let corpus = Corpus::new(&alone, &EvaluationConfig::default()).unwrap();
+        let [four, five] = &of(&config(&folder, ""), Some(&corpus.trained_on))[..] else {
+            panic!("two test splits")
+        };
+        assert_eq!((four.name.as_str(), four.part), ("test-4", Part::HeldOut));
+        assert_eq!(four.sets, corpus.tests[0].1, "by the division of the training");
+        assert_eq!((five.name.as_str(), five.part, five.sets.len()), ("test-5", Part::Whole, 100));
+    }
+
+    #[test]
+    fn test_files_without_a_training_file_are_asked_as_a_whole_and_not_trained_on() {
+        let folder = folder(&["1.4_test.jsonl", "1.5_test.jsonl", "dev.jsonl"]);
+        let config = config(&folder, "");
+        for history in [Some(&[][..]), None] {
+            let found = of(&config, history);
+            let names: Vec<&str> = found.iter().map(|set| set.name.as_str()).collect();
+            assert_eq!(names, ["test-4", "test-5"]);
+            assert!(found.iter().all(|set| set.sets.len() == 100));
+        }
+        let refused = Corpus::new(&config, &EvaluationConfig::default()).err().unwrap().to_string();
+        assert!(
+            refused.contains("no training split among validation, test-4, test-5"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn distractors_do_not_depend_on_the_seed_of_an_experiment() {
+        let folder = tempfile::tempdir().unwrap();
+        let generator = RuleGenerator::new(RuleConfig::default()).unwrap();
+        let sets: Vec<_> = (0..50).map(|number| generator.knowledge_set(number).unwrap()).collect();
+        native::write(std::fs::File::create(folder.path().join("rules.jsonl")).unwrap(), &sets)
+            .unwrap();
+        let distractors = Some(Distractors::UpTo(1));
+        let config = DataConfig { distractors, ..config(&folder, "rules.jsonl") };
+        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
+        let asked = of(&config, Some(&corpus.trained_on));
+        assert!(asked[0].sets == corpus.tests[0].1, "what training tests on");
+        let other = DataConfig { split_seed: 1, ..config.clone() };
+        assert!(of(&other, Some(&[])) != of(&config, Some(&[])));
     }
 
     #[test]
     fn generators_have_test_sets_of_their_own() {
         let evaluation = EvaluationConfig { final_sets: 3, ..EvaluationConfig::default() };
-        let found =
-            test_sets(&DataConfig::default(), &evaluation, Some(&[]), &Seed::new(0)).unwrap();
+        let found = test_sets(&DataConfig::default(), &evaluation, Some(&[])).unwrap();
         assert_eq!((found[0].part, found[0].sets.len()), (Part::Whole, 3));
     }
 
@@ -149,7 +200,7 @@ mod tests {
     fn a_few_sets_of_a_file_are_not_the_first_ones() {
         let folder = folder(&["kin.jsonl"]);
         let evaluation = EvaluationConfig { final_sets: 10, ..EvaluationConfig::default() };
-        let few = test_sets(&config(&folder, "kin.jsonl"), &evaluation, Some(&[]), &Seed::new(0));
+        let few = test_sets(&config(&folder, "kin.jsonl"), &evaluation, Some(&[]));
         let (few, all) = (few.unwrap(), of(&config(&folder, "kin.jsonl"), Some(&[])));
         assert_eq!(few[0].sets.len(), 10);
         assert_ne!(few[0].sets, all[0].sets[..10]);

@@ -87,7 +87,7 @@ impl<B: Backend> Trainer<B> {
         let mut config = config.clone();
         config.check().map_err(TrainingError::Config)?;
         let seed = Seed::new(config.seed);
-        let corpus = Corpus::new(&config.data, &config.evaluation, &seed.child("corpus"))?;
+        let corpus = Corpus::new(&config.data, &config.evaluation)?;
         let Start { model, tokenizer, trained_on, .. } =
             start(&mut config, &corpus, &seed, device)?;
         config.check_scope().map_err(TrainingError::Config)?;

@@ -33,6 +33,7 @@ pub struct Arguments {
 /// Bad input: the configuration, the network or the data. Failed: the attacks.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
+    common.refuse_resume()?;
     let mut config = configuration(&arguments)?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(folder) = arguments.data.clone() {

@@ -43,6 +43,7 @@ pub struct Arguments {
 /// Bad input: the configuration, the data, the client's number or the options. Failed: the federation cannot be joined or is lost.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
+    common.refuse_resume()?;
     let mut config: ExperimentConfig =
         common.configuration(&ExperimentConfig::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);

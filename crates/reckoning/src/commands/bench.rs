@@ -75,6 +75,7 @@ enum Part {
 /// Bad input: a size of zero, or a configuration that contradicts itself. Failed: an inner loss that is not finite, a
 /// process that cannot be started, a system that does not tell its memory.
 pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
+    arguments.common.refuse_resume()?;
     for counts in
         [&mut arguments.questions, &mut arguments.inner_steps, &mut arguments.memory_steps]
     {

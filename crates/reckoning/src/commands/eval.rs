@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
-use experiment::seed::Seed;
 
-use crate::config::{ExperimentConfig, Source, SystemSettings};
-use crate::data::LoadOptions;
+use crate::config::{ExperimentConfig, SystemSettings};
 use crate::examination::{Breakdown, Evaluation, Examination, Scores, TestScores, examine};
 use crate::test_sets::test_sets;
 use crate::trained::TrainedSystem;
@@ -37,10 +35,11 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the system or the data. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    arguments.common.refuse_resume()?;
     let mut config: ExperimentConfig =
         arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
     if let Some(path) = arguments.data.clone() {
-        config.data.source = Source::File { path, options: LoadOptions::default() };
+        config.data.source = config.data.source.at(path);
     }
     let evaluation = evaluated(&arguments, &config)?;
     if let Some(folder) = &arguments.common.out {
@@ -54,11 +53,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluation, Failure> {
     let Arguments { common, system: folder, beams, .. } = arguments;
-    let seed = Seed::new(common.seed.unwrap_or(config.seed)).child("corpus");
     experiment::on_device!(common.device, B => {
         let system = TrainedSystem::<B, SystemSettings>::load(folder, &Default::default()).bad_input()?;
         let history = system.settings.trained_on.as_deref();
-        let tests = test_sets(&config.data, &config.evaluation, history, &seed).bad_input()?;
+        let tests = test_sets(&config.data, &config.evaluation, history).bad_input()?;
         Ok(Evaluation {
             system: folder.clone(),
             base: system.fingerprint(),

@@ -12,8 +12,7 @@ use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use inner_outer::MetaStep;
 
-use crate::config::{ExperimentConfig, Source};
-use crate::data::LoadOptions;
+use crate::config::ExperimentConfig;
 use crate::evaluate::Accuracy;
 use crate::train::Trainer;
 
@@ -67,7 +66,7 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
         common.configuration(&ExperimentConfig::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(path) = arguments.data.clone() {
-        config.data.source = Source::File { path, options: LoadOptions::default() };
+        config.data.source = config.data.source.at(path);
     }
     config.check().map_err(anyhow::Error::msg).bad_input()?;
     Ok(config)

@@ -6,6 +6,7 @@ use super::clutrr_proof::{Edge, is_walk, proof_leaves, relation_word, shortest_p
 use super::clutrr_story::story_facts;
 use super::python_literal::Literal;
 use super::{DataError, Fact, KnowledgeSet, LoadOptions, Question, Surface};
+use crate::fingerprint::Fingerprint;
 
 const REQUIRED: [&str; 5] = ["query", "target", "story_edges", "edge_types", "genders"];
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -122,9 +123,14 @@ impl Row<'_> {
             relevant,
             hops: hops.unwrap_or(proof.len()),
         };
-        let id =
-            self.cell("id").map_or_else(|| format!("{}:{}", self.file, self.line), str::to_owned);
+        let id = self.cell("id").map_or_else(|| self.fingerprint().to_string(), str::to_owned);
         Ok(KnowledgeSet { id, facts, questions: vec![question], entities: people })
+    }
+
+    /// What the cells alone say: an identifier wherever the file lies.
+    fn fingerprint(&self) -> Fingerprint {
+        let cells: Vec<&[u8]> = self.record.iter().map(str::as_bytes).collect();
+        Fingerprint::of_parts(&cells)
     }
 
     /// A cell with something in it.

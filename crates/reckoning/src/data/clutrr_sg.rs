@@ -9,7 +9,7 @@
 use serde::Deserialize;
 
 use super::clutrr_proof::{Edge, relation_word, shortest_path};
-use super::json_records::records;
+use super::json_records::{Located, records};
 use super::sg_proof::{Chain, Step, read_chain};
 use super::words::distinct;
 use super::{DataError, Fact, KnowledgeSet, LoadOptions, Question, Surface};
@@ -33,12 +33,10 @@ pub(super) fn read(
     options: &LoadOptions,
 ) -> Result<Vec<KnowledgeSet>, DataError> {
     let records = records::<Record>(file, text, EXPECTED)?;
-    let read = |(line, record): (usize, Record)| {
-        options.with_names(
-            file,
-            line,
-            Reading::new(file, line, record)?.knowledge_set(options.surface)?,
-        )
+    let read = |found: Located<Record>| {
+        let line = found.line;
+        let set = Reading::new(file, found)?.knowledge_set(options.surface)?;
+        options.with_names(file, line, set)
     };
     records.into_iter().map(read).collect()
 }
@@ -71,7 +69,8 @@ struct Settled {
 }
 
 impl<'a> Reading<'a> {
-    fn new(file: &'a str, line: usize, record: Record) -> Result<Self, DataError> {
+    fn new(file: &'a str, found: Located<Record>) -> Result<Self, DataError> {
+        let Located { line, id, record } = found;
         let wrong = |expected: &str, found: &str| DataError::malformed(file, line, expected, found);
         let pair = |text: &str| {
             pair_of_people(text).ok_or_else(|| wrong("two people such as \"K C\"", text))
@@ -102,7 +101,7 @@ impl<'a> Reading<'a> {
             };
             questions.push(Asked { text, ends: (from, to), answer: word(&answer)?, proof });
         }
-        let id = record.guid.unwrap_or_else(|| format!("{file}:{line}"));
+        let id = record.guid.unwrap_or_else(|| id.to_string());
         Ok(Self { file, line, id, people, edges, questions })
     }
 

@@ -1,11 +1,13 @@
 //! What follows from a theory of facts and rules, and the shortest proof of it.
 //!
 //! Worlds are open: what is not proved is not false but unknown, and `not red` must be stated or concluded like any
-//! attribute. Negation is therefore just another attribute, and chaining only ever adds conclusions.
+//! attribute. Negation is therefore just another attribute, as is a relation to an entity, and chaining only ever adds
+//! conclusions.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use super::statements::{Literal, Statement, Subject};
+use super::statements::{Literal, Predicate, Statement, Subject};
 
 /// How far the search for a failing proof goes, in rules; ProofWriter's deepest questions have 5.
 const DEEPEST_ATTEMPT: usize = 5;
@@ -53,7 +55,7 @@ struct Derivation {
     by: usize,
 }
 
-/// A property is an attribute and whether it is asserted.
+/// A property is the number of a predicate and whether it is asserted.
 type Property = (usize, bool);
 
 /// A statement with its words replaced by numbers.
@@ -80,16 +82,16 @@ impl Who {
 /// A theory with everything that follows from it.
 pub struct Theory {
     entities: HashMap<String, usize>,
-    attributes: HashMap<String, usize>,
+    predicates: HashMap<Predicate, usize>,
     rules: Vec<Rule>,
     /// By conclusion: (entity, property).
     derived: HashMap<(usize, Property), Derivation>,
 }
 
-/// Number of `word`, a new one if it has none yet.
-fn number(numbers: &mut HashMap<String, usize>, word: &str) -> usize {
+/// Number of `key`, a new one if it has none yet.
+fn number<K: Clone + Eq + Hash>(numbers: &mut HashMap<K, usize>, key: &K) -> usize {
     let next = numbers.len();
-    *numbers.entry(word.to_owned()).or_insert(next)
+    *numbers.entry(key.clone()).or_insert(next)
 }
 
 impl Theory {
@@ -97,7 +99,7 @@ impl Theory {
     pub fn new(statements: &[Statement]) -> Self {
         let mut theory = Self {
             entities: HashMap::new(),
-            attributes: HashMap::new(),
+            predicates: HashMap::new(),
             rules: Vec::with_capacity(statements.len()),
             derived: HashMap::new(),
         };
@@ -119,7 +121,7 @@ impl Theory {
             Subject::Anyone => Who::Anyone,
             Subject::Named(name) => Who::Entity(number(&mut self.entities, name)),
         };
-        (who, (number(&mut self.attributes, &literal.attribute), literal.positive))
+        (who, (number(&mut self.predicates, &literal.predicate), literal.positive))
     }
 
     /// Applies every statement to everyone it may concern; whether that improved anything.
@@ -154,16 +156,21 @@ impl Theory {
     }
 
     /// Every literal that follows, with the depth of its shortest proof, in no particular order.
-    pub fn conclusions(&self) -> impl Iterator<Item = (Literal, usize)> {
-        let invert = |numbers: &HashMap<String, usize>| -> HashMap<usize, String> {
-            numbers.iter().map(|(word, number)| (*number, word.clone())).collect()
+    #[cfg(test)]
+    fn conclusions(&self) -> impl Iterator<Item = (Literal, usize)> {
+        let entities: HashMap<usize, &String> =
+            self.entities.iter().map(|(name, number)| (*number, name)).collect();
+        let predicates: HashMap<usize, &Predicate> =
+            self.predicates.iter().map(|(predicate, number)| (*number, predicate)).collect();
+        let literal = move |((entity, (predicate, positive)), derivation): (
+            &(usize, Property),
+            &Derivation,
+        )| {
+            let subject = Subject::Named(entities[entity].clone());
+            let predicate = predicates[predicate].clone();
+            (Literal { subject, predicate, positive: *positive }, derivation.depth)
         };
-        let (entities, attributes) = (invert(&self.entities), invert(&self.attributes));
-        self.derived.iter().map(move |((entity, (attribute, positive)), derivation)| {
-            let literal =
-                Literal::new(entities[entity].as_str(), attributes[attribute].as_str(), *positive);
-            (literal, derivation.depth)
-        })
+        self.derived.iter().map(literal)
     }
 
     /// Whether `question` follows, and what shows it.
@@ -206,10 +213,7 @@ impl Theory {
             Subject::Named(name) => self.entities.get(name).copied(),
             Subject::Anyone => None,
         };
-        (
-            entity,
-            self.attributes.get(&literal.attribute).map(|attribute| (*attribute, literal.positive)),
-        )
+        (entity, self.predicates.get(&literal.predicate).map(|number| (*number, literal.positive)))
     }
 
     /// Appends the statements of a proof, premises first, each once.
@@ -422,9 +426,7 @@ mod tests {
         const ATTRIBUTES: &[&str] = &["red", "big", "cold", "kind", "nice", "young"];
         (prop::sample::select(names), prop::sample::select(ATTRIBUTES), prop::bool::weighted(0.8))
             .prop_map(|(name, attribute, positive)| match name {
-                "" => {
-                    Literal { subject: Subject::Anyone, attribute: attribute.to_owned(), positive }
-                }
+                "" => Literal::about_anyone(attribute, positive),
                 _ => Literal::new(name, attribute, positive),
             })
     }

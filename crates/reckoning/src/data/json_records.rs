@@ -1,27 +1,42 @@
 //! JSON records of a text with the lines they start on: one a line, over several lines, or in one array.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, Value};
 
 use super::DataError;
 use super::error::excerpt;
+use crate::fingerprint::Fingerprint;
 
-/// Every record of `text`, as (line, value); `file` is for messages.
+/// A record with the line it starts on.
+pub(super) struct Located<T> {
+    pub line: usize,
+    /// What its text alone says: an identifier for a record without one, wherever its file lies.
+    pub id: Fingerprint,
+    pub record: T,
+}
+
+/// Every record of `text`; `file` is for messages.
 pub(super) fn records<T: DeserializeOwned>(
     file: &str,
     text: &str,
     expected: &'static str,
-) -> Result<Vec<(usize, T)>, DataError> {
+) -> Result<Vec<Located<T>>, DataError> {
+    let mut lines = Lines { text, line: 1, counted: 0 };
     let mut records = Vec::new();
-    for value in values(file, text) {
-        let (line, value) = value?;
-        match value {
-            Value::Array(elements) => {
-                for element in elements {
-                    records.push((line, typed(file, line, expected, element)?));
-                }
-            }
-            value => records.push((line, typed(file, line, expected, value)?)),
+    for value in Deserializer::from_str(text).into_iter::<&RawValue>() {
+        let value = value.map_err(|error| {
+            let text = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+            DataError::malformed(file, error.line(), format!("a JSON record ({error})"), text)
+        })?;
+        let elements = match value.get().starts_with('[') {
+            true => serde_json::from_str(value.get()).expect("an array that was read once"),
+            false => vec![value],
+        };
+        for element in elements {
+            let line = lines.of(element);
+            let id = Fingerprint::of_parts(&[element.get().as_bytes()]);
+            records.push(Located { line, id, record: typed(file, line, expected, element)? });
         }
     }
     Ok(records)
@@ -31,8 +46,9 @@ fn typed<T: DeserializeOwned>(
     file: &str,
     line: usize,
     expected: &str,
-    value: Value,
+    value: &RawValue,
 ) -> Result<T, DataError> {
+    let value: Value = serde_json::from_str(value.get()).expect("a value that was read once");
     let shown = excerpt(&value.to_string());
     serde_json::from_value(value).map_err(|error| DataError::Malformed {
         file: file.to_owned(),
@@ -44,32 +60,28 @@ fn typed<T: DeserializeOwned>(
 
 /// The first record, with which a kind of data is recognised; `None` where the text does not start with JSON.
 pub(super) fn first_value(text: &str) -> Option<Value> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let mut values = Deserializer::from_str(text).into_iter::<Value>();
     match values.next()?.ok()? {
         Value::Array(elements) => elements.into_iter().next(),
         value => Some(value),
     }
 }
 
-fn values<'a>(
-    file: &'a str,
+/// Counts lines of a text from front to back.
+struct Lines<'a> {
     text: &'a str,
-) -> impl Iterator<Item = Result<(usize, Value), DataError>> + 'a {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let mut counted = 0;
-    let mut line = 1;
-    std::iter::from_fn(move || {
-        let start = values.byte_offset();
-        let value = values.next()?;
-        // The gap before a record belongs to none: count lines up to its first visible character.
-        let visible = start + text[start..].len() - text[start..].trim_start().len();
-        line += text[counted..visible].matches('\n').count();
-        counted = visible;
-        Some(value.map(|value| (line, value)).map_err(|error| {
-            let text = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-            DataError::malformed(file, error.line(), format!("a JSON record ({error})"), text)
-        }))
-    })
+    line: usize,
+    counted: usize,
+}
+
+impl Lines<'_> {
+    /// The line, from 1, that a part of the text starts on, which must not lie before the last one.
+    fn of(&mut self, part: &RawValue) -> usize {
+        let offset = part.get().as_ptr().addr() - self.text.as_ptr().addr();
+        self.line += self.text[self.counted..offset].matches('\n').count();
+        self.counted = offset;
+        self.line
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +94,7 @@ mod tests {
             numbers: Vec<u32>,
         }
         let records = records::<Record>("file", text, "an object with `numbers`")?;
-        Ok(records.into_iter().map(|(line, record)| (line, record.numbers)).collect())
+        Ok(records.into_iter().map(|found| (found.line, found.record.numbers)).collect())
     }
 
     #[test]
@@ -94,8 +106,8 @@ mod tests {
             [(1, vec![1]), (4, vec![])]
         );
         assert_eq!(
-            numbers("\n[{\"numbers\": [1]}, {\"numbers\": [2]}]").unwrap(),
-            [(2, vec![1]), (2, vec![2])]
+            numbers("\n[{\"numbers\": [1]},\n\n {\"numbers\":\n [2]}, {\"numbers\": []}]").unwrap(),
+            [(2, vec![1]), (4, vec![2]), (5, vec![])]
         );
         assert_eq!(numbers(" \n").unwrap(), []);
     }
@@ -106,6 +118,7 @@ mod tests {
             ("{\"numbers\": [1]}\n{\"numbers\": [2", 2),
             ("{\"numbers\": [1]}\n\n{\"numbers\": \"a\"}", 3),
             ("{\"others\": [1]}", 1),
+            ("[\n{\"numbers\": [1]},\n{\"numbers\": 0}]", 3),
             ("\n\nnot json", 3),
         ] {
             match numbers(text) {
@@ -113,6 +126,16 @@ mod tests {
                 other => panic!("{text}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_record_is_known_by_its_text_alone() {
+        let ids = |text: &str| -> Vec<Fingerprint> {
+            records::<Value>("file", text, "").unwrap().into_iter().map(|found| found.id).collect()
+        };
+        let (lines, array) = (ids("{\"a\": 1}\n{\"a\": 2}\n"), ids("[{\"a\": 1},\n {\"a\": 2}]"));
+        assert_eq!(lines, array);
+        assert_ne!(lines[0], lines[1]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::io::Write;
 
-use super::json_records::records;
+use super::json_records::{Located, records};
 use super::{DataError, KnowledgeSet};
 
 const EXPECTED: &str =
@@ -34,7 +34,7 @@ pub fn write<'a>(
 /// [`DataError::Malformed`] for a record of another form, or a relevant fact that does not exist.
 pub fn read(file: &str, text: &str) -> Result<Vec<KnowledgeSet>, DataError> {
     let records = records::<KnowledgeSet>(file, text, EXPECTED)?;
-    for (line, set) in &records {
+    for Located { line, record: set, .. } in &records {
         let facts = set.facts.len();
         let relevant = set.questions.iter().flat_map(|question| &question.relevant);
         if let Some(fact) = relevant.copied().find(|fact| *fact >= facts) {
@@ -46,7 +46,7 @@ pub fn read(file: &str, text: &str) -> Result<Vec<KnowledgeSet>, DataError> {
             ));
         }
     }
-    Ok(records.into_iter().map(|(_, set)| set).collect())
+    Ok(records.into_iter().map(|found| found.record).collect())
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::forward_chaining::{Answer, Theory};
-use super::json_records::records;
+use super::json_records::{Located, records};
 use super::statements::{FORMS, Literal, Statement};
 use super::words::distinct;
 use super::{DataError, Fact, KnowledgeSet, LoadOptions, Question, Surface};
+use crate::fingerprint::Fingerprint;
 
 const EXPECTED: &str =
     "a ProofWriter record, with `facts` and `qa_pairs`, or with `triples`, `rules` and `questions`";
@@ -61,14 +62,17 @@ pub(super) fn read(
     options: &LoadOptions,
 ) -> Result<Vec<KnowledgeSet>, DataError> {
     let records = records::<Record>(file, text, EXPECTED)?;
-    let read = |(line, record)| Place { file, line }.knowledge_set(record, options.surface);
+    let read = |Located { line, id, record }: Located<Record>| {
+        Place { file, line, id }.knowledge_set(record, options.surface)
+    };
     records.into_iter().map(read).collect()
 }
 
-/// Where a record stands, for messages.
+/// Where a record stands, for messages, and what to call it if it has no name.
 struct Place<'a> {
     file: &'a str,
     line: usize,
+    id: Fingerprint,
 }
 
 impl Place<'_> {
@@ -105,7 +109,7 @@ impl Place<'_> {
         let names = statements
             .iter()
             .flat_map(Statement::names)
-            .chain(asked.iter().filter_map(Literal::name));
+            .chain(asked.iter().flat_map(Literal::names));
         let entities = distinct(names);
         let questions = questions
             .iter()
@@ -118,7 +122,7 @@ impl Place<'_> {
             }
             None => sentences.into_iter().map(Fact::from).collect(),
         };
-        let id = id.unwrap_or_else(|| format!("{}:{}", self.file, self.line));
+        let id = id.unwrap_or_else(|| self.id.to_string());
         Ok(KnowledgeSet { id, facts, questions, entities })
     }
 
@@ -170,7 +174,10 @@ impl Place<'_> {
     fn literal(&self, question: &str) -> Result<Literal, DataError> {
         match Statement::parse(question) {
             Some(Statement::Fact(literal)) => Ok(literal),
-            _ => Err(self.malformed("a question of the form `NAME is [not] ATTRIBUTE.`", question)),
+            _ => {
+                let expected = "a question of the form `NAME is [not] ATTRIBUTE.` or `The ENTITY VERBs the ENTITY.`";
+                Err(self.malformed(expected, question))
+            }
         }
     }
 
@@ -256,13 +263,39 @@ mod tests {
         assert_eq!(rewritten.questions[1].text, "Can we conclude Bob is not big ?");
     }
 
+    /// Theories of entities that do something to each other.
+    #[test]
+    fn relations_are_read_and_followed() {
+        let record = r#"{"triples": {"triple1": {"text": "The cat chases the bald eagle."}, "triple2": {"text": "The lion does not see the cat."}},
+            "rules": {"rule1": {"text": "If something chases the bald eagle then it likes the lion."}, "rule2": {"text": "If something likes the lion and it chases the bald eagle then it is big."}},
+            "questions": {"Q1": {"question": "The cat is big.", "answer": true}, "Q2": {"question": "The cat does not like the lion.", "answer": false},
+                          "Q3": {"question": "The lion sees the cat.", "answer": false}, "Q4": {"question": "The bald eagle likes the lion.", "answer": "Unknown"}}}"#;
+        let set = read_text(record, None).unwrap();
+        assert_eq!(set.entities, ["the cat", "the bald eagle", "the lion"]);
+        let found: Vec<(&str, &[usize], usize)> = set
+            .questions
+            .iter()
+            .map(|asked| (asked.answer.as_str(), &asked.relevant[..], asked.hops))
+            .collect();
+        assert_eq!(
+            found,
+            [("yes", &[0, 2, 3][..], 2), ("no", &[0, 2], 1), ("no", &[1], 0), ("none", &[2], 1)]
+        );
+        let rewritten = read_text(record, Some(Surface::Sentence)).unwrap();
+        assert_eq!(rewritten.questions[0].text, "Can we conclude the cat is big ?");
+        assert_eq!(
+            rewritten.facts[3].text,
+            "If someone likes the lion and chases the bald eagle then they are big ."
+        );
+    }
+
     #[test]
     fn malformed_records_are_refused_by_line() {
         for (record, from, to, expected) in [
             (BLANKS, "<extra_id_0> red <extra_id_1>", "<extra_id_1> red <extra_id_2>", "fillers"),
             (BLANKS, "<extra_id_0> red <extra_id_1>", "<extra_id_0> <extra_id_1>", "fillers"),
             (BLANKS, "<extra_id_0> red <extra_id_1>", "<extra_id_0", "fillers"),
-            (BLANKS, "Bob is cold.", "Bob chases the cat.", "a statement"),
+            (BLANKS, "Bob is cold.", "Bob chases cats.", "a statement"),
             (BLANKS, "\"Fred is big.\"", "\"If someone is red then they are big.\"", "a question"),
             (BLANKS, "\"Unknown\"", "\"perhaps\"", "an answer"),
             (BLANKS, "\"Unknown\"", "false", "closed-world"),

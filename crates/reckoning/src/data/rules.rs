@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::forward_chaining::{Answer, Support, Theory};
-use super::statements::{Literal, Statement, Subject};
-use super::words::distinct;
+use super::statements::{Literal, Statement};
+use super::words::{distinct, words};
 use super::{DataError, Fact, KnowledgeSet, Question, Surface};
 
 const ATTEMPTS: usize = 5_000;
@@ -100,8 +100,9 @@ impl RuleGenerator {
             );
         }
         for name in &config.names {
-            if !matches!(Statement::parse(&format!("{name} is a-word.")), Some(Statement::Fact(_)))
-            {
+            let is_name =
+                matches!(Statement::parse(&format!("{name} is a-word.")), Some(Statement::Fact(_)));
+            if !is_name || words(name).count() != 1 {
                 return refuse(
                     "names",
                     format!("holds {name:?}, which is not a single word for an entity"),
@@ -218,7 +219,7 @@ impl RuleGenerator {
     }
 
     fn tell(&self, id: String, plan: Plan, supports: Vec<Support>) -> KnowledgeSet {
-        let asked = plan.questions.iter().filter_map(|(asked, _)| asked.name());
+        let asked = plan.questions.iter().flat_map(|(asked, _)| asked.names());
         let entities = distinct(plan.statements.iter().flat_map(Statement::names).chain(asked));
         let facts: Vec<Fact> =
             plan.statements.iter().map(|statement| Fact { text: statement.to_string() }).collect();
@@ -237,24 +238,23 @@ fn sample(pool: &[String], count: usize, rng: &mut impl Rng) -> Vec<String> {
     index::sample(rng, pool.len(), count).into_iter().map(|at| pool[at].clone()).collect()
 }
 
-fn about_anyone(attribute: &str) -> Literal {
-    Literal { subject: Subject::Anyone, attribute: attribute.to_owned(), positive: true }
-}
-
 /// From the first attribute of `step`, and any of the companions, to the second.
 fn planted_rule(step: &[String], companions: &[String], rng: &mut impl Rng) -> Statement {
-    let mut conditions = vec![about_anyone(&step[0])];
-    conditions.extend(companions.iter().filter(|_| rng.random()).map(|word| about_anyone(word)));
+    let mut conditions = vec![Literal::about_anyone(&*step[0], true)];
+    conditions.extend(
+        companions.iter().filter(|_| rng.random()).map(|word| Literal::about_anyone(word, true)),
+    );
     conditions.shuffle(rng);
-    Statement::Rule { conditions, conclusion: about_anyone(&step[1]) }
+    Statement::Rule { conditions, conclusion: Literal::about_anyone(&*step[1], true) }
 }
 
 fn random_rule(attributes: &[String], rng: &mut impl Rng) -> Statement {
     let conditions = rng.random_range(1..=MOST_CONDITIONS.min(attributes.len() - 1));
     let mut literals = index::sample(rng, attributes.len(), conditions + 1)
         .into_iter()
-        .map(|at| about_anyone(&attributes[at]));
-    let conclusion = literals.next().unwrap_or_else(|| about_anyone(&attributes[0]));
+        .map(|at| Literal::about_anyone(&*attributes[at], true));
+    let conclusion =
+        literals.next().unwrap_or_else(|| Literal::about_anyone(&*attributes[0], true));
     Statement::Rule { conditions: literals.collect(), conclusion }
 }
 

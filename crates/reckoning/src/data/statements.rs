@@ -1,17 +1,18 @@
-//! The language of the rule-reasoning data: `Bob is not red.` and `If someone is red and big then they are young.`
+//! The language of the rule-reasoning data: `Bob is not red.`, `The cat chases the dog.`, `If someone is red and likes the dog then
+//! they are young.`
 
 use std::fmt;
 
 use super::words;
 
-/// Someone (or everyone) has, or lacks, an attribute.
+/// Something that holds, or does not hold, of someone (or everyone).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
     /// Whom it is about.
     pub subject: Subject,
-    /// A word such as `red`.
-    pub attribute: String,
-    /// Whether the attribute is asserted (`is red`) or denied (`is not red`).
+    /// What is said.
+    pub predicate: Predicate,
+    /// Whether it is asserted (`is red`) or denied (`is not red`).
     pub positive: bool,
 }
 
@@ -20,8 +21,22 @@ pub struct Literal {
 pub enum Subject {
     /// Whoever a rule is applied to: `someone`, and then `they`.
     Anyone,
-    /// An entity by name.
+    /// An entity by name: `Bob`, or `the bald eagle`.
     Named(String),
+}
+
+/// What a literal says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Predicate {
+    /// A word such as `red`.
+    Attribute(String),
+    /// What is done to an entity, such as chasing the lion.
+    Relation {
+        /// The verb in its plain form, such as `chase`.
+        verb: String,
+        /// The name of the other entity, such as `the lion`.
+        object: String,
+    },
 }
 
 /// A sentence of a theory.
@@ -39,13 +54,21 @@ pub enum Statement {
 }
 
 /// The forms that [`Statement::parse`] reads, for error messages.
-pub const FORMS: &str = "`NAME is [not] ATTRIBUTE.`, `If someone is ATTRIBUTE and ... then they are ATTRIBUTE.` or \
+pub const FORMS: &str = "`NAME is [not] ATTRIBUTE.`, `The ENTITY VERBs the ENTITY.`, `The ENTITY does not VERB the ENTITY.`, \
+                         `If someone is ATTRIBUTE and VERBs the ENTITY and ... then they are ATTRIBUTE.` or \
                          `[All] ATTRIBUTE, ATTRIBUTE people are ATTRIBUTE.`";
 
 impl Literal {
     /// `name` is `attribute` (or is not).
     pub fn new(name: impl Into<String>, attribute: impl Into<String>, positive: bool) -> Self {
-        Self { subject: Subject::Named(name.into()), attribute: attribute.into(), positive }
+        let predicate = Predicate::Attribute(attribute.into());
+        Self { subject: Subject::Named(name.into()), predicate, positive }
+    }
+
+    /// Anyone is `attribute` (or is not).
+    pub fn about_anyone(attribute: impl Into<String>, positive: bool) -> Self {
+        let predicate = Predicate::Attribute(attribute.into());
+        Self { subject: Subject::Anyone, predicate, positive }
     }
 
     /// The literal that contradicts this one.
@@ -53,16 +76,17 @@ impl Literal {
         Self { positive: !self.positive, ..self.clone() }
     }
 
-    /// The entity it is about; `None` for anyone.
-    pub fn name(&self) -> Option<&str> {
-        match &self.subject {
-            Subject::Named(name) => Some(name),
+    /// The entities it is about: whom it is said of, and whom something is done to.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let subject = match &self.subject {
+            Subject::Named(name) => Some(name.as_str()),
             Subject::Anyone => None,
-        }
-    }
-
-    fn about_anyone(attribute: &str, positive: bool) -> Self {
-        Self { subject: Subject::Anyone, attribute: attribute.to_owned(), positive }
+        };
+        let object = match &self.predicate {
+            Predicate::Relation { object, .. } => Some(object.as_str()),
+            Predicate::Attribute(_) => None,
+        };
+        subject.into_iter().chain(object)
     }
 }
 
@@ -78,8 +102,10 @@ impl Statement {
             [.., "people" | "things", "are", _] | [.., "people" | "things", "are", "not", _] => {
                 parse_all(&sentence)
             }
-            [name, "is", rest @ ..] => parse_fact(name, rest),
-            _ => None,
+            clause => match parse_clause(clause, None)? {
+                Literal { subject: Subject::Anyone, .. } => None,
+                fact => Some(Self::Fact(fact)),
+            },
         }
     }
 
@@ -91,40 +117,96 @@ impl Statement {
                 conditions.iter().chain([conclusion]).collect()
             }
         };
-        literals.into_iter().filter_map(Literal::name)
+        literals.into_iter().flat_map(Literal::names)
     }
 }
 
-fn is_attribute(word: &str) -> bool {
+/// Whether a word can be a name, an attribute or a verb.
+fn is_ordinary(word: &str) -> bool {
     word.starts_with(char::is_alphabetic)
-        && !matches!(word, "not" | "is" | "are" | "and" | "then" | "people" | "things")
+        && !matches!(
+            word.to_lowercase().as_str(),
+            "not" | "is" | "are" | "does" | "do" | "and" | "then" | "the" | "people" | "things"
+        )
 }
 
-/// `[not] ATTRIBUTE`, and nothing after it.
-fn parse_attribute<'a>(words: &[&'a str]) -> Option<(&'a str, bool)> {
+/// `SUBJECT PREDICATE`; without a subject, or with a pronoun, the `previous` one is meant.
+fn parse_clause(clause: &[&str], previous: Option<&Subject>) -> Option<Literal> {
+    let (subject, rest) = match clause {
+        ["someone" | "something" | "Someone" | "Something", rest @ ..] => (Subject::Anyone, rest),
+        ["they" | "it" | "he" | "she", rest @ ..] => (previous?.clone(), rest),
+        ["the" | "The", rest @ ..] => {
+            let verb = rest.iter().position(|word| matches!(*word, "is" | "are" | "does" | "do"));
+            let before_object = || rest.iter().rposition(|word| *word == "the")?.checked_sub(1);
+            let (name, rest) = rest.split_at(verb.or_else(before_object)?);
+            (Subject::Named(entity(name)?), rest)
+        }
+        [name, "is" | "are" | "does" | "do", ..] | [name, _, "the", ..] if is_ordinary(name) => {
+            (Subject::Named((*name).to_owned()), &clause[1..])
+        }
+        rest => {
+            let (predicate, positive) =
+                parse_attribute(rest).or_else(|| parse_predicate(rest, false))?;
+            return Some(Literal { subject: previous?.clone(), predicate, positive });
+        }
+    };
+    let (predicate, positive) = parse_predicate(rest, clause[0] == "they")?;
+    Some(Literal { subject, predicate, positive })
+}
+
+/// `is [not] ATTRIBUTE`, `VERBs the ENTITY` or `does not VERB the ENTITY`, and nothing after it.
+fn parse_predicate(words: &[&str], is_plural: bool) -> Option<(Predicate, bool)> {
+    let relation = |verb: &str, object: &[&str]| {
+        Some(Predicate::Relation { verb: verb.to_owned(), object: entity(object)? })
+    };
     match words {
-        ["not", attribute] if is_attribute(attribute) => Some((attribute, false)),
-        [attribute] if is_attribute(attribute) => Some((attribute, true)),
+        ["is" | "are", attribute @ ..] => parse_attribute(attribute),
+        ["does" | "do", "not", verb, "the", object @ ..] if is_ordinary(verb) => {
+            Some((relation(verb, object)?, false))
+        }
+        [verb, "the", object @ ..] if is_ordinary(verb) => {
+            let plain = if is_plural { (*verb).to_owned() } else { plain_form(verb)? };
+            Some((relation(&plain, object)?, true))
+        }
         _ => None,
     }
 }
 
-fn parse_fact(name: &str, rest: &[&str]) -> Option<Statement> {
-    let (attribute, positive) = parse_attribute(rest)?;
-    name.starts_with(char::is_alphabetic)
-        .then(|| Statement::Fact(Literal::new(name, attribute, positive)))
+/// `[not] ATTRIBUTE`, and nothing after it.
+fn parse_attribute(words: &[&str]) -> Option<(Predicate, bool)> {
+    let (attribute, positive) = match words {
+        ["not", attribute] => (attribute, false),
+        [attribute] => (attribute, true),
+        _ => return None,
+    };
+    is_ordinary(attribute).then(|| (Predicate::Attribute((*attribute).to_owned()), positive))
 }
 
-/// `[SUBJECT is|are] [not] ATTRIBUTE`; without a subject, or with a pronoun, `previous` is meant.
-fn parse_clause(clause: &[&str], previous: Option<&Subject>) -> Option<Literal> {
-    let (subject, rest) = match clause {
-        ["someone" | "something", "is" | "are", rest @ ..] => (Subject::Anyone, rest),
-        ["they" | "it" | "he" | "she", "is" | "are", rest @ ..] => (previous?.clone(), rest),
-        [name, "is" | "are", rest @ ..] => (Subject::Named((*name).to_owned()), rest),
-        rest => (previous?.clone(), rest),
-    };
-    let (attribute, positive) = parse_attribute(rest)?;
-    Some(Literal { subject, attribute: attribute.to_owned(), positive })
+/// The words of an entity after its article, with it.
+fn entity(words: &[&str]) -> Option<String> {
+    let is_name = !words.is_empty() && words.iter().all(|word| is_ordinary(word));
+    is_name.then(|| format!("the {}", words.join(" ")))
+}
+
+/// `chase` for `chases`.
+fn plain_form(verb: &str) -> Option<String> {
+    if let Some(stem) = verb.strip_suffix("ies") {
+        return Some(format!("{stem}y"));
+    }
+    let hisses = ["sses", "xes", "shes", "ches"].iter().any(|ending| verb.ends_with(ending));
+    verb.strip_suffix(if hisses { "es" } else { "s" }).map(str::to_owned)
+}
+
+/// `chases` for `chase`.
+fn third_person(verb: &str) -> String {
+    let is_vowel = |letter: char| "aeiou".contains(letter);
+    match verb.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(is_vowel) => format!("{stem}ies"),
+        _ if ["ss", "x", "sh", "ch"].iter().any(|ending| verb.ends_with(ending)) => {
+            format!("{verb}es")
+        }
+        _ => format!("{verb}s"),
+    }
 }
 
 fn parse_if_then(rest: &[&str]) -> Option<Statement> {
@@ -144,20 +226,41 @@ fn parse_if_then(rest: &[&str]) -> Option<Statement> {
 fn parse_all(sentence: &[&str]) -> Option<Statement> {
     let sentence = sentence.strip_prefix(&["All"]).unwrap_or(sentence);
     let noun = sentence.iter().position(|word| matches!(*word, "people" | "things"))?;
-    let (attribute, positive) = parse_attribute(&sentence[noun + 2..])?;
-    let conditions: Option<Vec<Literal>> = clauses(&sentence[..noun])
-        .map(|clause| {
-            parse_attribute(clause)
-                .map(|(word, sign)| Literal::about_anyone(&word.to_lowercase(), sign))
-        })
-        .collect();
+    let about_anyone = |words: &[&str]| {
+        let (predicate, positive) = parse_attribute(words)?;
+        Some(Literal { subject: Subject::Anyone, predicate, positive })
+    };
+    let in_lower_case = |clause: &[&str]| -> Option<Literal> {
+        let words: Vec<String> = clause.iter().map(|word| word.to_lowercase()).collect();
+        about_anyone(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let conditions: Option<Vec<Literal>> = clauses(&sentence[..noun]).map(in_lower_case).collect();
     let conditions = conditions.filter(|conditions| !conditions.is_empty())?;
-    Some(Statement::Rule { conditions, conclusion: Literal::about_anyone(attribute, positive) })
+    Some(Statement::Rule { conditions, conclusion: about_anyone(&sentence[noun + 2..])? })
 }
 
 /// The parts between `and` and commas.
 fn clauses<'a, 'b>(words: &'a [&'b str]) -> impl Iterator<Item = &'a [&'b str]> {
     words.split(|word| matches!(*word, "and" | ",")).filter(|clause| !clause.is_empty())
+}
+
+impl fmt::Display for Predicate {
+    /// As it is asserted of one entity: `is red`, `chases the lion`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&said(self, true, false))
+    }
+}
+
+/// The predicate with its verb: `is not red`, `does not chase the lion`; of many, `are not red`, `do not chase the lion`.
+fn said(predicate: &Predicate, positive: bool, of_many: bool) -> String {
+    let (is, does) = if of_many { ("are", "do") } else { ("is", "does") };
+    match (predicate, positive) {
+        (Predicate::Attribute(attribute), true) => format!("{is} {attribute}"),
+        (Predicate::Attribute(attribute), false) => format!("{is} not {attribute}"),
+        (Predicate::Relation { verb, object }, true) if of_many => format!("{verb} {object}"),
+        (Predicate::Relation { verb, object }, true) => format!("{} {object}", third_person(verb)),
+        (Predicate::Relation { verb, object }, false) => format!("{does} not {verb} {object}"),
+    }
 }
 
 impl fmt::Display for Literal {
@@ -167,12 +270,7 @@ impl fmt::Display for Literal {
             Subject::Named(name) => name,
             Subject::Anyone => "someone",
         };
-        write!(
-            formatter,
-            "{name} is {}{} .",
-            if self.positive { "" } else { "not " },
-            self.attribute
-        )
+        write!(formatter, "{name} {} .", said(&self.predicate, self.positive, false))
     }
 }
 
@@ -191,30 +289,29 @@ fn write_rule(
     conditions: &[Literal],
     conclusion: &Literal,
 ) -> fmt::Result {
-    let mut previous = None;
-    for (at, literal) in conditions.iter().enumerate() {
-        formatter.write_str(if at == 0 { "If" } else { " and" })?;
-        write_clause(formatter, literal, previous, "someone is")?;
-        previous = Some(&literal.subject);
+    let mut previous: Option<&Literal> = None;
+    for literal in conditions {
+        let said = said(&literal.predicate, literal.positive, false);
+        let lead = if previous.is_some() { " and" } else { "If" };
+        match (previous, &literal.subject) {
+            (Some(previous), subject) if previous.subject == *subject => {
+                // `red and big`, but `chases the lion and is big`.
+                let goes_on = matches!(previous.predicate, Predicate::Attribute(_));
+                let said = if goes_on { said.strip_prefix("is ").unwrap_or(&said) } else { &said };
+                write!(formatter, "{lead} {said}")?;
+            }
+            (_, Subject::Anyone) => write!(formatter, "{lead} someone {said}")?,
+            (_, Subject::Named(name)) => write!(formatter, "{lead} {name} {said}")?,
+        }
+        previous = Some(literal);
     }
-    formatter.write_str(" then")?;
-    write_clause(formatter, conclusion, None, "they are")?;
-    formatter.write_str(" .")
-}
-
-fn write_clause(
-    formatter: &mut fmt::Formatter<'_>,
-    literal: &Literal,
-    previous: Option<&Subject>,
-    anyone: &str,
-) -> fmt::Result {
-    if previous != Some(&literal.subject) {
-        match &literal.subject {
-            Subject::Anyone => write!(formatter, " {anyone}")?,
-            Subject::Named(name) => write!(formatter, " {name} is")?,
+    let Literal { subject, predicate, positive } = conclusion;
+    match subject {
+        Subject::Anyone => write!(formatter, " then they {} .", said(predicate, *positive, true)),
+        Subject::Named(name) => {
+            write!(formatter, " then {name} {} .", said(predicate, *positive, false))
         }
     }
-    write!(formatter, "{} {}", if literal.positive { "" } else { " not" }, literal.attribute)
 }
 
 #[cfg(test)]
@@ -250,6 +347,21 @@ mod tests {
                 "All rough, kind people are round.",
                 "If someone is rough and kind then they are round .",
             ),
+            ("The cat chases the bald eagle.", "the cat chases the bald eagle ."),
+            ("The bald eagle does not see the cat.", "the bald eagle does not see the cat ."),
+            ("The bald eagle is not kind", "the bald eagle is not kind ."),
+            (
+                "If something chases the lion and it is big then it likes the dog.",
+                "If someone chases the lion and is big then they like the dog .",
+            ),
+            (
+                "If someone is big and they do not see the cat then they do not need the dog.",
+                "If someone is big and does not see the cat then they do not need the dog .",
+            ),
+            (
+                "If the cat is red and the cat visits the dog then the bald eagle carries the cat.",
+                "If the cat is red and visits the dog then the bald eagle carries the cat .",
+            ),
             (
                 "Red and not big things are not cold.",
                 "If someone is red and not big then they are not cold .",
@@ -269,7 +381,12 @@ mod tests {
             "Bob is",
             "Bob is not",
             "Bob is very red.",
-            "The cat chases the dog.",
+            "The cat chase the dog.",
+            "The cat chases dogs.",
+            "The cat chases the.",
+            "The chases the dog.",
+            "The cat does chase the dog.",
+            "Someone is red.",
             "If then they are red.",
             "If someone is red they are big.",
             "If they are red then Bob is big.",
@@ -285,6 +402,17 @@ mod tests {
         let rule =
             Statement::parse("If Bob is red and someone is big then they are young.").unwrap();
         assert_eq!(rule.names().collect::<Vec<_>>(), ["Bob"]);
+        let fact = Statement::parse("The cat chases the bald eagle.").unwrap();
+        assert_eq!(fact.names().collect::<Vec<_>>(), ["the cat", "the bald eagle"]);
+    }
+
+    #[test]
+    fn verbs_come_back_from_the_third_person() {
+        for verb in ["chase", "eat", "like", "kiss", "fix", "push", "teach", "carry", "buy", "see"]
+        {
+            assert_eq!(plain_form(&third_person(verb)).as_deref(), Some(verb));
+        }
+        assert_eq!(third_person("carry"), "carries");
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     let common = &arguments.common;
+    common.refuse_resume()?;
     let config = configuration(arguments)?;
     let split = config.data.load().bad_input()?;
     let Split { train, .. } = &split;
