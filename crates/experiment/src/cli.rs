@@ -228,6 +228,20 @@ impl CommonArguments {
         RunDirectory::resume(out).bad_input().map(Some)
     }
 
+    /// Refuses arguments beside `--resume` that are part of the run's configuration; each with whether it was given.
+    ///
+    /// # Errors
+    /// [`Failure::BadInput`] naming the first.
+    pub fn refuse_beside_resume(&self, arguments: &[(&str, bool)]) -> Result<(), Failure> {
+        match arguments.iter().find(|(_, is_given)| self.resume && *is_given) {
+            Some((name, _)) => Err(anyhow::anyhow!(
+                "--resume goes on with what the run began with; leave out {name}, or choose another --out"
+            ))
+            .bad_input(),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses `--resume`, in commands that are done in one go and leave nothing to go on from.
     ///
     /// # Errors
@@ -322,6 +336,10 @@ mod tests {
         assert_eq!(parse(&[]).unwrap().device, Device::Cpu);
         assert!(parse(&["--resume"]).is_err(), "there is nothing to resume without --out");
         assert!(matches!(given.refuse_resume(), Err(Failure::BadInput(_))));
+        given.refuse_beside_resume(&[("--data", false)]).unwrap();
+        let refused = given.refuse_beside_resume(&[("--model", false), ("--data", true)]);
+        let Err(Failure::BadInput(cause)) = refused else { panic!("--data was given") };
+        assert!(cause.to_string().contains("leave out --data"), "{cause}");
         parse(&["--out", "run"]).unwrap().refuse_resume().unwrap();
         assert!(parse(&["--device", "abacus"]).is_err());
     }

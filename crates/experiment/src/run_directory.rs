@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::atomic::write_atomically;
 use crate::metrics::{Metrics, MetricsError};
 
-const CONFIG: &str = "config.toml";
+/// The file of a run that holds its configuration.
+pub const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
 
 /// The folder of one run.

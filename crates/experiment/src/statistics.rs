@@ -1,5 +1,6 @@
 //! Means and proportions with 95 % confidence intervals, so that no result is a bare number.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -199,6 +200,23 @@ fn write_ends(
     } else {
         write!(formatter, " (n = {}, no interval)", interval.n)
     }
+}
+
+/// The mean of values that belong to groups, with the interval over groups, as [`ratio_interval`]: windows of one episode or
+/// questions on one text are alike, so that an interval over them would be too narrow.
+///
+/// # Errors
+/// As [`ratio_interval`].
+pub fn grouped_mean_interval<G: Ord>(
+    values: impl IntoIterator<Item = (G, f64)>,
+) -> Result<Interval, StatisticsError> {
+    let mut groups: BTreeMap<G, (f64, f64)> = BTreeMap::new();
+    for (group, value) in values {
+        let (sum, count) = groups.entry(group).or_default();
+        *sum += value;
+        *count += 1.0;
+    }
+    ratio_interval(&groups.into_values().collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -66,7 +66,11 @@ impl ChunkLayout {
         for Revisit { first, again } in revisits(poses, scale, Tolerance::EXACT) {
             let (seen, now) = (self.chunk_of(first), self.chunk_of(again));
             let between = written.is_none_or(|written| seen <= written && now > written);
-            if between && seen + 1 < now {
+            let in_chunk_before = |frame: &usize| self.chunk_of(*frame) + 1 == now;
+            let is_given = (0..again)
+                .filter(in_chunk_before)
+                .any(|frame| Tolerance::EXACT.agree(poses[frame], poses[again], scale));
+            if between && seen + 1 < now && !is_given {
                 *frames.entry(now).or_insert(0) += 1;
             }
         }

@@ -108,8 +108,9 @@ impl<B: Backend> VideoModel<B> {
         Ok(self.trained.save(&folder.join(DENOISER_FILE))?)
     }
 
-    /// The world model that generates latents, which remembers by `fast`, or not at all. Rates that were learned with the
-    /// denoiser are used for fast learning of the same form and number of steps.
+    /// The world model that generates latents, which remembers by `fast`, or not at all. A start that was learned with the
+    /// denoiser is used for the same adapters, and learned rates for fast learning that [moves alike](FastConfig::moves_like);
+    /// other fast learning begins with fresh adapters, and goes by its own rate.
     ///
     /// # Errors
     /// Settings that do not fit the denoiser.
@@ -125,8 +126,9 @@ impl<B: Backend> VideoModel<B> {
             return Ok(WorldModel::new(denoiser, sampler, None));
         };
         let learned_for = self.trained.config.fast.as_ref();
-        let as_learned = learned_for
-            .is_some_and(|learned| (learned.form, learned.steps) == (fast.form, fast.steps));
+        let as_learned = learned_for.is_some_and(|learned| learned.moves_like(&fast));
+        let same_adapters = learned_for.is_some_and(|learned| learned.adapters == fast.adapters);
+        let denoiser = if same_adapters { denoiser } else { denoiser.without_adapters() };
         let learner = FastLearner::new(fast, diffusion)?;
         let learner = match (&self.trained.rates, as_learned) {
             (Some(rates), true) => learner.with_rates(rates.clone()),

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use burn::tensor::backend::Backend;
 use experiment::cli::{Device, Failure, OrFailure, print_line, write_file};
 use experiment::interrupt::Interrupt;
+use experiment::run_directory;
 use experiment::seed::Seed;
 use inner_outer::Threads;
 
@@ -78,7 +79,7 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Evaluation, Failure> {
     let interrupt = Interrupt::install().failed()?;
     let out = &arguments.out;
     let folder = out.join(MODEL_FOLDER);
-    unpack(&folder)?;
+    unpack(out)?;
     let model = load_model::<B>(&folder)?;
     let inverse = read_inverse::<B>(&folder)?;
     let clips = clips(out, arguments.episodes.into(), &interrupt)?;
@@ -92,8 +93,19 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Evaluation, Failure> {
     Ok(evaluation)
 }
 
-/// Writes the model that comes with the program.
-fn unpack(folder: &Path) -> Result<(), Failure> {
+/// Writes the model that comes with the program, over nothing but itself.
+fn unpack(out: &Path) -> Result<(), Failure> {
+    let folder = out.join(MODEL_FOLDER);
+    let is_other = |(name, content): &(&str, &[u8])| {
+        fs::read(folder.join(name)).is_ok_and(|there| there != *content)
+    };
+    if out.join(run_directory::CONFIG).exists() || MODEL.iter().any(is_other) {
+        let cause = anyhow!(
+            "{} holds another run or another model; give a folder of its own with --out",
+            out.display()
+        );
+        return Err(Failure::BadInput(cause));
+    }
     MODEL.iter().try_for_each(|(name, content)| write_file(&folder.join(name), content))
 }
 

@@ -127,7 +127,7 @@ pub(super) fn require_inputs(run: &RunDirectory, inputs: &[String]) -> Result<()
     match std::fs::read_to_string(&path) {
         Ok(before) if before == text => Ok(()),
         Ok(_) => Err(Failure::BadInput(anyhow::anyhow!(
-            "the run in {} was begun with another model, other clips or other inverse dynamics: give the same ones, or choose another --out",
+            "the run in {} was begun with other clips, another model or other inverse dynamics: give the same ones, or choose another --out",
             run.path().display()
         ))),
         Err(_) => write_file(&path, &text),

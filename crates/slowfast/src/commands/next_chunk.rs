@@ -5,7 +5,7 @@ use std::fmt;
 use burn::tensor::backend::Backend;
 use experiment::cli::{Failure, OrFailure};
 use experiment::seed::Seed;
-use experiment::statistics::{Interval, mean_interval};
+use experiment::statistics::{Interval, grouped_mean_interval};
 use inner_outer::tensors::to_f64;
 use serde::Serialize;
 
@@ -28,13 +28,15 @@ pub(super) struct NextChunk<B: Backend> {
     futures: Vec<Vec<u8>>,
     /// The bytes of the last frame before it.
     last_frames: Vec<Vec<u8>>,
+    /// The episode of each window.
+    episodes: Vec<usize>,
     past: usize,
     height: usize,
     width: usize,
     seed: Seed,
 }
 
-/// Scores of next chunks, with 95 % intervals over windows.
+/// Scores of next chunks, with 95 % intervals over episodes: windows of one episode are alike.
 #[derive(Clone, Debug, Serialize)]
 pub struct NextChunkScores {
     /// Windows.
@@ -85,6 +87,7 @@ impl<B: Backend> NextChunk<B> {
             clips: places.chunks(WINDOWS_AT_ONCE).map(windows).collect(),
             futures,
             last_frames,
+            episodes: places.iter().map(|place| place.episode).collect(),
             past,
             height: description.height,
             width: description.width,
@@ -134,10 +137,14 @@ impl<B: Backend> NextChunk<B> {
         }
         Ok(NextChunkScores {
             windows: number,
-            psnr: mean_interval(&found).failed()?,
-            copied_psnr: mean_interval(&copied).failed()?,
-            coded_psnr: mean_interval(&coded).failed()?,
+            psnr: self.over_episodes(&found)?,
+            copied_psnr: self.over_episodes(&copied)?,
+            coded_psnr: self.over_episodes(&coded)?,
         })
+    }
+
+    fn over_episodes(&self, of_windows: &[f64]) -> Result<Interval, Failure> {
+        grouped_mean_interval(self.episodes.iter().zip(of_windows.iter().copied())).failed()
     }
 
     fn psnr(&self, pixels: &[u8], window: usize) -> Result<f64, Failure> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
@@ -17,9 +18,9 @@ use super::train::{LEARNER_FILE, MEAN_FILE};
 use super::training::{Pace, Place, Training, Values};
 use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
 use crate::clip::{ClipSet, Route, Split};
-use crate::diffusion::{Clip, Diffusion, SamplerConfig};
+use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::latents::{ChunkLayout, LatentEpisodes};
-use crate::memory::FastConfig;
+use crate::memory::{FastConfig, FastLearner};
 use crate::slow::{
     ChunkSource, LoopConfig, Recall, SecondOrderConfig, SlowConfig, SlowTrainer, TrainedDenoiser,
     TrainerState, slow_fast_pass,
@@ -128,6 +129,10 @@ pub struct Results {
 /// checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
+    common.refuse_beside_resume(&[
+        ("--data", arguments.data.is_some()),
+        ("--model", arguments.model.is_some()),
+    ])?;
     let place = Place::of(common, "runs/loop")?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
@@ -161,6 +166,36 @@ impl LoopRun {
         positive("chunks.frames", self.chunks.frames)?;
         positive("glance_episodes", self.glance_episodes)?;
         positive("final_episodes", self.final_episodes)
+    }
+
+    /// Whether the loop can begin with a model: what it learned of its Temp-LoRA is of no use to another one.
+    fn check_start<B: Backend>(&self, trained: &TrainedDenoiser<B>) -> Result<(), Failure> {
+        let learned = trained.config.fast.as_ref().map(|fast| &fast.adapters);
+        match trained.denoiser.has_adapters() && learned != Some(&self.fast().adapters) {
+            true => Err(anyhow!(
+                "the model begins with a Temp-LoRA that a loop learned with other adapters; set fast.adapters to rank, alpha and targets of that loop, or begin with a model that has been through none"
+            ))
+            .bad_input(),
+            false => Ok(()),
+        }
+    }
+
+    /// Tries what steps and glances need, before the folder is made.
+    fn check_fit<B: Backend>(
+        &self,
+        model: &VideoModel<B>,
+        diffusion: &Diffusion,
+        episodes: &[Recall<B>],
+    ) -> Result<(), Failure> {
+        Sampler::new(diffusion.clone(), self.sampler).bad_input()?;
+        FastLearner::<B>::new(self.fast().clone(), diffusion.clone()).bad_input()?;
+        if let LoopMethod::StopGradient { batch, .. } = &self.method {
+            positive("method.batch", *batch)?;
+        }
+        let chunks = episodes.iter().flat_map(|recall| recall.chunks.windows(2)).next();
+        let Some([past, chunk]) = chunks else { return Ok(()) };
+        let window = self.fast().form.past_of(past).followed_by(chunk);
+        model.trained.denoiser.check(window.latents.dims(), &window.phrases).bad_input()
     }
 
     /// The fast learning.
@@ -197,6 +232,7 @@ impl<B: Backend> LoopTraining<B> {
         let device = Device::<B>::default();
         let clips = open_clips(&config.data)?;
         let model = VideoModel::<B>::load(&config.model, &device).bad_input()?;
+        config.check_start(&model.trained)?;
         let read = |split, written| -> Result<Vec<Recall<B>>, Failure> {
             let trained = &model.trained.config;
             let words = trained.denoiser.words;
@@ -224,6 +260,7 @@ impl<B: Backend> LoopTraining<B> {
             }
         };
         let trainer = trainer.bad_input()?;
+        config.check_fit(&model, &diffusion, &episodes)?;
         Ok(Self { config, model, diffusion, episodes, validation, test, trainer, device })
     }
 

@@ -15,7 +15,7 @@ use super::training::{Pace, Place, Training, Values};
 use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
-use crate::diffusion::{Clip, Diffusion, DiffusionConfig, SamplerConfig};
+use crate::diffusion::{Clip, Diffusion, DiffusionConfig, Sampler, SamplerConfig};
 use crate::latents::{LatentEpisodes, vocabulary_of};
 use crate::model::{Denoiser, DenoiserConfig};
 use crate::slow::{
@@ -116,6 +116,10 @@ pub struct Results {
 /// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
+    common.refuse_beside_resume(&[
+        ("--data", arguments.data.is_some()),
+        ("--autoencoder", arguments.autoencoder.is_some()),
+    ])?;
     let place = Place::of(common, "runs/slow")?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
@@ -198,7 +202,11 @@ impl<B: Backend> SlowTraining<B> {
         let diffusion = Diffusion::new(&trained.diffusion).bad_input()?;
         let training_seed = seed.child("training");
         let trainer = SlowTrainer::pretraining(&config.slow, fresh, training_seed).bad_input()?;
+        // What steps and glances need is tried before the folder is made.
+        Sampler::new(diffusion.clone(), config.sampler).bad_input()?;
         let episodes = read(Split::Train)?;
+        let window = episodes.windows(&windows.batch(0, 1), length);
+        trainer.denoiser().check(window.latents.dims(), &window.phrases).bad_input()?;
         Ok(Self {
             config,
             trained,

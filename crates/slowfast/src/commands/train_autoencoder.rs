@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 use experiment::seed::Seed;
-use experiment::statistics::{Interval, mean_interval};
+use experiment::statistics::{Interval, grouped_mean_interval};
 use inner_outer::{Decay, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,7 @@ pub struct Results {
 /// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
+    common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
     let place = Place::of(common, "runs/autoencoder")?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
@@ -128,6 +129,12 @@ fn configuration(arguments: &Arguments) -> Result<AutoencoderRun, Failure> {
     config.seed = common.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
     Ok(config)
+}
+
+/// Measures of frames, each with the number of its episode.
+struct Measured {
+    ratios: Vec<(usize, f64)>,
+    similarities: Vec<(usize, f64)>,
 }
 
 struct AutoencoderTraining<B: Backend> {
@@ -181,28 +188,28 @@ impl<B: Backend> AutoencoderTraining<B> {
         frames_from_pixels(pixels, shape, &self.device).failed()
     }
 
-    /// PSNR and structural similarity of frames of a split, frame by frame.
+    /// PSNR and structural similarity of frames of a split, frame by frame, each with the number of its episode.
     fn measure(
         &self,
         autoencoder: &Autoencoder<B>,
         split: Split,
         count: usize,
-    ) -> Result<(Vec<f64>, Vec<f64>), Failure> {
+    ) -> Result<Measured, Failure> {
         let seed = Seed::new(self.config.seed).child("measured frames");
         let windows =
             WindowSampler::new(&self.clips, split, 1, Alignment::ANY, &seed).bad_input()?;
         let AutoencoderConfig { height, width, .. } = self.config.autoencoder;
         let (mut ratios, mut similarities) = (Vec::new(), Vec::new());
         for place in windows.batch(0, count) {
-            let pixels = self.pixels(&[place])?;
+            let pixels = self.pixels(std::slice::from_ref(&place))?;
             let latents = autoencoder.encode(self.frames(&pixels)?).failed()?;
             let found = pixels_from_frames(&autoencoder.decode(latents).failed()?);
             let found = Video::new(&found, height, width).failed()?;
             let expected = Video::new(&pixels, height, width).failed()?;
-            ratios.push(psnr(found, expected).failed()?);
-            similarities.push(structural_similarity(found, expected).failed()?);
+            ratios.push((place.episode, psnr(found, expected).failed()?));
+            similarities.push((place.episode, structural_similarity(found, expected).failed()?));
         }
-        Ok((ratios, similarities))
+        Ok(Measured { ratios, similarities })
     }
 
     /// Measures the latents, writes the autoencoder and what it came to.
@@ -213,12 +220,12 @@ impl<B: Backend> AutoencoderTraining<B> {
         let path = folder.join(AUTOENCODER_FILE);
         save_autoencoder(&autoencoder, &self.config.autoencoder, &path).failed()?;
         let count = self.config.final_frames;
-        let (ratios, similarities) = self.measure(&autoencoder, Split::Test, count)?;
+        let Measured { ratios, similarities } = self.measure(&autoencoder, Split::Test, count)?;
         let results = Results {
             steps: self.steps_taken(),
             frames: count,
-            psnr: mean_interval(&ratios).failed()?,
-            structural_similarity: mean_interval(&similarities).failed()?.within(-1.0..=1.0),
+            psnr: grouped_mean_interval(ratios).failed()?,
+            structural_similarity: grouped_mean_interval(similarities).failed()?.within(-1.0..=1.0),
         };
         write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
         Ok(results)
@@ -240,9 +247,10 @@ impl<B: Backend> Training for AutoencoderTraining<B> {
     }
 
     fn glance(&self) -> Result<Values, Failure> {
-        let (ratios, _) =
+        let validation =
             self.measure(self.trainer.autoencoder(), Split::Validation, self.config.glance_frames)?;
-        Ok(vec![("validation PSNR", ratios.iter().sum::<f64>() / ratios.len() as f64)])
+        let sum: f64 = validation.ratios.iter().map(|(_, ratio)| ratio).sum();
+        Ok(vec![("validation PSNR", sum / validation.ratios.len() as f64)])
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

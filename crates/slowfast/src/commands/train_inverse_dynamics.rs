@@ -11,6 +11,7 @@ use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
 
+use super::eval::require_inputs;
 use super::{RESULTS_FILE, open_clips};
 use crate::clip::{ClipSet, Split};
 use crate::inverse_dynamics::{
@@ -90,6 +91,7 @@ fn train<B: Backend>(
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
+    require_inputs(&run, &[clips.index().description.fingerprint()])?;
     let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).failed()?;
     let latest = checkpoints.latest().failed()?;
     if let Some(step) = latest {

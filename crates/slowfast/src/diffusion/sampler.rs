@@ -34,7 +34,8 @@ pub struct SamplerConfig {
     /// Classifier-free guidance (Ho and Salimans 2022): how far to go from the prediction without action to that with
     /// it. 1 is the latter.
     pub action_guidance: f64,
-    /// Contrastive guidance: how far to go from the prediction without Temp-LoRA to that with it. 1 is the latter.
+    /// Contrastive guidance: how far to go from the prediction with the Temp-LoRA as it was before the episode to that with
+    /// what the episode left in it. 1 is the latter; 0 leaves the memory out.
     pub memory_guidance: f64,
 }
 
@@ -118,16 +119,32 @@ impl Sampler {
         actions: &Phrases,
         random: &mut ChaCha8Rng,
     ) -> Result<Tensor<B, 5>, DiffusionError> {
-        self.sample_watched(denoiser, past, actions, random, |_, _| ())
+        self.sample_watched(denoiser, None, past, actions, random, |_, _| ())
     }
 
-    /// [`Self::sample`] with `watch` called with every timestep and the window that the denoiser reads there.
+    /// [`Self::sample`] with the guidance of a memory: away from what `base` predicts, the denoiser before the episode.
+    ///
+    /// # Errors
+    /// As [`Self::sample`].
+    pub fn sample_against<B: Backend>(
+        &self,
+        denoiser: &Denoiser<B>,
+        base: &Denoiser<B>,
+        past: &Clip<B>,
+        actions: &Phrases,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Tensor<B, 5>, DiffusionError> {
+        self.sample_watched(denoiser, Some(base), past, actions, random, |_, _| ())
+    }
+
+    /// [`Self::sample`], or [`Self::sample_against`] a `base`, with `watch` called with every timestep and the window that the denoiser reads there.
     ///
     /// # Errors
     /// As [`Self::sample`].
     pub fn sample_watched<B: Backend>(
         &self,
         denoiser: &Denoiser<B>,
+        base: Option<&Denoiser<B>>,
         past: &Clip<B>,
         actions: &Phrases,
         random: &mut ChaCha8Rng,
@@ -143,7 +160,7 @@ impl Sampler {
         past.phrases.check_before(actions)?;
         let phrases = past.phrases.followed_by(actions);
         denoiser.check([batch, given + future, channels, height, width], &phrases)?;
-        let models = Models::new(denoiser, &self.config);
+        let models = Models::new(denoiser, base, &self.config);
         let frames = Frames { past, phrases: &phrases, future };
 
         let mut latents = normal(shape, past, random);
@@ -207,17 +224,20 @@ impl<B: Backend> Frames<'_, B> {
 /// The denoiser with and, where guidance needs it, without memory.
 struct Models<'a, B: Backend> {
     with_memory: &'a Denoiser<B>,
-    without_memory: Option<Denoiser<B>>,
+    without_memory: Option<&'a Denoiser<B>>,
     action_guidance: f64,
     memory_guidance: f64,
 }
 
 impl<'a, B: Backend> Models<'a, B> {
-    fn new(denoiser: &'a Denoiser<B>, config: &SamplerConfig) -> Self {
-        let contrast = config.memory_guidance != 1.0 && denoiser.has_adapters();
+    fn new(
+        denoiser: &'a Denoiser<B>,
+        base: Option<&'a Denoiser<B>>,
+        config: &SamplerConfig,
+    ) -> Self {
         Self {
             with_memory: denoiser,
-            without_memory: contrast.then(|| denoiser.clone().without_adapters()),
+            without_memory: base.filter(|_| config.memory_guidance != 1.0),
             action_guidance: config.action_guidance,
             memory_guidance: config.memory_guidance,
         }
@@ -225,7 +245,7 @@ impl<'a, B: Backend> Models<'a, B> {
 
     fn predict(&self, window: &NoisyWindow<B>, frames: &Frames<B>) -> Tensor<B, 5> {
         let with_memory = self.with_action(self.with_memory, window, frames);
-        match &self.without_memory {
+        match self.without_memory {
             Some(base) => {
                 let base = self.with_action(base, window, frames);
                 base.clone() + (with_memory - base) * self.memory_guidance

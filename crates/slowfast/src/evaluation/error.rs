@@ -1,7 +1,7 @@
 //! Evaluations that cannot be made.
 
 use crate::autoencoder::AutoencoderError;
-use crate::clip::ClipError;
+use crate::clip::{ClipError, Route};
 use crate::inverse_dynamics::InverseDynamicsError;
 use crate::memory::MemoryError;
 use crate::metrics::MetricError;
@@ -21,6 +21,11 @@ pub enum EvaluationError {
         /// What it may be.
         range: &'static str,
     },
+    /// A route that does not lead back.
+    #[error(
+        "`routes` has `{0}`, which does not lead back to where it began; plan on the routes that do"
+    )]
+    Route(Route),
     /// Two methods of one name, or names that the tables need themselves.
     #[error("two rows are called `{0}`: give every method its own `name`")]
     Name(String),

@@ -11,7 +11,7 @@ use super::{Context, EvaluationError};
 use crate::clip::{Pose, PoseScale};
 use crate::diffusion::{Clip, DiffusionError};
 use crate::fast::WorldModel;
-use crate::memory::{Episode, MemoryError};
+use crate::memory::Episode;
 
 /// A world model and what its chunks are conditioned on.
 #[derive(Clone, Debug)]
@@ -94,9 +94,7 @@ impl<B: Backend> Generator<B> {
         let actions = truth.phrases.narrow(future.start, future.len());
         // The stream of algorithm 1a, which all methods share: they are compared under the same noise.
         let noise = episode.seed().child("noise").index(episode.chunks().len() as u64);
-        let denoiser = self.world.with_memory_of(episode)?;
-        let sampled = self.world.sampler().sample(&denoiser, &past, &actions, &mut noise.rng());
-        let latents = sampled.map_err(MemoryError::from)?;
+        let latents = self.world.sample(episode, &past, &actions, &mut noise.rng())?;
         Ok(Clip { latents, phrases: actions })
     }
 

@@ -37,11 +37,11 @@ const TABLES: [(&str, &[usize]); 3] = [
 ];
 
 const NOTE: &str = "PSNR in decibels, of generated frames to the simulator's. SCuts: jumps of the picture. SRC: 100 times the \
-    cosine of revisited views. A frozen picture has no cuts and a perfect SRC: read both beside motion, the \
+    cosine of revisited views. A frozen picture has hardly a cut and, where the first frame alone is given, a perfect SRC: read both beside motion, the \
     accuracy of actions as inverse dynamics see them, and the PSNR at revisited poses; outside context counts those that \
     the chunk before did not show. Gains are over the baseline in the same episodes. PD-random and \
-    FVD-random are of untrained filters and FVD-motion of the inverse dynamics: none is LPIPS or FVD. The truth's distances are between \
-    two halves of its windows. Seconds of a chunk to sample and to learn.";
+    FVD-random are of untrained filters and FVD-motion of the inverse dynamics: none is LPIPS or FVD. Distances are between \
+    halves of a row's windows and the other halves of the truth's. Seconds of a chunk to sample and to learn.";
 
 fn told(interval: &Option<Interval>, decimals: usize) -> String {
     interval.as_ref().map_or("-".to_owned(), |interval| format!("{interval:.decimals$}"))

@@ -6,7 +6,7 @@ use experiment::statistics::{Interval, mean_interval};
 use serde::{Deserialize, Serialize};
 
 use super::{Cost, EvaluationError, Scores};
-use crate::metrics::{Gaussian, MetricError, frechet_distance, frechet_floor};
+use crate::metrics::{MetricError, frechet_between_halves};
 
 /// A method over all episodes. Intervals are of 95 %, over episodes; several seeds of an episode are one value, their mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl Row {
     }
 }
 
-/// The distance to the truth's features; the floor between two halves for the truth itself. None with too few windows.
+/// The distance between halves of a method's features and of the truth's. None with too few windows.
 fn frechet(
     scores: &[Scores],
     truth: &[Scores],
@@ -138,8 +138,5 @@ fn frechet(
     if found.len() < 4 || expected.len() < 4 {
         return Ok(None);
     }
-    if found == expected {
-        return Ok(Some(frechet_floor(&expected)?));
-    }
-    Ok(Some(frechet_distance(&Gaussian::of(&found)?, &Gaussian::of(&expected)?)?))
+    Ok(Some(frechet_between_halves(&found, &expected)?))
 }

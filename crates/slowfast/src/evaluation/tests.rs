@@ -245,6 +245,34 @@ fn a_memory_without_settings_learns_as_its_model_was_trained_to() {
     assert_ne!(made(None, &as_trained), wished, "without a loop, the paper's");
 }
 
+/// What an outer loop learned of a Temp-LoRA serves fast learning by the same rule, and is left out of any other.
+#[test]
+fn other_fast_learning_does_not_begin_with_what_was_learned_for_one() {
+    let learned = remembering("learned", FastForm::Local, 0.25);
+    let fast = learned.memory.clone().unwrap().fast.unwrap();
+    let world = |denoiser: Denoiser<Flex>, trained: FastConfig, fast: &FastConfig| {
+        let mut model = model();
+        model.trained.config.fast = Some(trained);
+        model.trained.denoiser = denoiser;
+        model.world(SAMPLER, Some(fast.clone())).unwrap()
+    };
+    let plain = model().trained.denoiser;
+    let started = plain.clone().with_adapters(&fast.adapters, &mut Seed::new(9).rng()).unwrap();
+    let has_start = |fast: &FastConfig| {
+        world(started.clone(), learned.memory.clone().unwrap().fast.unwrap(), fast)
+            .denoiser()
+            .has_adapters()
+    };
+    assert!(has_start(&fast));
+    assert!(has_start(&FastConfig { draws: 3, ..fast.clone() }));
+    let wider = AdapterConfig { rank: 3, ..fast.adapters.clone() };
+    assert!(!has_start(&FastConfig { adapters: wider, ..fast.clone() }));
+
+    assert!(fast.moves_like(&FastConfig { draws: 3, ..fast.clone() }));
+    assert!(!fast.moves_like(&FastConfig { rate: 0.5, ..fast.clone() }));
+    assert!(!fast.moves_like(&FastConfig { steps: 2, ..fast.clone() }));
+}
+
 #[test]
 fn what_does_not_fit_is_named_with_a_remedy() {
     let refused = |config: EvaluationConfig| config.check().unwrap_err().to_string();

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
 use experiment::seed::Seed;
 use inner_outer::tensors::Tensors;
+use rand_chacha::ChaCha8Rng;
 
 use crate::diffusion::{Clip, DiffusionError, Sampler};
 use crate::memory::{
@@ -21,6 +22,7 @@ pub struct WorldModel<B: Backend> {
     denoiser: Denoiser<B>,
     sampler: Sampler,
     fast: Option<FastLearner<B>>,
+    form: FastForm,
     fingerprint: Fingerprint,
 }
 
@@ -28,7 +30,13 @@ impl<B: Backend> WorldModel<B> {
     /// A model that remembers by `fast`, or not at all. A denoiser with adapters begins every episode with these.
     pub fn new(denoiser: Denoiser<B>, sampler: Sampler, fast: Option<FastLearner<B>>) -> Self {
         let fingerprint = fingerprint(&denoiser, &sampler, fast.as_ref());
-        Self { denoiser, sampler, fast, fingerprint }
+        let form = fast.as_ref().map(|fast| fast.config().form).unwrap_or_default();
+        Self { denoiser, sampler, fast, form, fingerprint }
+    }
+
+    /// A model without memory whose chunks are conditioned on as much as those of one that remembers in this form.
+    pub fn conditioned_as(self, form: FastForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Algorithm 1a: the episode that begins with `start`, `X_0`, and takes these `actions`, a chunk for each entry.
@@ -76,15 +84,30 @@ impl<B: Backend> WorldModel<B> {
         actions: &Phrases,
     ) -> Result<Clip<B>, MemoryError> {
         // X_i = Y_{i-1}
-        let past = episode.past(self.form());
+        let past = episode.past(self.form);
         // Y_i = sample(Phi + Theta_i; X_i, C_i)
         let mut noise = stream(episode, "noise").rng();
-        let denoiser = self.with_memory_of(episode)?;
-        let latents = self.sampler.sample(&denoiser, &past, actions, &mut noise)?;
+        let latents = self.sample(episode, &past, actions, &mut noise)?;
         let chunk = Clip { latents, phrases: actions.clone() };
         // Theta_{i+1} = Theta_i - alpha grad L(X_i, Y_i)
         self.observe(episode, chunk.clone())?;
         Ok(chunk)
+    }
+
+    /// `sample(Phi + Theta_i; past, actions)`, the frames that come next in an episode.
+    pub(crate) fn sample(
+        &self,
+        episode: &Episode<B>,
+        past: &Clip<B>,
+        actions: &Phrases,
+        noise: &mut ChaCha8Rng,
+    ) -> Result<Tensor<B, 5>, MemoryError> {
+        let denoiser = self.with_memory_of(episode)?;
+        let sampled = match episode.memory() {
+            Some(_) => self.sampler.sample_against(&denoiser, &self.denoiser, past, actions, noise),
+            None => self.sampler.sample(&denoiser, past, actions, noise),
+        };
+        Ok(sampled?)
     }
 
     /// Adds a chunk to the episode and learns it, whether it was generated or seen.
@@ -92,7 +115,7 @@ impl<B: Backend> WorldModel<B> {
     /// # Errors
     /// Frames that do not fit the denoiser, and fast losses that are not finite.
     pub fn observe(&self, episode: &mut Episode<B>, chunk: Clip<B>) -> Result<(), MemoryError> {
-        let past = episode.past(self.form());
+        let past = episode.past(self.form);
         past.check_before(&chunk)?;
         let local = past.followed_by(&chunk);
         let fits = self.denoiser.check(local.latents.dims(), &local.phrases);
@@ -165,7 +188,7 @@ impl<B: Backend> WorldModel<B> {
 
     /// What a chunk is conditioned on when `chunk` came before it.
     pub fn past_of(&self, chunk: &Clip<B>) -> Clip<B> {
-        self.form().past_of(chunk)
+        self.form.past_of(chunk)
     }
 
     /// The denoiser, `Phi`.
@@ -185,10 +208,6 @@ impl<B: Backend> WorldModel<B> {
 
     fn fast_config(&self) -> Option<&FastConfig> {
         self.fast.as_ref().map(FastLearner::config)
-    }
-
-    fn form(&self) -> FastForm {
-        self.fast_config().map(|config| config.form).unwrap_or_default()
     }
 }
 

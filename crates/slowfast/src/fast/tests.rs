@@ -273,7 +273,7 @@ fn learned_rates_are_used_and_the_last_ones_again() {
     let mut steps = Rates::new(RateScope::PerTensorPerStep, 1e-2, &theta, 4);
     for rates in &mut steps.tensors {
         let still = rates.val().narrow(0, 2, 2) * 0.0;
-        let all = burn::tensor::Tensor::cat(vec![rates.val().narrow(0, 0, 2), still], 0);
+        let all = Tensor::cat(vec![rates.val().narrow(0, 0, 2), still], 0);
         *rates = burn::module::Param::from_tensor(all);
     }
     let episode = with(steps);

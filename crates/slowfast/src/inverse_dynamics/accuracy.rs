@@ -1,10 +1,9 @@
 //! How often the inverse dynamics are right.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use burn::tensor::backend::Backend;
-use experiment::statistics::{Interval, ratio_interval};
+use experiment::statistics::{Interval, grouped_mean_interval};
 use serde::{Deserialize, Serialize};
 
 use super::{InverseDynamics, InverseDynamicsError, MotionPairs};
@@ -76,16 +75,11 @@ impl InverseDynamicsAccuracy {
     }
 }
 
-/// The share of hits, with an interval over episodes; `None` without any pair.
+/// The share of hits, each with the number of its episode; none without any.
 fn over_episodes(hits: impl Iterator<Item = (usize, bool)>) -> Option<Interval> {
-    let mut episodes: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-    for (episode, hit) in hits {
-        let (right, all) = episodes.entry(episode).or_default();
-        *right += f64::from(u8::from(hit));
-        *all += 1.0;
-    }
-    let pairs: Vec<(f64, f64)> = episodes.into_values().collect();
-    ratio_interval(&pairs).ok().map(|interval| interval.within(0.0..=1.0))
+    let share =
+        grouped_mean_interval(hits.map(|(episode, hit)| (episode, f64::from(u8::from(hit)))));
+    share.ok().map(|interval| interval.within(0.0..=1.0))
 }
 
 impl fmt::Display for InverseDynamicsAccuracy {

@@ -72,6 +72,13 @@ impl Default for FastConfig {
 }
 
 impl FastConfig {
+    /// Whether a Temp-LoRA moves by the same rule as that of `other`, so that what an outer loop learned for one serves the
+    /// other. How many draws of noise a step averages over, and of which timesteps, may differ.
+    pub fn moves_like(&self, other: &Self) -> bool {
+        let rule = |fast: &Self| Self { draws: 1, timesteps: None, ..fast.clone() };
+        rule(self) == rule(other)
+    }
+
     /// Checks the settings that do not depend on a model.
     ///
     /// # Errors

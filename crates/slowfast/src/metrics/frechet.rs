@@ -72,17 +72,30 @@ pub fn frechet_distance(one: &Gaussian, other: &Gaussian) -> Result<f64, MetricE
     Ok(distance.max(0.0))
 }
 
-/// The distance between the vectors of even and of odd number of one set: what two halves of the truth differ by.
+/// The mean distance of each half of one set, by even and odd number, to the other half of another set.
+///
+/// The distance of finite sets grows as they shrink. Halves of `expected` itself give what two samples of one kind differ by,
+/// and a set that was made along `expected`, member by member, is compared in the same numbers and with none of its own
+/// models: so the two can be set side by side.
 ///
 /// # Errors
-/// [`MetricError::TooFew`] below four vectors, and those of [`Gaussian::of`].
-pub fn frechet_floor(features: &[Vec<f64>]) -> Result<f64, MetricError> {
-    let half = |first| features.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();
-    if features.len() < 4 {
-        let what = "a distance between two halves of features";
-        return Err(MetricError::TooFew { what, needed: 4, found: features.len() });
+/// [`MetricError::TooFew`] below four vectors, and those of [`Gaussian::of`] and [`frechet_distance`].
+pub fn frechet_between_halves(
+    found: &[Vec<f64>],
+    expected: &[Vec<f64>],
+) -> Result<f64, MetricError> {
+    for features in [found, expected] {
+        if features.len() < 4 {
+            let what = "a distance between halves of features";
+            return Err(MetricError::TooFew { what, needed: 4, found: features.len() });
+        }
     }
-    frechet_distance(&Gaussian::of(&half(0))?, &Gaussian::of(&half(1))?)
+    let half = |features: &[Vec<f64>], first| {
+        Gaussian::of(&features.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>())
+    };
+    let even = frechet_distance(&half(found, 0)?, &half(expected, 1)?)?;
+    let odd = frechet_distance(&half(found, 1)?, &half(expected, 0)?)?;
+    Ok((even + odd) / 2.0)
 }
 
 /// The symmetric square root of a covariance.
@@ -125,7 +138,22 @@ mod tests {
         let (one, two) = (vec![vec![1.0]; 3], vec![vec![1.0, 2.0]; 3]);
         let (one, two) = (Gaussian::of(&one).unwrap(), Gaussian::of(&two).unwrap());
         assert!(matches!(frechet_distance(&one, &two), Err(MetricError::Features { .. })));
-        assert!(matches!(frechet_floor(&vec![vec![1.0]; 3]), Err(MetricError::TooFew { .. })));
+        let few = vec![vec![1.0]; 3];
+        assert!(matches!(frechet_between_halves(&few, &few), Err(MetricError::TooFew { .. })));
+    }
+
+    /// Sets of one distribution are as far from each other as the halves of one of them, and others are farther.
+    #[test]
+    fn the_truth_is_no_farther_from_itself_than_what_is_distributed_like_it() {
+        let numbers = |first: u64, shift: f64| -> Vec<Vec<f64>> {
+            let wave = |n: u64, k: u64| ((n * 37 + k * 101 + first) as f64 * 0.7).sin() + shift;
+            (0..400).map(|n| vec![wave(n, 0), wave(n, 1)]).collect()
+        };
+        let truth = numbers(0, 0.0);
+        let [itself, alike, shifted] = [truth.clone(), numbers(5_000, 0.0), numbers(5_000, 0.5)]
+            .map(|found| frechet_between_halves(&found, &truth).unwrap());
+        assert!(itself < 0.01 && alike < 0.01, "{itself} {alike}");
+        assert!((shifted - 0.5).abs() < 0.1, "{shifted}");
     }
 
     proptest! {

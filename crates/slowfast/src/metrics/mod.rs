@@ -8,10 +8,10 @@
 //! | does anything move at all | [`motion`] |
 //! | do edges and textures look alike | [`RandomFilters::distance`] |
 //! | are many clips distributed like true ones | [`frechet_distance`] |
-//! | all of it for a method, with intervals | [`ClipScores`], [`Summary`] |
+//! | all of it for a method, with intervals | [`Evaluator`](crate::evaluation::Evaluator) |
 //!
-//! A frozen picture has no cuts and a perfect consistency: read these two only beside [`motion`] and [`revisit_psnr`], and
-//! beside the rows of [`copy_first_frame`] and of the ground truth.
+//! A frozen picture has no cuts and is perfectly consistent with itself: read these two only beside [`motion`] and
+//! [`revisit_psnr`], and beside the rows of a frozen picture and of the ground truth.
 
 mod error;
 mod features;
@@ -25,17 +25,15 @@ mod random_filters;
 mod revisit;
 mod scene_cuts;
 mod ssim;
-mod summary;
 mod video;
 
 pub use error::MetricError;
 pub use features::{FeatureEncoder, PooledColours, cosine_similarity};
-pub use frechet::{Gaussian, frechet_distance, frechet_floor};
+pub use frechet::{Gaussian, frechet_between_halves, frechet_distance};
 pub use motion::motion;
 pub use psnr::{CEILING, psnr};
 pub use random_filters::RandomFilters;
 pub use revisit::{Revisit, Tolerance, revisit_consistency, revisit_psnr, revisits};
 pub use scene_cuts::{AdaptiveDetector, scene_cuts};
 pub use ssim::structural_similarity;
-pub use summary::{ClipScores, Summary};
-pub use video::{Video, copy_first_frame};
+pub use video::Video;

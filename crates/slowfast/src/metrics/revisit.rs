@@ -120,7 +120,7 @@ mod tests {
     use approx::assert_relative_eq;
     use experiment::seed::Seed;
 
-    use super::super::{CEILING, PooledColours, copy_first_frame};
+    use super::super::{CEILING, PooledColours};
     use super::*;
     use crate::clip::{Episode, Route};
     use crate::world::{World, WorldSettings};
@@ -170,7 +170,7 @@ mod tests {
             let consistency = |video| revisit_consistency(video, &pairs, &PooledColours::default());
             assert_relative_eq!(consistency(video).unwrap(), 100.0, max_relative = 1e-12);
             assert_eq!(revisit_psnr(video, video, &pairs).unwrap(), CEILING);
-            let frozen = copy_first_frame(video);
+            let frozen = video.frame(0).unwrap().repeat(video.len());
             let frozen = Video::new(&frozen, 16, 16).unwrap();
             assert_relative_eq!(consistency(frozen).unwrap(), 100.0, max_relative = 1e-12);
             if route == Route::Retrace {

@@ -85,11 +85,6 @@ impl<'f> Video<'f> {
     }
 }
 
-/// What a method generates that shows the first frame for ever: as many frames as `video` has.
-pub fn copy_first_frame(video: Video<'_>) -> Vec<u8> {
-    video.frames().next().map(|first| first.repeat(video.len())).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,14 +99,6 @@ mod tests {
         let video = Video::new(&bytes, 2, 2).unwrap();
         assert_eq!((video.len(), video.frame(1).unwrap()), (2, &bytes[12..]));
         assert_eq!(video.frame(2), Err(MetricError::NoSuchFrame { frame: 2, frames: 2 }));
-    }
-
-    #[test]
-    fn a_copied_first_frame_stands_still() {
-        let bytes: Vec<u8> = (0..36).collect();
-        let copy = copy_first_frame(Video::new(&bytes, 2, 2).unwrap());
-        assert_eq!(copy, bytes[..12].repeat(3));
-        assert!(copy_first_frame(Video::new(&[], 2, 2).unwrap()).is_empty());
     }
 
     #[test]

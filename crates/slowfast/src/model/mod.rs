@@ -3,7 +3,7 @@
 //! Past and future frames are concatenated in time (section 3.1 of the paper); every frame is told its noise level,
 //! whether it is given, and the words of its action. A [`DenoiserChoice`] says which network: a factorised space-time
 //! transformer or a factorised U-net. Both are made of linear layers and attention that can be differentiated twice
-//! ([`inner_outer::layers`]), and every linear layer can carry an adapter of the Temp-LoRA.
+//! ([`inner_outer::layers`]); those of attention, feed-forward and convolution can carry an adapter of the Temp-LoRA.
 
 mod adapters;
 mod attention;

@@ -68,6 +68,10 @@ impl PlanningConfig {
             ("frames_per_chunk", self.frames_per_chunk),
             ("methods", self.methods.len()),
         ])?;
+        if let Some(route) = self.routes.iter().find(|route| !Route::THERE_AND_BACK.contains(route))
+        {
+            return Err(EvaluationError::Route(*route));
+        }
         let names = names(&self.methods);
         if !names.contains(&self.baseline) {
             let name = self.baseline.clone();

@@ -49,7 +49,7 @@ impl<B: Backend> Player<B> {
         config.check(&model.trained.config)?;
         let worlds = Sides {
             with_memory: model.world(config.sampler, Some(config.fast.clone()))?,
-            without_memory: model.world(config.sampler, None)?,
+            without_memory: model.world(config.sampler, None)?.conditioned_as(config.fast.form),
         };
         let PlayConfig { frames_per_chunk, frames_per_second, .. } = *config;
         Ok(Self { model, worlds, starts, frames_per_chunk, frames_per_second })
@@ -207,6 +207,9 @@ impl<B: Backend> Player<B> {
         let mut tokens = clips().flat_map(|clip| clip.phrases.tokens());
         if tokens.any(|&token| token as usize >= config.vocabulary.size()) {
             return Err(ServeError::Misfit("its actions have words beyond the vocabulary"));
+        }
+        if clips().any(|clip| clip.phrases.shape() != [1, clip.frames(), config.denoiser.words]) {
+            return Err(ServeError::Misfit("its actions are not one for each of its frames"));
         }
         let precision = self.model.autoencoder.mean.dtype();
         if clips().any(|clip| clip.frames() == 0 || clip.latents.dtype() != precision) {

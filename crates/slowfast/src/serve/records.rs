@@ -88,12 +88,12 @@ struct StateRecord<'a> {
 
 /// What a page needs to know of a session.
 pub(super) fn state<B: Backend>(status: StatusCode, id: &str, session: &Session<B>) -> Response {
-    let Session { start, seed, played } = session;
+    let Session { start, played, .. } = session;
     let view = Sides {
         with_memory: STANDARD.encode(&played.view.with_memory),
         without_memory: STANDARD.encode(&played.view.without_memory),
     };
-    let (start, seed) = (*start, *seed);
+    let (start, seed) = (*start, session.seed());
     let record = StateRecord { id, start, seed, chunks: &played.chunks, view };
     (status, Json(record)).into_response()
 }

@@ -67,7 +67,7 @@ async fn begin<B: Backend>(
     let Begin { start, seed } = json(request)?;
     app.sessions.check_room(&app.limits)?;
     let played = app.compute(move |player| player.begin(start, seed)).await?;
-    add(&app, Session { start: Some(start), seed: Some(seed), played: Arc::new(played) })
+    add(&app, Session { start: Some(start), seeds: vec![(0, seed)], played: Arc::new(played) })
 }
 
 fn add<B: Backend>(app: &App<B>, session: Session<B>) -> Result<Response, ServeError> {
@@ -133,7 +133,10 @@ async fn rewind<B: Backend>(
     let work = place.work()?;
     let before = work.played();
     let after = app.compute(move |player| player.rewound(&before, chunks)).await?;
-    work.finish(|session| session.played = Arc::new(after));
+    work.finish(|session| {
+        session.seeds = session.seeds_until(chunks);
+        session.played = Arc::new(after);
+    });
     Ok(work.read(|session| records::state(StatusCode::OK, &id, session)))
 }
 
@@ -154,8 +157,9 @@ async fn fork<B: Backend>(
     let Fork { seed } = json(request)?;
     let work = place.work()?;
     let played = Arc::new(app.player.forked(&work.played(), seed));
-    let start = work.read(|session| session.start);
-    add(&app, Session { start, seed: Some(seed), played })
+    let (start, mut seeds) = work.read(|session| (session.start, session.seeds.clone()));
+    seeds.push((played.chunks.len(), seed));
+    add(&app, Session { start, seeds, played })
 }
 
 async fn save<B: Backend>(
@@ -186,7 +190,7 @@ async fn load<B: Backend>(
     if loaded.chunks.len() > most {
         return Err(ServeError::Chunks { most });
     }
-    let session = Session { start: None, seed: None, played: Arc::new(loaded) };
+    let session = Session { start: None, seeds: Vec::new(), played: Arc::new(loaded) };
     work.finish(|place| *place = session);
     Ok(work.read(|session| records::state(StatusCode::OK, &id, session)))
 }

@@ -14,10 +14,22 @@ use super::{Limits, Played, ServeError};
 pub(super) struct Session<B: Backend> {
     /// Number of the place where they begin; none for a loaded memory.
     pub start: Option<u64>,
-    /// Number of the seed of what comes next; none for a loaded memory.
-    pub seed: Option<u64>,
+    /// The seeds of the noise, each with the number of chunks before it; none for a loaded memory.
+    pub seeds: Vec<(usize, u64)>,
     /// What was played so far.
     pub played: Arc<Played<B>>,
+}
+
+impl<B: Backend> Session<B> {
+    /// The seed of what comes next; none for a loaded memory.
+    pub fn seed(&self) -> Option<u64> {
+        self.seeds.last().map(|(_, seed)| *seed)
+    }
+
+    /// The seeds of the first `chunks` and of what comes next.
+    pub fn seeds_until(&self, chunks: usize) -> Vec<(usize, u64)> {
+        self.seeds.iter().copied().filter(|(before, _)| *before <= chunks).collect()
+    }
 }
 
 /// A place for a session.

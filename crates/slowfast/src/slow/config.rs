@@ -4,7 +4,7 @@ use inner_outer::{HypergradientChoice, RateScope, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::SlowError;
-use crate::memory::FastConfig;
+use crate::memory::{FastConfig, FastForm};
 
 /// The optimiser of the denoiser, AdamW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,9 @@ impl SlowConfig {
     pub(super) fn check(&self) -> Result<(), SlowError> {
         let (decay, weights) = (self.ema_decay, self.weight_decay);
         in_range("slow.ema_decay", decay, (0.0..1.0).contains(&decay), "at least 0 and below 1")?;
+        if let Some(clip) = self.clip {
+            in_range("slow.clip", clip, clip > 0.0, "above 0; inf for no bound")?;
+        }
         let is_decay = weights.is_finite() && weights >= 0.0;
         in_range("slow.weight_decay", weights, is_decay, "a finite number of at least 0")
     }
@@ -130,6 +133,9 @@ impl SecondOrderConfig {
             [("second_order.written", self.written), ("second_order.draws", self.draws)]
         {
             in_range(setting, count as f64, count > 0, "at least 1")?;
+        }
+        if self.fast.form == FastForm::WholeSequence {
+            return Err(SlowError::WholeSequence);
         }
         match self.fast.keep_state {
             true => Ok(()),

@@ -8,9 +8,25 @@ use super::{NO_ACTION, PADDING, TextError};
 
 /// Tokens of one phrase for each frame, `[batch, frames, words]`: the action that led to the frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Phrases {
     tokens: Vec<u32>,
     shape: [usize; 3],
+}
+
+/// What a file says.
+#[derive(Deserialize)]
+struct Unchecked {
+    tokens: Vec<u32>,
+    shape: [usize; 3],
+}
+
+impl TryFrom<Unchecked> for Phrases {
+    type Error = TextError;
+
+    fn try_from(Unchecked { tokens, shape }: Unchecked) -> Result<Self, TextError> {
+        Self::new(tokens, shape)
+    }
 }
 
 impl Phrases {
@@ -19,7 +35,8 @@ impl Phrases {
     /// # Errors
     /// [`TextError::Shape`] if they do not fill `[batch, frames, words]`.
     pub fn new(tokens: Vec<u32>, shape: [usize; 3]) -> Result<Self, TextError> {
-        match tokens.len() == shape.iter().product::<usize>() {
+        let size = shape.iter().try_fold(1_usize, |size, side| size.checked_mul(*side));
+        match size == Some(tokens.len()) {
             true => Ok(Self { tokens, shape }),
             false => Err(TextError::Shape { found: tokens.len(), shape }),
         }

@@ -85,6 +85,12 @@ fn a_fork_has_the_same_past_and_another_future() {
     let future = server.act(&session, "turn left");
     assert_ne!(server.act(&other, "turn left"), future);
     assert_eq!(server.act(&same, "turn left"), future, "the seed that it began with");
+
+    let back = |chunks: usize| {
+        server.post(&format!("{other}/rewind"), &json!({ "chunks": chunks })).json()["seed"].clone()
+    };
+    assert_eq!(back(1), 6, "after the fork");
+    assert_eq!(back(0), 5, "before it");
 }
 
 #[test]
