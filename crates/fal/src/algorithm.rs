@@ -34,7 +34,8 @@ use crate::network::Network;
 use crate::partition::Partition;
 use crate::server::parameters::{flatten, unflatten, unflatten_tensors};
 use crate::server::{
-    AttackerChoice, DriftControl, Participant, Scaffold, ServerState, Update, set_aside_non_finite,
+    AttackerChoice, DriftControl, Participant, Scaffold, ServerError, ServerState, Update,
+    set_aside_non_finite,
 };
 use crate::training_error::TrainingError;
 
@@ -73,12 +74,14 @@ pub struct RoundReport {
     pub round: u64,
     /// Mean loss of the clients on perturbed samples, over their steps; `None` if nobody reported back.
     pub loss: Option<f64>,
-    /// Clients whose updates were used.
+    /// Clients that sent a finite update.
     pub participants: usize,
     /// Clients that were asked, but lost.
     pub dropped: Vec<usize>,
-    /// Clients whose updates were not finite.
+    /// Clients whose loss or update was not finite.
     pub set_aside: Vec<usize>,
+    /// Whether the server moved: not if too few updates came for its rule.
+    pub is_used: bool,
 }
 
 impl<B: Backend> Federation<B> {
@@ -124,7 +127,8 @@ impl<B: Backend> Federation<B> {
         })
     }
 
-    /// The body of the outer loop of Algorithm 1: from `U(t)` to `U(t + 1)`. Where nobody reports back, `U` stays.
+    /// The body of the outer loop of Algorithm 1: from `U(t)` to `U(t + 1)`. Where nobody reports back, or too few do for the
+    /// server's rule to protect, `U` stays.
     ///
     /// # Errors
     /// [`TrainingError::Client`] if a client cannot take a step, [`TrainingError::NothingFinite`] if no update can be used,
@@ -133,38 +137,51 @@ impl<B: Backend> Federation<B> {
         let t = self.state.server.rounds;
         let roster = self.config.clients.participation.round(self.partition.len(), t, &self.seed);
         let mut updates = Vec::with_capacity(roster.participants.len());
+        let mut diverged = Vec::new();
         in_order(
             &roster.participants,
             self.threads,
             |_, participant| self.update_of(participant, t),
-            |_, update| updates.push(update),
+            |index, update| match update {
+                Some(update) => updates.push(update),
+                None => diverged.push(roster.participants[index].client),
+            },
         )?;
-        let (updates, set_aside) = set_aside_non_finite(updates);
-        let report = RoundReport {
-            round: t + 1,
-            loss: mean_loss(&updates),
-            participants: updates.len(),
-            dropped: roster.dropped,
-            set_aside,
-        };
-        match (updates.is_empty(), report.set_aside.is_empty()) {
-            (true, false) => return Err(TrainingError::NothingFinite { round: t + 1 }),
-            (true, true) => self.state.server.rounds += 1,
-            (false, _) => self.aggregate(updates)?,
+        let (updates, infinite) = set_aside_non_finite(updates);
+        let mut set_aside = [diverged, infinite].concat();
+        set_aside.sort_unstable();
+        if updates.is_empty() && !set_aside.is_empty() {
+            return Err(TrainingError::NothingFinite { round: t + 1 });
         }
-        Ok(report)
+        let (loss, participants) = (mean_loss(&updates), updates.len());
+        let is_used = self.aggregate(updates)?;
+        if !is_used {
+            self.state.server.rounds += 1;
+        }
+        let dropped = roster.dropped;
+        Ok(RoundReport { round: t + 1, loss, participants, dropped, set_aside, is_used })
     }
 
-    /// `dU_c(t) = W_c(t, K) - U(t)`, or what a client that lies sends in its place.
-    fn update_of(&self, participant: &Participant, t: u64) -> Result<Update, TrainingError> {
+    /// `dU_c(t) = W_c(t, K) - U(t)`, or what a client that lies sends in its place. None where its loss was not finite: one
+    /// client that diverges, or lies about its labels until it does, cannot stop the others.
+    fn update_of(
+        &self,
+        participant: &Participant,
+        t: u64,
+    ) -> Result<Option<Update>, TrainingError> {
         let client = participant.client;
-        let mut update = self
-            .local_update(&self.state.global, participant, t)
-            .map_err(|source| TrainingError::Client { client, round: t + 1, source })?;
+        let mut update = match self.local_update(&self.state.global, participant, t) {
+            Ok(update) => update,
+            Err(
+                inner_outer::Error::NonFiniteInnerLoss { .. }
+                | inner_outer::Error::NonFiniteOuterLoss { .. },
+            ) => return Ok(None),
+            Err(source) => return Err(TrainingError::Client { client, round: t + 1, source }),
+        };
         if let Some(behaviour) = self.lie_of(client) {
             behaviour.corrupt(&mut update, t, &self.seed);
         }
-        Ok(update)
+        Ok(Some(update))
     }
 
     /// What a participant of round `t`, from 0, learns from the parameters `global`: the honest update.
@@ -213,15 +230,17 @@ impl<B: Backend> Federation<B> {
         chosen: &[usize],
         seed: &Seed,
     ) -> inner_outer::Result<Encounter<AdversarialGame, Ascent, B>> {
-        let (images, labels) = self.images.batch::<B>(chosen, &self.device);
+        let (images, mut labels) = self.images.batch::<B>(chosen, &self.device);
+        if let Some(behaviour) = self.lie_of(client) {
+            let own: Vec<u8> = chosen.iter().map(|index| self.images.labels()[*index]).collect();
+            let told = behaviour.labels(&own, self.images.classes());
+            let told: Vec<i64> = told.into_iter().map(i64::from).collect();
+            labels = Tensor::from_data(TensorData::new(told, [chosen.len()]), &self.device);
+        }
         let pixels: Vec<f32> =
             chosen.iter().flat_map(|index| self.images.image(*index)).copied().collect();
         let start = adversary.start(&pixels, chosen.len(), seed);
         let start = TensorData::new(start, images.shape());
-        let labels = match self.lie_of(client) {
-            Some(AttackerChoice::LabelFlip) => labels.neg() + (self.images.classes() as i64 - 1),
-            _ => labels,
-        };
         let batch = Batch {
             start: Tensor::from_data(start, &self.device),
             images,
@@ -249,16 +268,28 @@ impl<B: Backend> Federation<B> {
         self.liars.contains(&client).then_some(attackers.behaviour)
     }
 
-    /// `U(t + 1) = U(t) + eta_global dU(t)`, or what else the server does.
-    fn aggregate(&mut self, updates: Vec<Update>) -> Result<(), TrainingError> {
-        let (rate, clients) = (self.config.client.rate, self.partition.len());
-        let mut next = self.state.clone();
-        if let Some(scaffold) = &mut next.scaffold {
-            scaffold.absorb(&updates, rate, clients)?;
+    /// `U(t + 1) = U(t) + eta_global dU(t)`, or what else the server does. False, and nothing changes, where too few updates
+    /// came for its rule.
+    fn aggregate(&mut self, updates: Vec<Update>) -> Result<bool, TrainingError> {
+        let FederationState { global, server, scaffold } = &mut self.state;
+        let (mut next_global, mut next_server) = (global.clone(), server.clone());
+        let of_clients = scaffold.is_some().then(|| updates.clone());
+        match self.config.server.step(&mut next_server, &mut next_global, updates) {
+            Ok(()) => {}
+            Err(
+                ServerError::NoUpdates
+                | ServerError::TooFewUpdates { .. }
+                | ServerError::TrimsNobody { .. }
+                | ServerError::Keep { .. },
+            ) => return Ok(false),
+            Err(refusal) => return Err(refusal.into()),
         }
-        self.config.server.step(&mut next.server, &mut next.global, updates)?;
-        self.state = next;
-        Ok(())
+        // Last, because it changes in place: the variates of all clients are not copied for a round of a few.
+        if let (Some(scaffold), Some(updates)) = (scaffold, of_clients) {
+            scaffold.absorb(&updates, self.config.client.rate, self.partition.len())?;
+        }
+        (*global, *server) = (next_global, next_server);
+        Ok(true)
     }
 
     /// Rounds so far.

@@ -179,10 +179,13 @@ impl ClientConfig {
     }
 
     /// Which of a client's `samples` each of its first `steps` steps sees: pass after pass, each in an order of its own;
-    /// in the order of the samples where a step sees them all.
+    /// in the order of the samples where a step sees them all. None without samples.
     pub fn batches(&self, samples: usize, steps: usize, seed: &Seed) -> Vec<Vec<usize>> {
         let size = self.batch_size(samples);
         let mut batches = Vec::with_capacity(steps);
+        if samples == 0 {
+            return batches;
+        }
         for pass in 0.. {
             let mut order: Vec<usize> = (0..samples).collect();
             if size < samples {

@@ -11,7 +11,9 @@ use crate::data::{DataChoice, Split};
 use crate::loss::LossChoice;
 use crate::network::NetworkChoice;
 use crate::partition::PartitionChoice;
-use crate::server::{Attackers, DriftControl, OptimizerChoice, Participation, ServerChoice};
+use crate::server::{
+    AggregatorChoice, Attackers, DriftControl, OptimizerChoice, Participation, ServerChoice,
+};
 use crate::training_error::{TrainingError, require};
 
 /// Everything that makes a run.
@@ -175,6 +177,14 @@ impl EvaluationConfig {
 }
 
 impl DataConfig {
+    /// The images from the files in `folder`: those of the configured set, or of any set if that one needs no files.
+    pub fn in_folder(&mut self, folder: PathBuf) {
+        if self.set == DataChoice::Digits {
+            self.set = DataChoice::Folder;
+        }
+        self.folder = Some(folder);
+    }
+
     /// Reads the images.
     ///
     /// # Errors
@@ -209,14 +219,58 @@ impl ExperimentConfig {
         self.loss.check()?;
         self.client.check()?;
         self.server.check()?;
+        self.evaluation.attacks.iter().try_for_each(AttackChoice::check)?;
+        self.check_server()
+    }
+
+    /// Whether the server can do with the clients' updates what it is to do.
+    fn check_server(&self) -> Result<(), TrainingError> {
+        let server = &self.server;
         // Control variates are means over clients, which other aggregations and rates do not move by.
-        let plain = matches!(self.server.optimizer, OptimizerChoice::Rate { .. });
-        match self.client.drift {
-            DriftControl::Scaffold if !plain => Err(TrainingError::Excluded(
-                "SCAFFOLD moves the server by a rate; set server.optimizer.kind = \"rate\", or another client.drift",
-            )),
-            _ => Ok(()),
+        let is_plain = matches!(server.optimizer, OptimizerChoice::Rate { .. })
+            && matches!(server.aggregator, AggregatorChoice::Mean { .. })
+            && server.clip.is_none();
+        if self.client.drift == DriftControl::Scaffold && !is_plain {
+            return Err(TrainingError::Excluded(
+                "SCAFFOLD moves the server by a mean and a rate; set server.aggregator.kind = \"mean\" and server.optimizer.kind = \"rate\", leave server.clip out, or choose another client.drift",
+            ));
         }
+        if server.aggregator == AggregatorChoice::Nova && self.client.momentum != 0.0 {
+            return Err(TrainingError::Excluded(
+                "FedNova divides by numbers of steps, which say how far clients went only without momentum; set client.momentum = 0, or another server.aggregator",
+            ));
+        }
+        let participants = self.clients.participation.participants(self.clients.count);
+        Ok(server.aggregator.check_for(participants)?)
+    }
+}
+
+impl AttackChoice {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`TrainingError::OutOfRange`].
+    fn check(&self) -> Result<(), TrainingError> {
+        let some = |setting, count: usize| require(count > 0, setting, 0.0, "at least 1");
+        match *self {
+            Self::Pgd { steps, restarts } => {
+                some("evaluation.attacks.steps", steps)?;
+                some("evaluation.attacks.restarts", restarts)
+            }
+            Self::CarliniWagner { steps } => some("evaluation.attacks.steps", steps),
+            Self::Square { queries } => some("evaluation.attacks.queries", queries),
+            Self::Fgsm | Self::AutoAttack => Ok(()),
+        }
+    }
+
+    /// Whether the attack can be made on so many classes.
+    ///
+    /// # Errors
+    /// [`TrainingError::OutOfRange`].
+    pub fn check_classes(&self, classes: usize) -> Result<(), TrainingError> {
+        let needed = if *self == Self::AutoAttack { 4 } else { 2 };
+        let range = "enough for the attacks: 4 for `auto-attack`, which compares the three best scores, 2 for others; choose others in evaluation.attacks";
+        require(classes >= needed, "number of classes", classes as f64, range)
     }
 }
 
@@ -243,6 +297,30 @@ mod tests {
             found += 1;
         }
         assert!(found >= 8, "only {found} configurations");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_before_the_first_round() {
+        let refused = |set: &str| {
+            let set = [set.to_owned()];
+            let config: ExperimentConfig =
+                experiment::config::load(&ExperimentConfig::default(), None, &set).unwrap();
+            config.check().unwrap_err().to_string()
+        };
+        let partition = r#"clients.partition={kind="dirichlet",alpha=0.1,minimum=0}"#;
+        assert!(refused(partition).contains("without samples"));
+        assert!(refused(r#"server.aggregator={kind="nova"}"#).contains("client.momentum = 0"));
+        assert!(refused(r#"server.aggregator={kind="krum",byzantine=9}"#).contains("krum"));
+        assert!(refused(r#"evaluation.attacks=[{kind="pgd",steps=0}]"#).contains("attacks.steps"));
+        let mut scaffold = ExperimentConfig::default();
+        scaffold.client.drift = DriftControl::Scaffold;
+        scaffold.client.momentum = 0.0;
+        scaffold.check().unwrap();
+        scaffold.server.clip = Some(1.0);
+        assert!(scaffold.check().unwrap_err().to_string().contains("server.clip"));
+        AttackChoice::AutoAttack.check_classes(4).unwrap();
+        assert!(AttackChoice::AutoAttack.check_classes(3).is_err());
+        AttackChoice::Fgsm.check_classes(2).unwrap();
     }
 
     #[test]

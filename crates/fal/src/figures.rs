@@ -107,7 +107,8 @@ mod tests {
     fn every_figure_names_the_groups() {
         let mut plain = run("plain", 0, 0.9);
         plain.config.adversary.steps = 0;
-        let groups = grouped(vec![run("robust-0", 0, 0.8), run("robust-1", 1, 0.7), plain]);
+        let runs = vec![run("robust-0", 0, 0.8), run("robust-1", 1, 0.7), plain];
+        let groups = grouped(runs).unwrap();
         let figures = figures(&groups).unwrap();
         assert_eq!(figures.len(), 4);
         for figure in figures {

@@ -9,6 +9,7 @@ use experiment::run_directory::{RunDirectory, RunError};
 use experiment::statistics::{Interval, mean_interval};
 use serde::Deserialize;
 
+use crate::attack::MaskingChecks;
 use crate::config::ExperimentConfig;
 
 /// The judgement within a run directory.
@@ -33,6 +34,9 @@ pub struct Accuracies {
     pub clean: Interval,
     /// Under each attack.
     pub robust: Vec<UnderAttack>,
+    /// The checks against hidden gradients.
+    #[serde(default)]
+    pub checks: Option<MaskingChecks>,
 }
 
 /// Accuracy under one attack.
@@ -77,6 +81,14 @@ pub enum FinishedError {
         /// What does not fit.
         cause: serde_json::Error,
     },
+    /// One run twice.
+    #[error("{} and {} are of one configuration and seed {seed}; name one of them", paths[0].display(), paths[1].display())]
+    Twice {
+        /// Their folders.
+        paths: [PathBuf; 2],
+        /// Their seed.
+        seed: u64,
+    },
     /// The file system refused.
     #[error("cannot read {}", path.display())]
     FileSystem {
@@ -117,23 +129,38 @@ pub struct Group {
 }
 
 /// Puts runs that differ only in their seed together, in the order of the first of each.
-pub fn grouped(runs: Vec<FinishedRun>) -> Vec<Group> {
+///
+/// # Errors
+/// [`FinishedError::Twice`] for two runs of one configuration and seed, which are no two samples of anything.
+pub fn grouped(runs: Vec<FinishedRun>) -> Result<Vec<Group>, FinishedError> {
     let mut groups: Vec<Group> = Vec::new();
     for run in runs {
         let config = |run: &FinishedRun| ExperimentConfig { seed: 0, ..run.config.clone() };
-        match groups.iter_mut().find(|group| config(&group.runs[0]) == config(&run)) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { name: name_of(&run), runs: vec![run] }),
+        let like = groups.iter_mut().find(|group| config(&group.runs[0]) == config(&run));
+        let Some(group) = like else {
+            groups.push(Group { name: String::new(), runs: vec![run] });
+            continue;
+        };
+        if let Some(twin) = group.runs.iter().find(|other| other.config.seed == run.config.seed) {
+            let paths = [twin.path.clone(), run.path];
+            return Err(FinishedError::Twice { paths, seed: twin.config.seed });
         }
+        group.runs.push(run);
     }
-    groups
+    groups.iter_mut().for_each(|group| group.name = name_of(&group.runs));
+    Ok(groups)
 }
 
-/// The folder's name without a number at its end.
-fn name_of(run: &FinishedRun) -> String {
-    let name = run.path.file_name().unwrap_or(run.path.as_os_str()).to_string_lossy();
-    let bare = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '-');
-    let bare = bare.strip_suffix("-seed").unwrap_or(bare);
+/// The folder's name without what tells the seeds apart: `-seed-0`, or any number at its end where there are several runs.
+fn name_of(runs: &[FinishedRun]) -> String {
+    let path = &runs[0].path;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let without_number = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let bare = match without_number.strip_suffix("-seed-") {
+        Some(bare) => bare,
+        None if runs.len() > 1 => without_number.trim_end_matches('-'),
+        None => &name,
+    };
     if bare.is_empty() { name.into_owned() } else { bare.to_owned() }
 }
 
@@ -190,7 +217,7 @@ pub(crate) mod tests {
             rows: (1..=3).map(row).collect(),
             judgement: Judgement {
                 samples: 100,
-                report: Accuracies { clean: interval(clean), robust },
+                report: Accuracies { clean: interval(clean), robust, checks: None },
                 warnings: Vec::new(),
             },
         }
@@ -201,7 +228,8 @@ pub(crate) mod tests {
         let mut other = run("plain", 0, 0.9);
         other.config.adversary.steps = 0;
         let groups =
-            grouped(vec![run("robust-seed-0", 0, 0.8), other, run("robust-seed-1", 1, 0.7)]);
+            grouped(vec![run("robust-seed-0", 0, 0.8), other, run("robust-seed-1", 1, 0.7)])
+                .unwrap();
         let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
         assert_eq!(names, ["robust", "plain"]);
         let accuracies = groups[0].accuracies();
@@ -209,6 +237,24 @@ pub(crate) mod tests {
         assert!((accuracies[0].1.mean - 0.75).abs() < 1e-12 && accuracies[0].1.n == 2);
         assert!((accuracies[1].1.mean - 0.375).abs() < 1e-12);
         assert_eq!(groups[1].accuracies()[0].1.n, 100);
+    }
+
+    #[test]
+    fn a_run_counts_once_and_keeps_its_name_among_others() {
+        let twice = grouped(vec![run("a", 0, 0.8), run("b", 1, 0.7), run("a-copy", 0, 0.8)]);
+        let refusal = twice.unwrap_err().to_string();
+        assert!(refusal.contains("a-copy") && refusal.contains("seed 0"), "{refusal}");
+
+        let with_steps = |name: &str, steps: usize| {
+            let mut run = run(name, 0, 0.8);
+            run.config.adversary.steps = steps;
+            run
+        };
+        let groups = grouped(vec![with_steps("fal-k1", 1), with_steps("fal-k2", 2)]).unwrap();
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["fal-k1", "fal-k2"]);
+        let several = grouped(vec![run("fal-k-0", 0, 0.8), run("fal-k-1", 1, 0.7)]).unwrap();
+        assert_eq!(several[0].name, "fal-k");
     }
 
     #[test]

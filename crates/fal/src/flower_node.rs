@@ -18,7 +18,7 @@ use crate::flower::{AppError, ClientApp, EvaluateReply, Request, TrainReply};
 use crate::judge::{Glance, samples};
 use crate::network::Network;
 use crate::server::parameters::unflatten;
-use crate::server::{AggregatorChoice, Participant, Weighting};
+use crate::server::{AggregatorChoice, AttackerChoice, DriftControl, Participant, Weighting};
 use crate::training_error::TrainingError;
 
 /// One client of a federation whose server is Flower's.
@@ -60,6 +60,17 @@ impl<B: Backend> FlowerNode<B> {
         client: usize,
         device: &Device<B>,
     ) -> Result<Self, TrainingError> {
+        if config.client.drift == DriftControl::Scaffold {
+            return Err(TrainingError::Excluded(
+                "a ServerApp of Flower keeps no control variates; choose another client.drift than \"scaffold\"",
+            ));
+        }
+        let lies = config.clients.attackers.map(|attackers| attackers.behaviour);
+        if lies.is_some_and(|behaviour| behaviour != AttackerChoice::LabelFlip) {
+            return Err(TrainingError::Excluded(
+                "a node of Flower sends what it learned and nothing else; leave clients.attackers out, or choose \"label-flip\"",
+            ));
+        }
         let Split { train, test } = config.data.load()?;
         let federation = Federation::new(config, train, device)?;
         if client >= federation.partition().len() {

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{ImageSet, ImageShape};
 use crate::network::{Network, NetworkChoice, NetworkError};
+use crate::server::ServerError;
+use crate::server::parameters::unflatten;
 
 const DESCRIPTION: &str = "network.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -75,6 +77,9 @@ pub enum TrainedError {
     /// The network cannot be built.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Parameters of another network.
+    #[error(transparent)]
+    Length(#[from] ServerError),
     /// The images are others than the network reads.
     #[error(
         "the network reads {expected} images of {classes} classes, but the data has {found} of {found_classes}; choose other data"
@@ -148,6 +153,21 @@ impl<B: Backend> Trained<B> {
         let description = serde_json::from_slice(&read(&path)?)
             .map_err(|cause| TrainedError::Description { path, cause })?;
         Self::with_weights(description, &folder.join(WEIGHTS), device)
+    }
+
+    /// The network of `description` with parameters that stand one after the other, as a server has them.
+    ///
+    /// # Errors
+    /// [`TrainedError::Network`], and [`TrainedError::Length`] for parameters of another network.
+    pub fn with_parameters(
+        description: Description,
+        parameters: &[f32],
+        device: &Device<B>,
+    ) -> Result<Self, TrainedError> {
+        let Description { network, images, classes } = &description;
+        let fresh = Network::new(network, *images, classes.len(), &Seed::new(0), device)?;
+        let network = unflatten(fresh, parameters)?;
+        Ok(Self { description, network })
     }
 
     /// The network of `description` with the weights of any safetensors file that names them as the module does.

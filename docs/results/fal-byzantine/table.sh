@@ -28,7 +28,7 @@ for training in adversarial plain; do
         case $share in
             0) bad=0 trim=0.2 ;;
             0.2) bad=4 trim=0.2 ;;
-            0.4) bad=8 trim=0.45 ;;
+            0.4) bad=8 trim=0.4 ;;
         esac
         behaviours=(
             'sign-flip|{ kind = "sign-flip", factor = 5.0 }'

@@ -241,7 +241,11 @@ fn every_loss_and_server_learns_the_toy() {
     ];
     for aggregator in aggregators {
         let server = ServerChoice { aggregator, ..ServerChoice::fedavg() };
-        let reached = accuracy(&trained(&ExperimentConfig { server, ..base.clone() }, 60));
+        let mut config = ExperimentConfig { server, ..base.clone() };
+        if aggregator == AggregatorChoice::Nova {
+            (config.client.momentum, config.client.rate) = (0.0, 0.2);
+        }
+        let reached = accuracy(&trained(&config, 60));
         assert!(reached > 0.9, "{aggregator:?}: {reached}");
     }
     for drift in [DriftControl::Proximal { mu: 0.1 }, DriftControl::Scaffold] {
@@ -288,6 +292,58 @@ fn updates_that_are_not_finite_are_set_aside_and_told() {
     assert_eq!(*all.state(), before);
 }
 
+/// At this rate the loss of a second step is not finite: clients that were too slow for one are all that is left.
+#[test]
+fn a_client_whose_loss_is_not_finite_is_set_aside_and_told() {
+    let mut config = plain(4);
+    config.client.work = Work::Steps { count: 2 };
+    config.client.rate = 1e30;
+    config.clients.participation = Participation { straggling: 0.5, ..Participation::default() };
+    let first_round = |seed: u64| {
+        let mut federation = federation(&ExperimentConfig { seed, ..config.clone() });
+        federation.round()
+    };
+    let mixed = |report: &RoundReport| report.participants > 0 && !report.set_aside.is_empty();
+    let report = (0..20).filter_map(|seed| first_round(seed).ok()).find(mixed).unwrap();
+    assert_eq!(report.participants + report.set_aside.len(), 4);
+    assert!(report.is_used && report.loss.unwrap().is_finite());
+}
+
+#[test]
+fn a_round_with_too_few_updates_for_the_rule_is_passed_over() {
+    let mut config = plain(5);
+    config.server.aggregator = AggregatorChoice::Krum { byzantine: 1 };
+    config.clients.participation = Participation { dropout: 0.3, ..Participation::default() };
+    let mut federation = federation(&config);
+    let (mut used, mut passed_over) = (0, 0);
+    for round in 1..=20 {
+        let before = federation.state().global.clone();
+        let report = federation.round().unwrap();
+        assert_eq!((report.round, federation.rounds()), (round, round));
+        assert_eq!(report.is_used, report.participants == 5);
+        assert_eq!(report.is_used, federation.state().global != before);
+        *if report.is_used { &mut used } else { &mut passed_over } += 1;
+    }
+    assert!(used > 0 && passed_over > 0, "{used} {passed_over}");
+}
+
+#[test]
+fn who_flips_labels_learns_what_honest_clients_learn_from_flipped_ones() {
+    let mut config = plain(2);
+    let honest = images(24);
+    let flipped = honest.labels().iter().map(|label| CLASSES as u8 - 1 - label).collect();
+    let flipped = honest.clone().with_labels(flipped).unwrap();
+    let after = |config: &ExperimentConfig, images: ImageSet| {
+        let mut federation = Federation::<Flex>::new(config, images, &Default::default()).unwrap();
+        (0..3).for_each(|_| drop(federation.round().unwrap()));
+        federation.state().global.clone()
+    };
+    let expected = after(&config, flipped);
+    assert_ne!(after(&config, honest.clone()), expected);
+    config.clients.attackers = Some(Attackers { share: 1.0, behaviour: AttackerChoice::LabelFlip });
+    assert_eq!(after(&config, honest), expected);
+}
+
 #[test]
 fn a_round_in_which_everybody_is_lost_changes_nothing_but_the_count() {
     let mut config = plain(2);
@@ -297,17 +353,6 @@ fn a_round_in_which_everybody_is_lost_changes_nothing_but_the_count() {
     let report = federation.round().unwrap();
     assert_eq!((report.participants, report.loss, report.dropped.len()), (0, None, 2));
     assert_eq!((federation.state().global.clone(), federation.rounds()), (before, 1));
-}
-
-#[test]
-fn a_client_that_diverges_is_named() {
-    let mut config = plain(2);
-    config.client.rate = 1e30;
-    config.client.work = Work::Steps { count: 5 };
-    let failure = federation(&config).round().unwrap_err();
-    let cause = std::error::Error::source(&failure).expect("what the inner loop said").to_string();
-    assert!(matches!(failure, TrainingError::Client { round: 1, .. }), "{failure}");
-    assert!(cause.contains("loss"), "{cause}");
 }
 
 #[test]

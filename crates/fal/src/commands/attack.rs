@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
+use burn::tensor::Device;
 use burn::tensor::backend::Backend;
+use experiment::checkpoint::Checkpoints;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 
-use super::train::{Results, SURFACE_FILE};
+use super::train::{CHECKPOINTS_KEPT, Results, STATE_FILE, SURFACE_FILE};
+use crate::algorithm::FederationState;
 use crate::config::ExperimentConfig;
-use crate::data::{DataChoice, ImageSet};
+use crate::data::ImageSet;
 use crate::finished::RESULTS_FILE;
 use crate::judge::samples;
-use crate::trained::{Description, Trained};
+use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
 /// Arguments of `attack`.
 #[derive(Debug, clap::Args)]
@@ -37,8 +41,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut config = configuration(&arguments)?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(folder) = arguments.data.clone() {
-        config.data.set = DataChoice::Folder;
-        config.data.folder = Some(folder);
+        config.data.in_folder(folder);
     }
     config.check().bad_input()?;
     let test = config.data.load().bad_input()?.test;
@@ -66,24 +69,50 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     arguments.common.configuration(&of_run).bad_input()
 }
 
+/// The network with the rounds that it was trained for: of a file of weights, of a finished run or its folder `network`, or of
+/// the last checkpoint of a run that is not finished.
+fn network<B: Backend>(
+    arguments: &Arguments,
+    config: &ExperimentConfig,
+    test: &ImageSet,
+    device: &Device<B>,
+) -> Result<(Trained<B>, Option<u64>), Failure> {
+    let path = &arguments.network;
+    if path.is_file() {
+        let description = Description::new(config.network.clone(), test);
+        let trained = Trained::with_weights(description, path, device);
+        return Ok((trained.bad_input()?, None));
+    }
+    let Ok(run) = RunDirectory::open(path) else {
+        return Ok((Trained::load(path, device).bad_input()?, None));
+    };
+    if path.join(NETWORK_FOLDER).is_dir() {
+        return Ok((Trained::load(path, device).bad_input()?, Some(config.rounds)));
+    }
+    let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).bad_input()?;
+    let Some(round) = checkpoints.latest().bad_input()? else {
+        let cause =
+            anyhow!("{} has no checkpoint yet; train on, or name another run", path.display());
+        return Err(Failure::BadInput(cause));
+    };
+    let checkpoint = checkpoints.load(round).bad_input()?;
+    let state = FederationState::from_bytes(checkpoint.file(STATE_FILE).bad_input()?.to_vec());
+    let description = Description::new(config.network.clone(), test);
+    let trained = Trained::with_parameters(description, &state.bad_input()?.global, device);
+    Ok((trained.bad_input()?, Some(round)))
+}
+
 fn attack<B: Backend>(
     arguments: &Arguments,
     config: &ExperimentConfig,
     test: &ImageSet,
 ) -> Result<Results, Failure> {
     let device = Default::default();
-    let trained = match arguments.network.is_file() {
-        true => {
-            let description = Description::new(config.network.clone(), test);
-            Trained::<B>::with_weights(description, &arguments.network, &device)
-        }
-        false => Trained::<B>::load(&arguments.network, &device),
-    };
-    let trained = trained.bad_input()?;
+    let (trained, rounds) = network::<B>(arguments, config, test, &device)?;
     trained.description.require_fit(test).bad_input()?;
     let seed = Seed::new(config.seed).child("judgement");
     let samples = samples(test, config.evaluation.final_samples, &seed);
     let report = config.evaluation.judge(&trained.network, &samples, &seed, &device).failed()?;
     let warnings = report.checks.warnings();
-    Ok(Results { rounds: config.rounds, samples: samples.len(), report, warnings })
+    Ok(Results { rounds, samples: samples.len(), report, warnings })
 }

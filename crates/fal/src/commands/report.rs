@@ -1,10 +1,12 @@
 //! `fal report`: one page from one or more runs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use experiment::cli::{Failure, OrFailure, print_line, write_file};
 use experiment::report::Report;
+use experiment::statistics::Interval;
 use serde_json::json;
 
 use super::train::{GALLERY_FILE, PARTITION_FILE, SURFACE_FILE};
@@ -46,11 +48,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// A Markdown table with a line for each group, then the warnings.
 pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
     let row = |cells: Vec<String>| print_line(format!("| {} |", cells.join(" | ")));
-    let header = header(&groups[0]);
+    let columns = columns(groups);
+    let header = header(&columns);
     let rule = vec!["---".to_owned(); header.len()];
     row(header)?;
     row(rule)?;
-    groups.iter().try_for_each(|group| row(cells(group)))?;
+    groups.iter().try_for_each(|group| row(cells(group, &columns)))?;
     for group in groups {
         for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
             print_line(format!("{}: warning: {warning}", group.name))?;
@@ -59,15 +62,29 @@ pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn header(group: &Group) -> Vec<String> {
-    let attacks = group.accuracies().into_iter().map(|(attack, _)| attack);
-    ["run", "seeds", "test images"].map(str::to_owned).into_iter().chain(attacks).collect()
+/// The names of all accuracies that any of the groups has, in the order of their first appearance.
+fn columns(groups: &[Group]) -> Vec<String> {
+    let mut columns = Vec::new();
+    for (name, _) in groups.iter().flat_map(Group::accuracies) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    columns
 }
 
-fn cells(group: &Group) -> Vec<String> {
+fn header(columns: &[String]) -> Vec<String> {
+    let counts = ["run", "seeds", "test images"].map(str::to_owned);
+    counts.into_iter().chain(columns.iter().cloned()).collect()
+}
+
+fn cells(group: &Group, columns: &[String]) -> Vec<String> {
     let counts = [group.runs.len().to_string(), group.runs[0].judgement.samples.to_string()];
-    let accuracies = group.accuracies().into_iter().map(|(_, found)| found.percent().to_string());
-    std::iter::once(group.name.clone()).chain(counts).chain(accuracies).collect()
+    let accuracies: BTreeMap<String, Interval> = group.accuracies().into_iter().collect();
+    let cell = |column: &String| {
+        accuracies.get(column).map_or_else(|| "–".to_owned(), |found| found.percent().to_string())
+    };
+    std::iter::once(group.name.clone()).chain(counts).chain(columns.iter().map(cell)).collect()
 }
 
 /// Writes the page of the runs in `folders`.
@@ -78,7 +95,7 @@ pub(super) fn write_page(
 ) -> Result<Vec<Group>, Failure> {
     let runs: Result<Vec<FinishedRun>, _> =
         folders.iter().map(|folder| FinishedRun::read(folder)).collect();
-    let groups = grouped(runs.bad_input()?);
+    let groups = grouped(runs.bad_input()?).bad_input()?;
     let figures = figures(&groups).failed()?;
     write_file(out, page(&groups, &figures).to_html())?;
     if let Some(folder) = svg {
@@ -90,9 +107,10 @@ pub(super) fn write_page(
 }
 
 fn page(groups: &[Group], figures: &[Figure]) -> Report {
+    let columns = columns(groups);
     let mut report = Report::new("Federated adversarial learning")
         .paragraph("Share of test images that the network gets right, with 95 % intervals.")
-        .table(header(&groups[0]), groups.iter().map(cells));
+        .table(header(&columns), groups.iter().map(|group| cells(group, &columns)));
     for group in groups {
         for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
             report = report.paragraph(&format!("{}: {warning}", group.name));
@@ -104,6 +122,11 @@ fn page(groups: &[Group], figures: &[Figure]) -> Report {
     for group in groups {
         let run = &group.runs[0];
         report = report.heading(&format!("{} (seed {})", group.name, run.config.seed));
+        if let Some(checks) = &run.judgement.report.checks {
+            report = report
+                .paragraph("Checks against hidden gradients:")
+                .table(["check", "accuracy"], checks.rows());
+        }
         let pictures = [
             (GALLERY_FILE, "Test images, what the attack adds, and the results."),
             (PARTITION_FILE, "Who has what."),

@@ -16,20 +16,21 @@ use serde::Serialize;
 use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{Campaign, RobustnessReport, Samples};
 use crate::config::ExperimentConfig;
-use crate::data::{DataChoice, ImageSet, Split};
+use crate::data::{ImageSet, Split};
 use crate::finished::RESULTS_FILE;
 use crate::gallery::gallery;
 use crate::judge::{Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
-const STATE_FILE: &str = "federation.safetensors";
+/// The federation in a checkpoint.
+pub(super) const STATE_FILE: &str = "federation.safetensors";
 /// Test images and what an attack made of them.
 pub(super) const GALLERY_FILE: &str = "gallery.svg";
 /// Who has what.
 pub(super) const PARTITION_FILE: &str = "partition.svg";
 /// The loss around the test images.
 pub(super) const SURFACE_FILE: &str = "loss-surface.svg";
-const CHECKPOINTS_KEPT: usize = 2;
+pub(super) const CHECKPOINTS_KEPT: usize = 2;
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -44,8 +45,8 @@ pub struct Arguments {
 /// What a run came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Results {
-    /// Rounds of communication.
-    pub rounds: u64,
+    /// Rounds of communication; none for weights that do not tell.
+    pub rounds: Option<u64>,
     /// Test images.
     pub samples: usize,
     /// Accuracy clean and under attack, with the checks.
@@ -61,6 +62,7 @@ pub struct Results {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/fal".into());
+    common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
     let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,
@@ -87,8 +89,7 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
         common.configuration(&ExperimentConfig::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(folder) = arguments.data.clone() {
-        config.data.set = DataChoice::Folder;
-        config.data.folder = Some(folder);
+        config.data.in_folder(folder);
     }
     config.check().bad_input()?;
     Ok(config)
@@ -110,6 +111,8 @@ impl<B: Backend> Experiment<B> {
     pub fn new(config: ExperimentConfig) -> Result<Self, Failure> {
         let device = Default::default();
         let Split { train: images, test } = config.data.load().bad_input()?;
+        let attacks = &config.evaluation.attacks;
+        attacks.iter().try_for_each(|choice| choice.check_classes(test.classes())).bad_input()?;
         let federation = Federation::new(&config, images, &device).bad_input()?;
         Ok(Self { config, federation, test, device })
     }
@@ -170,7 +173,7 @@ impl<B: Backend> Experiment<B> {
         let report = config.judge(&trained.network, &samples, &seed, &self.device).failed()?;
         self.draw(run, &samples, &report)?;
         let results = Results {
-            rounds: self.federation.rounds(),
+            rounds: Some(self.federation.rounds()),
             samples: samples.len(),
             warnings: report.checks.warnings(),
             report,

@@ -72,6 +72,11 @@ impl PartitionChoice {
             {
                 out_of_range("alpha", alpha, "above 0 and at most 1e9, where all shares are equal")
             }
+            Self::Dirichlet { minimum: 0, .. } | Self::Quantity { minimum: 0, .. } => out_of_range(
+                "minimum",
+                0.0,
+                "at least 1, for a client without samples cannot learn",
+            ),
             Self::Shards { per_client: 0 } => out_of_range("per_client", 0.0, "at least 1"),
             Self::OwnClasses { given } if !(0.0..=1.0 / clients as f64).contains(&given) => {
                 out_of_range("given", given, "from 0 to one part in as many as there are clients")
@@ -139,11 +144,11 @@ mod tests {
     fn any_choice() -> impl Strategy<Value = PartitionChoice> {
         prop_oneof![
             Just(PartitionChoice::Iid),
-            (0.01..100.0_f64, 0..6_usize)
+            (0.01..100.0_f64, 1..6_usize)
                 .prop_map(|(alpha, minimum)| PartitionChoice::Dirichlet { alpha, minimum }),
             (1..4_usize).prop_map(|per_client| PartitionChoice::Shards { per_client }),
             (0.0..0.1_f64).prop_map(|given| PartitionChoice::OwnClasses { given }),
-            (0.01..100.0_f64, 0..6_usize)
+            (0.01..100.0_f64, 1..6_usize)
                 .prop_map(|(alpha, minimum)| PartitionChoice::Quantity { alpha, minimum }),
         ]
     }
@@ -193,7 +198,7 @@ mod tests {
     /// The expected share of the largest of five parts under Dirichlet(1, ..., 1) is (1 + 1/2 + ... + 1/5) / 5.
     #[test]
     fn shares_are_those_of_the_distribution() {
-        let choice = PartitionChoice::Dirichlet { alpha: 1.0, minimum: 0 };
+        let choice = PartitionChoice::Dirichlet { alpha: 1.0, minimum: 1 };
         let largest = (0..400).map(|number| {
             let one_class = choice.divide(&[0; 500], 1, 5, &Seed::new(number)).unwrap();
             one_class.sizes().into_iter().max().unwrap() as f64 / 500.0

@@ -123,6 +123,16 @@ impl AggregatorChoice {
         }
     }
 
+    /// Whether the rule can do anything with the updates of so many clients.
+    ///
+    /// # Errors
+    /// [`ServerError::TooFewUpdates`], [`ServerError::Keep`] and [`ServerError::TrimsNobody`].
+    pub fn check_for(&self, clients: usize) -> Result<(), ServerError> {
+        let of_client =
+            |client| Update { client, delta: vec![client as f32], samples: 1, steps: 1, loss: 0.0 };
+        self.aggregate(1, &(0..clients).map(of_client).collect::<Vec<_>>()).map(drop)
+    }
+
     /// One update of many, in round `round`, counted from 0.
     ///
     /// # Errors

@@ -59,11 +59,16 @@ impl Participation {
         require((0.0..=1.0).contains(&straggling), "straggling", straggling, "from 0 to 1")
     }
 
+    /// How many of `clients` are asked in a round.
+    pub fn participants(&self, clients: usize) -> usize {
+        let wished = (self.fraction.clamp(0.0, 1.0) * clients as f64).round() as usize;
+        wished.clamp(clients.min(1), clients)
+    }
+
     /// Round `round`, counted from 0, with `clients` in all. What happens to a client does not depend on the others.
     pub fn round(&self, clients: usize, round: u64, seed: &Seed) -> Roster {
         let seed = seed.child("participation").index(round);
-        let wished = (self.fraction.clamp(0.0, 1.0) * clients as f64).round() as usize;
-        let count = wished.clamp(clients.min(1), clients);
+        let count = self.participants(clients);
         let mut asked = index::sample(&mut seed.child("asked").rng(), clients, count).into_vec();
         asked.sort_unstable();
         let mut roster = Roster { participants: Vec::new(), dropped: Vec::new() };

@@ -40,6 +40,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
+    common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
     let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,

@@ -41,7 +41,7 @@ impl Default for CheckBudget {
 
 /// Four signs that tell a robust model from one that hides its gradients. All should hold; [`Self::warnings`] names those
 /// that do not.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaskingChecks {
     /// What was spent.
     pub budget: CheckBudget,
@@ -98,6 +98,19 @@ impl MaskingChecks {
             black_box: black_box.robust_accuracy(),
             surface: LossSurface::of(campaign, budget.surface_points, model, &samples, &many)?,
         })
+    }
+
+    /// Each check with the accuracy that it found.
+    pub fn rows(&self) -> Vec<[String; 2]> {
+        let CheckBudget { steps, queries, .. } = self.budget;
+        let row = |name: String, found: Interval| [name, found.percent().to_string()];
+        vec![
+            row(format!("PGD-{steps}"), self.few_steps),
+            row(format!("PGD-{}", MORE * steps), self.many_steps),
+            row(format!("epsilon {:.3}, any image", self.large_epsilon), self.without_limit),
+            row("by gradients".to_owned(), self.white_box),
+            row(format!("Square-{queries}, without gradients"), self.black_box),
+        ]
     }
 
     /// The signs that do not hold, each with what it may mean; none for a model whose numbers can be believed.

@@ -1,7 +1,7 @@
 //! The loss around the samples, seen along the direction of an attack and along a random one.
 
 use experiment::figure::{FigureError, HeatMap};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::attack::error::require;
 use crate::attack::model::BlackBox;
@@ -13,7 +13,7 @@ const DIP: f64 = 0.05;
 
 /// The mean cross entropy at `x + a (x' - x) + b r` for `a` and `b` from -1 to 1, where `x'` is the attacked image and `r` a
 /// random change of length epsilon; pixels are cut to their range.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossSurface {
     /// The values of `a`, and of `b`.
     pub shares: Vec<f64>,

@@ -11,7 +11,7 @@ use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_fil
 use experiment::seed::Seed;
 
 use crate::config::ExperimentConfig;
-use crate::data::{DataChoice, Split};
+use crate::data::Split;
 use inspection::Inspection;
 
 const SHEET_FILE: &str = "images.png";
@@ -85,10 +85,7 @@ fn configuration(arguments: &Inspect) -> Result<ExperimentConfig, Failure> {
         common.configuration(&ExperimentConfig::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(folder) = arguments.data.clone() {
-        if config.data.set == DataChoice::Digits {
-            config.data.set = DataChoice::Folder;
-        }
-        config.data.folder = Some(folder);
+        config.data.in_folder(folder);
     }
     config.check().bad_input()?;
     Ok(config)
@@ -96,6 +93,7 @@ fn configuration(arguments: &Inspect) -> Result<ExperimentConfig, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use crate::data::DataChoice;
     use clap::Parser;
 
     use super::*;
