@@ -134,6 +134,8 @@ impl Row {
         match self.attack.as_str() {
             "FGSM" => Box::new(Fgsm),
             "PGD" => Box::new(Pgd::new(steps)),
+            "PGD-5" => Box::new(Pgd { restarts: 5, ..Pgd::new(steps) }),
+            "CW-PGD" => Box::new(Pgd::margin(steps)),
             "APGD-CE" => Box::new(Apgd::cross_entropy(steps)),
             "APGD-DLR" => Box::new(Apgd::logit_ratio(steps)),
             "APGD-T" => Box::new(TargetedApgd { steps, targets: 9 }),
@@ -147,7 +149,8 @@ impl Row {
     /// How many seeds are averaged; attacks that draw nothing, or spend much, run once.
     fn seeds(&self) -> u64 {
         match self.attack.as_str() {
-            "PGD" | "APGD-CE" | "APGD-DLR" => 6,
+            "CW-PGD" => 24,
+            "PGD" | "PGD-5" | "APGD-CE" | "APGD-DLR" => 6,
             "Square" => 5,
             "APGD-T" => 3,
             _ => 1,

@@ -85,8 +85,13 @@ impl EvaluationConfig {
         let model = transparent(network, device);
         let attacks: Vec<_> = self.attacks.iter().map(|choice| choice.attack()).collect();
         let attacks: Vec<&dyn Attack<_>> = attacks.iter().map(AsRef::as_ref).collect();
+        self.evaluation(seed).run(&attacks, &model, samples)
+    }
+
+    /// How the last judgement attacks and checks.
+    pub fn evaluation(&self, seed: &Seed) -> Evaluation {
         let campaign = Campaign::new(self.threat(), seed.clone());
-        Evaluation { campaign, checks: CheckBudget::default() }.run(&attacks, &model, samples)
+        Evaluation { campaign, checks: CheckBudget::default() }
     }
 }
 

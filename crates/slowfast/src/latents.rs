@@ -203,5 +203,8 @@ mod tests {
         let away = looking(&[0, 1, 2, 3, 4, 5, 6, 7]);
         assert!(layout.revisiting(&away, SCALE, None).is_empty());
         assert_eq!(layout.revisiting(&poses, SCALE, None), [4]);
+        // Chunk 3 comes back to what chunk 1 showed; chunk 4 shows it once more, and is given chunk 3.
+        let lingering = looking(&[0, 1, 2, 3, 4, 2, 1, 1, 2]);
+        assert_eq!(layout.revisiting(&lingering, SCALE, None), [3]);
     }
 }

@@ -38,7 +38,7 @@ EPSILONS = {
 }
 # Attacks from random starts are averaged: at the larger epsilons one start more
 # or less moves the accuracy by more than a percentage point.
-SEEDS = {"PGD": 16, "APGD-CE": 16, "APGD-DLR": 16, "APGD-T": 4, "Square": 16}
+SEEDS = {"PGD": 16, "CW-PGD": 16, "PGD-5": 16, "APGD-CE": 16, "APGD-DLR": 16, "APGD-T": 4, "Square": 16}
 
 
 class Mlp(nn.Module):
@@ -75,6 +75,46 @@ class Square(torchattacks.Square):
         return super().random_int(low, high + 1, shape)
 
 
+class MarginAscent:
+    """Projected ascent of the largest other score less the right one, in steps
+    of a quarter of epsilon from a random start: the objective of Carlini and
+    Wagner under PGD, as Madry et al. compare it. torchattacks has CW only as a
+    search for the smallest change.
+    """
+
+    def __init__(self, model, norm, eps, steps):
+        self.model, self.norm, self.eps, self.steps = model, norm, eps, steps
+
+    def __call__(self, images, labels):
+        change = self.project(self.start(images))
+        for _ in range(self.steps):
+            perturbed = (images + change).clamp(0, 1).requires_grad_()
+            scores = self.model(perturbed)
+            own = scores.gather(1, labels[:, None])[:, 0]
+            others = scores.scatter(1, labels[:, None], float("-inf")).max(1).values
+            (gradient,) = torch.autograd.grad((others - own).sum(), perturbed)
+            change = self.project(perturbed.detach() - images + self.eps / 4 * self.unit(gradient))
+        return (images + change).clamp(0, 1)
+
+    def start(self, images):
+        if self.norm == "Linf":
+            return torch.empty_like(images).uniform_(-self.eps, self.eps)
+        direction = torch.randn_like(images)
+        lengths = torch.rand(len(images), 1, 1, 1) * self.eps
+        return direction / direction.flatten(1).norm(dim=1).view(-1, 1, 1, 1) * lengths
+
+    def unit(self, gradient):
+        if self.norm == "Linf":
+            return gradient.sign()
+        return gradient / (gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10)
+
+    def project(self, change):
+        if self.norm == "Linf":
+            return change.clamp(-self.eps, self.eps)
+        lengths = change.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        return change * (self.eps / (lengths + 1e-10)).clamp(max=1)
+
+
 def digits():
     data = load_digits()
     images = torch.tensor(data.images, dtype=torch.uint8).unsqueeze(1)
@@ -103,6 +143,10 @@ def attacks(model, norm, eps, seed):
     common = {"norm": norm, "eps": eps, "seed": seed}
     pgd = torchattacks.PGD if norm == "Linf" else torchattacks.PGDL2
     found = {"PGD": (40, pgd(model, eps=eps, alpha=eps / 4, steps=40, random_start=True))}
+    found["CW-PGD"] = (40, MarginAscent(model, norm, eps, 40))
+    # Five starts, each on the images that still stand.
+    starts = [pgd(model, eps=eps, alpha=eps / 4, steps=10, random_start=True) for _ in range(5)]
+    found["PGD-5"] = (10, torchattacks.MultiAttack(starts))
     if norm == "Linf":
         found["FGSM"] = (1, torchattacks.FGSM(model, eps=eps))
     for loss in ["ce", "dlr"]:

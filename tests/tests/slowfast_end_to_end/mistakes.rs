@@ -13,6 +13,9 @@ fn what_is_missing_or_wrong_is_named() {
         (train(&["batch=0"]), "`batch`"),
         (train(&["windows.least_past=9"]), "least_past"),
         (train(&["windows.future=200"]), "204 frames"),
+        (train(&["windows.future=5"]), "frames"),
+        (train(&["sampler.steps=1001"]), "sampler.steps"),
+        (train(&["slow.clip=-1"]), "slow.clip"),
         (train(&["denoiser.words=1"]), "shorten"),
         (train(&["colour=3"]), "colour"),
         (failure(training("loop", "run", 2, &["data=clips", "model=nothing"])), "nothing"),
@@ -49,4 +52,14 @@ fn an_autoencoder_of_other_frames_is_refused() {
     let arguments = training("train", "run", 2, &[&DENOISER, ["data=larger"].as_slice()].concat());
     let line = SLOWFAST.failure(folder.path(), arguments, 2);
     assert!(line.contains("episode") && line.contains("24"), "{line}");
+}
+
+/// A demo writes over nothing but what an earlier demo wrote.
+#[test]
+fn a_demo_leaves_other_runs_alone() {
+    let folder = prepared();
+    let demo = ["demo", "--out", "autoencoder"];
+    let line = SLOWFAST.failure(folder.path(), demo, 2);
+    assert!(line.contains("another run") && line.contains("--out"), "{line}");
+    assert!(!folder.path().join("autoencoder/model").exists());
 }

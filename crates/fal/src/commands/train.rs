@@ -1,5 +1,6 @@
 //! `fal train`: an experiment in a run directory that can be killed and resumed.
 
+use std::fs;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
@@ -12,16 +13,19 @@ use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::algorithm::{Federation, FederationState, RoundReport};
-use crate::attack::{Campaign, RobustnessReport, Samples};
-use crate::config::ExperimentConfig;
+use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
+use crate::config::{AttackChoice, ExperimentConfig};
 use crate::data::{ImageSet, Split};
 use crate::finished::RESULTS_FILE;
 use crate::gallery::gallery;
 use crate::judge::{Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
+/// The parts of the last judgement.
+const JUDGEMENT_FOLDER: &str = "judgement";
 /// The federation in a checkpoint.
 pub(super) const STATE_FILE: &str = "federation.safetensors";
 /// Test images and what an attack made of them.
@@ -95,6 +99,34 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     Ok(config)
 }
 
+/// Parts of a judgement, each left in a file as soon as it is there.
+struct Parts<'i> {
+    folder: PathBuf,
+    interrupt: &'i Interrupt,
+}
+
+impl Parts<'_> {
+    /// The part that an earlier process left, or what `make` gives now.
+    fn kept<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<T, AttackError>,
+    ) -> Result<T, Failure> {
+        let path = self.folder.join(format!("{name}.json"));
+        if let Some(kept) =
+            fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        {
+            return Ok(kept);
+        }
+        if self.interrupt.requested() {
+            return Err(Failure::Interrupted);
+        }
+        let made = make().failed()?;
+        write_file(&path, serde_json::to_string(&made).failed()?)?;
+        Ok(made)
+    }
+}
+
 /// A federation with what it is judged by.
 pub(super) struct Experiment<B: Backend> {
     config: ExperimentConfig,
@@ -150,7 +182,7 @@ impl<B: Backend> Experiment<B> {
             }
         }
         progress.finish();
-        self.judge(run)
+        self.judge(run, interrupt)
     }
 
     fn glance(&self, round: u64) -> Result<Option<Glance>, Failure> {
@@ -163,14 +195,25 @@ impl<B: Backend> Experiment<B> {
         config.glance(&self.federation.network(), &samples, &seed, &self.device).map(Some).failed()
     }
 
-    fn judge(self, run: &RunDirectory) -> Result<Results, Failure> {
+    /// The last judgement, which goes on after an interruption with the attacks that are not done.
+    fn judge(self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
         let description = Description::new(self.config.network.clone(), &self.test);
         let trained = Trained { description, network: self.federation.network() };
         trained.save(&run.path().join(NETWORK_FOLDER)).failed()?;
         let config = &self.config.evaluation;
         let seed = Seed::new(self.config.seed).child("judgement");
         let samples = samples(&self.test, config.final_samples, &seed);
-        let report = config.judge(&trained.network, &samples, &seed, &self.device).failed()?;
+        let parts = Parts { folder: run.path().join(JUDGEMENT_FOLDER), interrupt };
+        let (evaluation, model) =
+            (config.evaluation(&seed), transparent(&trained.network, &self.device));
+        let attack = |(number, choice): (usize, &AttackChoice)| {
+            let attack = choice.attack();
+            parts.kept(&number.to_string(), || evaluation.attack(&*attack, &model, &samples))
+        };
+        let robust = config.attacks.iter().enumerate().map(attack).collect::<Result<_, _>>()?;
+        let checks = parts.kept("checks", || evaluation.check(&model, &samples))?;
+        let clean = evaluation.campaign.clean_accuracy(&model, &samples).failed()?;
+        let report = RobustnessReport { clean, robust, checks };
         self.draw(run, &samples, &report)?;
         let results = Results {
             rounds: Some(self.federation.rounds()),
@@ -215,4 +258,21 @@ fn log_round(
         values.extend([("clean accuracy", clean.mean), ("attacked accuracy", attacked.mean)]);
     }
     metrics.log(report.round, &values).failed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_judged_is_not_judged_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::new();
+        let parts = Parts { folder: folder.path().join("judgement"), interrupt: &interrupt };
+        assert_eq!(parts.kept("0", || Ok(0.1 + 0.2)).unwrap(), 0.1 + 0.2);
+        interrupt.request();
+        let again = || -> Result<f64, AttackError> { panic!("it is kept") };
+        assert_eq!(parts.kept("0", again).unwrap(), 0.1 + 0.2, "to the last bit");
+        assert!(matches!(parts.kept("1", || Ok(1.0)), Err(Failure::Interrupted)));
+    }
 }

@@ -77,6 +77,8 @@ fn models_and_methods_are_compared_and_an_interrupted_planning_goes_on() {
 fn what_does_not_fit_is_named() {
     let refused = |config: PlanningConfig| config.check().unwrap_err().to_string();
     assert!(refused(PlanningConfig { tasks: 0, ..config() }).contains("`tasks`"));
+    let away = vec![Route::Retrace, Route::Explore];
+    assert!(refused(PlanningConfig { routes: away, ..config() }).contains("does not lead back"));
     assert!(refused(PlanningConfig { baseline: "x".into(), ..config() }).contains("`baseline`"));
     let world = WorldSettings { size: 1, ..world() };
     assert!(refused(PlanningConfig { world, ..config() }).contains("`world.size`"));

@@ -321,6 +321,11 @@ fn what_makes_no_sense_is_refused() {
     assert!(
         slow_refused(SlowConfig { weight_decay: -1.0, ..slow() }).contains("slow.weight_decay")
     );
+    for clip in [0.0, -1.0, f64::NAN] {
+        assert!(slow_refused(SlowConfig { clip: Some(clip), ..slow() }).contains("slow.clip"));
+    }
+    let unbounded = SlowConfig { clip: Some(f64::INFINITY), ..slow() };
+    SlowTrainer::<Flex>::pretraining(&unbounded, tiny::transformer(), Seed::new(1)).unwrap();
     let second = |config: SecondOrderConfig| {
         let refused =
             SlowTrainer::<Flex>::second_order(&slow(), &config, tiny::transformer(), Seed::new(1));
@@ -330,6 +335,8 @@ fn what_makes_no_sense_is_refused() {
     assert!(second(SecondOrderConfig { draws: 0, ..second_order() }).contains("draws"));
     let reset = FastConfig { keep_state: false, ..second_order().fast };
     assert!(second(SecondOrderConfig { fast: reset, ..second_order() }).contains("keep_state"));
+    let whole = FastConfig { form: FastForm::WholeSequence, ..second_order().fast };
+    assert!(second(SecondOrderConfig { fast: whole, ..second_order() }).contains("fast.form"));
     let still = FastConfig { rate: 0.0, ..second_order().fast };
     assert!(second(SecondOrderConfig { fast: still, ..second_order() }).contains("fast.rate"));
 }

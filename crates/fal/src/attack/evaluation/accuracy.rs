@@ -3,7 +3,7 @@
 use std::fmt;
 
 use experiment::statistics::Interval;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::masking::{CheckBudget, MaskingChecks};
 use crate::attack::{Attack, AttackError, Campaign, Outcome, Samples, ThreatModel, WhiteBox};
@@ -18,7 +18,7 @@ pub struct Evaluation {
 }
 
 /// The share of samples that a model gets right although they are attacked, with Wilson's 95 % interval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RobustAccuracy {
     /// The attack with its budget.
     pub attack: String,
@@ -28,13 +28,13 @@ pub struct RobustAccuracy {
     /// under the worst attack.
     pub accuracy: Interval,
     /// How many samples each part of the attack felled.
-    pub felled: Vec<(&'static str, usize)>,
+    pub felled: Vec<(String, usize)>,
     /// How often the model was asked about a sample, on average.
     pub mean_queries: f64,
 }
 
 /// The robust accuracies of a model, with the checks without which they are not to be shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RobustnessReport {
     /// The share of samples that the model gets right without an attack.
     pub clean: Interval,
@@ -55,19 +55,38 @@ impl Evaluation {
         model: &M,
         samples: &Samples,
     ) -> Result<RobustnessReport, AttackError> {
-        let checks = MaskingChecks::run(&self.campaign, self.checks, model, samples)?;
-        let mut clean = None;
-        let mut robust = Vec::new();
-        for attack in attacks {
-            let outcome = self.campaign.run(*attack, model, samples)?;
-            clean = Some(outcome.clean_accuracy());
-            robust.push(RobustAccuracy::of(attack.name(), self.campaign.threat, &outcome));
-        }
-        let clean = match clean {
-            Some(clean) => clean,
-            None => self.campaign.clean_accuracy(model, samples)?,
-        };
-        Ok(RobustnessReport { clean, robust, checks })
+        let robust = attacks.iter().map(|attack| self.attack(*attack, model, samples));
+        Ok(RobustnessReport {
+            clean: self.campaign.clean_accuracy(model, samples)?,
+            robust: robust.collect::<Result<_, _>>()?,
+            checks: self.check(model, samples)?,
+        })
+    }
+
+    /// The number of one attack.
+    ///
+    /// # Errors
+    /// As [`Campaign::run`].
+    pub fn attack<M: WhiteBox + ?Sized>(
+        &self,
+        attack: &dyn Attack<M>,
+        model: &M,
+        samples: &Samples,
+    ) -> Result<RobustAccuracy, AttackError> {
+        let outcome = self.campaign.run(attack, model, samples)?;
+        Ok(RobustAccuracy::of(attack.name(), self.campaign.threat, &outcome))
+    }
+
+    /// The checks of the model's gradients.
+    ///
+    /// # Errors
+    /// As [`MaskingChecks::run`].
+    pub fn check<M: WhiteBox + ?Sized>(
+        &self,
+        model: &M,
+        samples: &Samples,
+    ) -> Result<MaskingChecks, AttackError> {
+        MaskingChecks::run(&self.campaign, self.checks, model, samples)
     }
 }
 
@@ -79,7 +98,7 @@ impl RobustAccuracy {
             attack,
             threat,
             accuracy: outcome.robust_accuracy(),
-            felled: outcome.felled(),
+            felled: outcome.felled().into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
             mean_queries: queries / outcome.queries.len() as f64,
         }
     }
@@ -121,7 +140,10 @@ mod tests {
         let [fgsm, pgd] = &report.robust[..] else { panic!("two attacks") };
         assert!(pgd.accuracy.mean <= fgsm.accuracy.mean && pgd.accuracy.low < pgd.accuracy.mean);
         assert!(pgd.mean_queries > fgsm.mean_queries);
-        assert_eq!(pgd.felled, [("PGD", 24 - (24.0 * pgd.accuracy.mean).round() as usize)]);
+        assert_eq!(
+            pgd.felled,
+            [("PGD".to_owned(), 24 - (24.0 * pgd.accuracy.mean).round() as usize)]
+        );
         let text = report.to_string();
         for part in [
             "clean: 100.0 %",
