@@ -166,6 +166,10 @@ impl<B: Backend> Experiment<B> {
             let report = self.federation.round().failed()?;
             let glance = self.glance(report.round)?;
             log_round(&mut metrics, &report, glance)?;
+            if !report.is_used {
+                let (round, found) = (report.round, report.participants);
+                progress.message(format!("round {round} passes: {found} updates are too few"));
+            }
             if let Some(Glance { clean, attacked }) = glance {
                 let (clean, attacked) = (clean.percent(), attacked.percent());
                 progress.message(format!("clean {clean}, attacked {attacked}"));
@@ -254,6 +258,9 @@ fn log_round(
     let mut values = vec![("participants", report.participants as f64)];
     values.extend(report.loss.map(|loss| ("loss", loss)));
     values.push(("set aside", report.set_aside.len() as f64));
+    if !report.is_used {
+        values.push(("passed over", 1.0));
+    }
     if let Some(Glance { clean, attacked }) = glance {
         values.extend([("clean accuracy", clean.mean), ("attacked accuracy", attacked.mean)]);
     }
