@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,9 @@ use crate::metrics::{Metrics, MetricsError};
 /// The file of a run that holds its configuration.
 pub const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
+/// A program that a writer is just starting has the writer's files open until its own code begins, so a lock can
+/// outlive its holder by some milliseconds.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The folder of one run.
 ///
@@ -144,10 +148,16 @@ impl RunDirectory {
 fn lock(folder: &Path) -> Result<File, RunError> {
     let path = folder.join(LOCK);
     let file = File::options().create(true).append(true).open(&path).map_err(refused(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RunError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(RunError::FileSystem { path, source }),
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
+                std::thread::sleep(PATIENCE / 50);
+            }
+            Err(TryLockError::WouldBlock) => return Err(RunError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(RunError::FileSystem { path, source }),
+        }
     }
 }
 

@@ -27,10 +27,10 @@ fn child(role: &str, folder: &Path) -> Child {
         .unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     // The test harness writes its own words in front, on the same line.
-    assert!(
-        output.lines().map_while(Result::ok).any(|line| line.ends_with("at work")),
-        "the child never began"
-    );
+    if !output.lines().map_while(Result::ok).any(|line| line.ends_with("at work")) {
+        let words = child.wait_with_output().unwrap().stderr;
+        panic!("the child never began: {}", String::from_utf8_lossy(&words));
+    }
     child
 }
 
