@@ -53,6 +53,9 @@ pub struct DataConfig {
     /// Folder with its files; where it is usually installed if not stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// Number of classes of a `folder` whose labels may not reach the last one; as its labels say if not stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
     /// Use only the first so many images to learn from; 0 for all.
     pub train: usize,
 }
@@ -185,12 +188,27 @@ impl DataConfig {
         self.folder = Some(folder);
     }
 
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`].
+    fn check(&self) -> Result<(), TrainingError> {
+        let Some(classes) = self.classes else { return Ok(()) };
+        if self.set != DataChoice::Folder {
+            return Err(TrainingError::Excluded(
+                "data.classes is for data.set = \"folder\"; the other sets have the classes that they have",
+            ));
+        }
+        // A label is a byte.
+        require((2..=256).contains(&classes), "data.classes", classes as f64, "2 to 256")
+    }
+
     /// Reads the images.
     ///
     /// # Errors
     /// Those of [`DataChoice::load`].
     pub fn load(&self) -> Result<Split, TrainingError> {
-        let mut split = self.set.load(self.folder.as_deref())?;
+        let mut split = self.set.load(self.folder.as_deref(), self.classes)?;
         if self.train > 0 {
             split.train = split.train.first(self.train)?;
         }
@@ -210,6 +228,7 @@ impl ExperimentConfig {
         require(samples > 0, "evaluation.samples", 0.0, "at least 1")?;
         let usable = radius.is_finite() && radius >= 0.0;
         require(usable, "evaluation.radius", radius, "at least 0")?;
+        self.data.check()?;
         self.clients.partition.check(self.clients.count)?;
         self.clients.participation.check()?;
         if let Some(attackers) = &self.clients.attackers {
@@ -311,6 +330,7 @@ mod tests {
         assert!(refused(partition).contains("without samples"));
         assert!(refused(r#"server.aggregator={kind="nova"}"#).contains("client.momentum = 0"));
         assert!(refused(r#"server.aggregator={kind="krum",byzantine=9}"#).contains("krum"));
+        assert!(refused("data.classes=10").contains("data.set = \"folder\""));
         assert!(refused(r#"evaluation.attacks=[{kind="pgd",steps=0}]"#).contains("attacks.steps"));
         let mut scaffold = ExperimentConfig::default();
         scaffold.client.drift = DriftControl::Scaffold;

@@ -205,7 +205,7 @@ mod tests {
     use crate::server::parameters::flatten;
 
     fn trained(seed: u64) -> Trained<Flex> {
-        let digits = DataChoice::Digits.load(None).unwrap().test;
+        let digits = DataChoice::Digits.load(None, None).unwrap().test;
         let choice = NetworkChoice::Mlp { hidden: vec![4] };
         let description = Description::new(choice.clone(), &digits);
         let device = Default::default();
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn images_of_another_shape_are_refused() {
-        let digits = DataChoice::Digits.load(None).unwrap().test;
+        let digits = DataChoice::Digits.load(None, None).unwrap().test;
         let mut description = trained(1).description;
         description.require_fit(&digits).unwrap();
         description.images.width = 9;

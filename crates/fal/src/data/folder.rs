@@ -31,6 +31,7 @@ pub(super) fn load(
     folder: &Path,
     expected: Option<&'static KnownSet>,
     known: &[&'static KnownSet],
+    classes: Option<usize>,
 ) -> Result<Split, DataError> {
     let read = |part| member(folder, part, expected, known);
     let [train_images, train_labels, test_images, test_labels] = Part::ALL.map(read);
@@ -40,13 +41,13 @@ pub(super) fn load(
         Some(set) => set.name.to_owned(),
         None => folder.display().to_string(),
     };
-    let class_names = match members[0].set {
-        Some(set) => set.class_names.iter().map(ToString::to_string).collect(),
-        None => {
-            let largest = members[1].array.values.iter().max().copied().unwrap_or(0);
-            (0..=largest).map(|label| label.to_string()).collect::<Vec<_>>()
-        }
-    };
+    let known_names = members[0].set.map_or(&[][..], |set| set.class_names);
+    let largest = members[1].array.values.iter().max().copied().unwrap_or(0);
+    let at_least =
+        if known_names.is_empty() { usize::from(largest) + 1 } else { known_names.len() };
+    let class_names: Vec<String> = (0..classes.unwrap_or(at_least))
+        .map(|class| known_names.get(class).map_or_else(|| class.to_string(), ToString::to_string))
+        .collect();
     let [train_images, train_labels, test_images, test_labels] = members;
     let train = assemble(&name, train_images, train_labels, &class_names)?;
     let test = assemble(&name, test_images, test_labels, &class_names)?;

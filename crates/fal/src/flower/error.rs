@@ -25,7 +25,7 @@ pub enum FlowerError {
     },
     /// Plain HTTP needs no certificates.
     #[error(
-        "`insecure` and `root_certificates` exclude each other; leave out `insecure` to speak TLS"
+        "`--insecure` and `--root-certificates` exclude each other; leave out `--insecure` to speak TLS"
     )]
     Contradiction,
     /// The answer is not of this protocol.
@@ -49,7 +49,7 @@ pub enum FlowerError {
     Object(#[from] ObjectError),
     /// An object that does not come.
     #[error(
-        "object {id} was announced, but did not arrive within {seconds} s; see that the ServerApp still sends, or raise `object_patience`"
+        "object {id} was announced, but did not arrive within {seconds} s; see that the ServerApp still sends, or raise `--object-patience`"
     )]
     ObjectUnavailable {
         /// The object.

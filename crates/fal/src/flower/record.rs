@@ -67,11 +67,6 @@ impl Array {
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
-
-    /// The values in row-major order.
-    pub fn into_values(self) -> Vec<f32> {
-        self.values
-    }
 }
 
 /// The product of the lengths; `None` if no memory could hold it.
@@ -224,7 +219,7 @@ mod tests {
     fn values_fill_their_shape() {
         assert_eq!(Array::new(vec![], vec![1.0]).unwrap().shape(), [0_usize; 0]);
         assert_eq!(Array::new(vec![2, 0], vec![]).unwrap().values(), [0.0_f32; 0]);
-        assert_eq!(Array::new(vec![2, 1], vec![1.0, 2.0]).unwrap().into_values(), [1.0, 2.0]);
+        assert_eq!(Array::new(vec![2, 1], vec![1.0, 2.0]).unwrap().values(), [1.0, 2.0]);
         let refused = Array::new(vec![2, 2], vec![1.0]).unwrap_err();
         assert_eq!(refused, ShapeError { shape: vec![2, 2], values: 1 });
         assert!(Array::new(vec![usize::MAX, 2], vec![]).is_err(), "the product overflows");

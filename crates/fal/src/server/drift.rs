@@ -48,17 +48,6 @@ impl DriftControl {
             Self::None | Self::Scaffold => None,
         }
     }
-
-    /// What the proximal term adds to the loss at `weights`, `mu/2 |W - U|^2`; 0 where there is no such term.
-    pub fn proximal_loss<B: Backend>(&self, weights: &Tensors<B>, global: &Tensors<B>) -> f64 {
-        match *self {
-            Self::Proximal { mu } => {
-                let change = weights.minus(global);
-                mu / 2.0 * change.dot(&change)
-            }
-            Self::None | Self::Scaffold => 0.0,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -79,7 +68,6 @@ mod tests {
         let term = DriftControl::Proximal { mu: 0.5 };
         let gradient = term.proximal_gradient(&weights, &global).unwrap().or_zeros(&weights);
         assert_eq!(gradient.to_f64(), [1.0, -0.5]);
-        assert_eq!(term.proximal_loss(&weights, &global), 0.25 * 5.0);
     }
 
     #[test]
@@ -87,7 +75,6 @@ mod tests {
         let (weights, global) = (tensors([3.0, 1.0]), tensors([1.0, 2.0]));
         for control in [DriftControl::None, DriftControl::Scaffold] {
             assert!(control.proximal_gradient(&weights, &global).is_none());
-            assert_eq!(control.proximal_loss(&weights, &global), 0.0);
             control.check().unwrap();
         }
         let refused = DriftControl::Proximal { mu: -1.0 }.check();

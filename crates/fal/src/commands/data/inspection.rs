@@ -133,7 +133,7 @@ mod tests {
     use crate::partition::PartitionChoice;
 
     fn inspection(choice: DataChoice) -> Inspection {
-        let split = DataChoice::Digits.load(None).unwrap();
+        let split = DataChoice::Digits.load(None, None).unwrap();
         let shards = PartitionChoice::Shards { per_client: 2 };
         let train = &split.train;
         let partition = shards.divide(train.labels(), train.classes(), 4, &Seed::new(1)).unwrap();

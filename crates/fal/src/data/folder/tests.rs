@@ -41,7 +41,7 @@ fn known(name: &'static str, shade: u8) -> &'static KnownSet {
 fn any_set(change: impl FnOnce(&mut [Vec<u8>; 4])) -> Result<Split, DataError> {
     let mut files = files(255);
     change(&mut files);
-    load(folder_of(&files).path(), None, &[])
+    load(folder_of(&files).path(), None, &[], None)
 }
 
 /// What becomes of it when it must be the known set.
@@ -49,7 +49,7 @@ fn original(change: impl FnOnce(&mut [Vec<u8>; 4])) -> Result<Split, DataError> 
     let (bright, dark) = (known("bright", 255), known("dark", 10));
     let mut files = files(255);
     change(&mut files);
-    load(folder_of(&files).path(), Some(bright), &[bright, dark])
+    load(folder_of(&files).path(), Some(bright), &[bright, dark], None)
 }
 
 #[test]
@@ -61,6 +61,20 @@ fn any_four_files_make_a_set() {
 }
 
 #[test]
+fn a_folder_may_lack_the_last_classes() {
+    let folder = folder_of(&files(9));
+    let of = |classes| load(folder.path(), None, &[], Some(classes));
+    assert_eq!(of(3).unwrap().test.class_names(), ["0", "1", "2"]);
+    let failure = of(1).unwrap_err();
+    assert!(matches!(failure, DataError::Label { label: 1, classes: 1, .. }), "{failure}");
+    let bright = known("bright", 255);
+    let folder = folder_of(&files(255));
+    let split = load(folder.path(), None, &[bright], Some(3)).unwrap();
+    assert_eq!(split.train.class_names()[..1], ["no"], "names that are known stay");
+    assert_eq!(split.train.class_names()[2], "2");
+}
+
+#[test]
 fn names_may_have_a_dot_and_files_may_be_compressed() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in NAMES.iter().zip(files(9)) {
@@ -68,7 +82,7 @@ fn names_may_have_a_dot_and_files_may_be_compressed() {
         fs::write(folder.path().join(name), gzip(&bytes)).unwrap();
     }
     assert!(has_idx_files(folder.path()));
-    assert_eq!(load(folder.path(), None, &[]).unwrap().train.len(), 3);
+    assert_eq!(load(folder.path(), None, &[], None).unwrap().train.len(), 3);
 }
 
 #[test]
@@ -78,7 +92,7 @@ fn the_original_is_recognised_and_named() {
     let mut changed = files(255);
     changed[0][16] = 254;
     let folder = folder_of(&changed);
-    let own = load(folder.path(), None, &[]).unwrap();
+    let own = load(folder.path(), None, &[], None).unwrap();
     assert_eq!(own.train.name(), folder.path().display().to_string());
 }
 
@@ -86,7 +100,7 @@ fn the_original_is_recognised_and_named() {
 fn a_missing_file_is_named() {
     let folder = folder_of(&files(0));
     fs::remove_file(folder.path().join(NAMES[3])).unwrap();
-    let failure = load(folder.path(), None, &[]).unwrap_err();
+    let failure = load(folder.path(), None, &[], None).unwrap_err();
     assert!(
         matches!(&failure, DataError::MissingFile { expected, .. } if expected == NAMES[3]),
         "{failure}"
@@ -129,10 +143,10 @@ fn files_of_another_set_are_told() {
     let (bright, dark) = (known("bright", 255), known("dark", 10));
     let mut mixed = files(255);
     mixed[1] = files(10)[1].clone();
-    let failure = load(folder_of(&mixed).path(), None, &[bright, dark]).unwrap_err();
+    let failure = load(folder_of(&mixed).path(), None, &[bright, dark], None).unwrap_err();
     assert!(matches!(failure, DataError::Mixed { .. }), "{failure}");
     mixed[1] = idx(&[3], &[1, 1, 1]);
-    let failure = load(folder_of(&mixed).path(), None, &[bright, dark]).unwrap_err();
+    let failure = load(folder_of(&mixed).path(), None, &[bright, dark], None).unwrap_err();
     assert!(failure.to_string().contains("no known set"), "{failure}");
 }
 

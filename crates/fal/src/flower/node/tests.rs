@@ -164,7 +164,7 @@ fn objects_that_never_come_are_told() {
     let options = Options { object_patience: 0.0, ..options() };
     let (error, events) = tells(&fake, &mut AddsConstant::new(10, 0.5), &options);
     assert_eq!(error.code, MESSAGE_UNAVAILABLE);
-    assert!(error.reason.contains("`object_patience`"), "{}", error.reason);
+    assert!(error.reason.contains("`--object-patience`"), "{}", error.reason);
     assert!(events.iter().any(|event| matches!(event, Event::Failed { .. })));
 }
 

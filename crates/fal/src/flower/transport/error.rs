@@ -27,7 +27,7 @@ pub enum TransportError {
         cause: String,
     },
     /// The answer took too long.
-    #[error("`{}` had no answer from {address} in time; check the network, or allow more time", method.name())]
+    #[error("`{}` had no answer from {address} in time; check the network, or allow more time with `--call-timeout`", method.name())]
     TimedOut {
         /// The call.
         method: Method,
@@ -36,7 +36,7 @@ pub enum TransportError {
     },
     /// The other side is not trusted, or does not speak TLS.
     #[error(
-        "no secure connection to {address}: {cause}; give the certificate of its authority as `root_certificates`, and the name that is in its own certificate as its address"
+        "no secure connection to {address}: {cause}; give the certificate of its authority as `--root-certificates`, and the name that is in its own certificate as its address"
     )]
     Tls {
         /// Where the SuperLink should be.

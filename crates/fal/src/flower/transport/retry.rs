@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use rand::{Rng, RngExt};
-use serde::{Deserialize, Serialize};
 
 use super::{FleetTransport, Method, TransportError};
 use crate::flower::{Event, Observer};
@@ -18,25 +17,28 @@ const GLANCE: Duration = Duration::from_millis(50);
 ///
 /// Before attempt `n + 1` lies a time that is drawn evenly between none and `min(longest, first * 2^(n - 1))`, so that
 /// clients that were cut off together do not come back together.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, clap::Args)]
 pub struct RetryPolicy {
-    /// Attempts, at least 1.
+    /// Attempts at a call that fails, at least 1; the usual number goes on for about five minutes
+    #[arg(long = "retry-attempts", value_name = "NUMBER", default_value_t = Self::USUAL.attempts)]
     pub attempts: u32,
-    /// Longest wait before the second attempt, in seconds.
+    /// Longest wait before the second attempt, in seconds
+    #[arg(long = "retry-first-wait", value_name = "SECONDS", default_value_t = Self::USUAL.first_wait)]
     pub first_wait: f64,
-    /// Longest wait before any, in seconds.
+    /// Longest wait before any attempt, in seconds
+    #[arg(long = "retry-longest-wait", value_name = "SECONDS", default_value_t = Self::USUAL.longest_wait)]
     pub longest_wait: f64,
 }
 
 impl Default for RetryPolicy {
-    /// Goes on for about five minutes.
     fn default() -> Self {
-        Self { attempts: 15, first_wait: 1.0, longest_wait: 60.0 }
+        Self::USUAL
     }
 }
 
 impl RetryPolicy {
+    const USUAL: Self = Self { attempts: 15, first_wait: 1.0, longest_wait: 60.0 };
+
     /// The wait after `failed` attempts, of which there was at least one.
     pub(in crate::flower) fn wait(&self, failed: u32, random: &mut impl Rng) -> Duration {
         let bound = self.first_wait * 2_f64.powi(failed.saturating_sub(1).min(60) as i32);

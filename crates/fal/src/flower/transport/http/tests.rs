@@ -161,7 +161,7 @@ fn plain_text_is_no_tls() {
     let failure = transport.call(Method::PullMessages, b"").unwrap_err();
     server.join().unwrap();
     assert!(matches!(failure, TransportError::Tls { .. }), "{failure:?}");
-    assert!(!failure.is_transient() && failure.to_string().contains("`root_certificates`"));
+    assert!(!failure.is_transient() && failure.to_string().contains("`--root-certificates`"));
 }
 
 /// A server that answers whatever comes first with these bytes.
