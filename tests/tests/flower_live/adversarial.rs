@@ -72,7 +72,7 @@ fn flower_and_one_process_learn_the_same() {
         let expected = expected.convert::<f64>().into_vec::<f64>().unwrap();
         assert_close(&name, &found, &expected, 1e-5);
     }
-    let classes = DataChoice::Digits.load(None).unwrap().test.classes();
+    let classes = DataChoice::Digits.load(None, None).unwrap().test.classes();
     let clean = result["evaluate"][ROUNDS.to_string()]["clean-accuracy"].as_f64().unwrap();
     assert!(clean > 1.5 / classes as f64, "{result}");
 }

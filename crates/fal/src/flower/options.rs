@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::FlowerError;
 use super::transport::{RetryPolicy, Security};
 
 /// Everything that a client must know to join a federation; the arguments of `fal flower-client`.
-#[derive(Clone, Debug, PartialEq, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Options {
     /// Address of the SuperLink's Fleet API, such as flower.example.org:8000
     #[arg(long, value_name = "HOST:PORT")]

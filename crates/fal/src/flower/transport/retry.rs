@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
 
 use super::{FleetTransport, Method, TransportError};
 use crate::flower::{Event, Observer};
@@ -17,7 +18,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 ///
 /// Before attempt `n + 1` lies a time that is drawn evenly between none and `min(longest, first * 2^(n - 1))`, so that
 /// clients that were cut off together do not come back together.
-#[derive(Clone, Copy, Debug, PartialEq, clap::Args)]
+#[derive(Clone, Copy, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
     /// Attempts at a call that fails, at least 1; the usual number goes on for about five minutes
     #[arg(long = "retry-attempts", value_name = "NUMBER", default_value_t = Self::USUAL.attempts)]
