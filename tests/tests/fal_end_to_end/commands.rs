@@ -29,7 +29,7 @@ fn a_network_is_trained_attacked_and_reported() {
     let report = FAL.run_json(here, runs);
     let names: Vec<&str> =
         report["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["robust", "plain"]);
+    assert_eq!(names, ["robust", "plain-0"]);
     let page = fs::read_to_string(here.join("report.html")).unwrap();
     for part in ["robust", "plain", "PGD-5", "then taken for", "kind = &quot;pgd&quot;"] {
         assert!(page.contains(part), "the page has no {part}");
