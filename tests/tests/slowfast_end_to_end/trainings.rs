@@ -93,7 +93,10 @@ fn a_trained_model_generates_and_is_judged() {
     }
 
     let inverse = ["train-inverse-dynamics", "--data", "clips", "--out", "inverse"];
-    let learned = json(&inverse, &["pairs=40", "steps=3", "judged=20", "batch=8"]);
+    let learned = json(
+        &inverse,
+        &["pairs=40", "pace.steps=3", "glance_pairs=10", "final_pairs=20", "batch=8"],
+    );
     assert!(learned.is_object(), "{learned}");
     let eval = ["eval", "--model", "slow", "--data", "clips", "--inverse-dynamics", "inverse"];
     let brief = ["episodes=2", "sampler.steps=2", "cost_chunks=0", "routes=[\"look-away\"]"];

@@ -11,8 +11,8 @@ use experiment::run_directory;
 use experiment::seed::Seed;
 use inner_outer::Threads;
 
-use super::eval::{REPORT_FILE, load_model, of_model, read_inverse};
-use super::{MODEL_FOLDER, RESULTS_FILE, open_clips};
+use super::eval::{REPORT_FILE, load_model, read_inverse};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips};
 use crate::animation::Animation;
 use crate::clip::ClipSet;
 use crate::evaluation::{
@@ -149,7 +149,8 @@ fn evaluate<B: Backend>(
     let evaluator = Evaluator { config, model, clips, inverse, threads };
     evaluator.check()?;
     // Parts of an earlier demo are taken up again only if it was the same.
-    let name = format!("{}-seed-{}-of-{}", of_model(model)?, config.seeds[0], config.episodes);
+    let name =
+        format!("{}-seed-{}-of-{}", inputs::of_model(model)?, config.seeds[0], config.episodes);
     let parts = out.join("parts").join(name);
     fs::create_dir_all(&parts)
         .with_context(|| format!("cannot make {}", parts.display()))

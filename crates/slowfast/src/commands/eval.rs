@@ -4,22 +4,18 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
-use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
-use super::{MODEL_FOLDER, RESULTS_FILE, open_clips};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips};
 use crate::clip::ClipSet;
 use crate::evaluation::{Evaluation, EvaluationConfig, Evaluator};
 use crate::inverse_dynamics::InverseDynamics;
-use crate::memory::of_module;
 use crate::video_model::{DENOISER_FILE, VideoModel};
 
 /// The page within a run directory.
 pub(super) const REPORT_FILE: &str = "report.html";
-/// What a run is about, so that it is not resumed with something else.
-const INPUTS_FILE: &str = "inputs.txt";
 
 /// Arguments of `eval`.
 #[derive(Debug, clap::Args)]
@@ -78,8 +74,8 @@ fn evaluate<B: Backend>(
 ) -> Result<Evaluation, Failure> {
     let model = load_model::<B>(&arguments.model)?;
     let inverse = arguments.inverse_dynamics.as_deref().map(read_inverse::<B>).transpose()?;
-    let data = clips.index().description.fingerprint();
-    let inputs = [vec![of_model(&model)?, data], of_inverse(inverse.as_ref())].concat();
+    let about = vec![inputs::of_model(&model)?, inputs::of_clips(clips)];
+    let about = [about, inverse.iter().map(inputs::of_inverse).collect()].concat();
     let (inverse, threads) = (inverse.as_ref(), Threads::default());
     let evaluator = Evaluator { config, model: &model, clips, inverse, threads };
     // Everything is tried before the folder is made, so that a corrected command finds it free.
@@ -88,7 +84,7 @@ fn evaluate<B: Backend>(
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
-    require_inputs(&run, &inputs)?;
+    inputs::require(&run, &about)?;
     let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
     write_file(&run.path().join(RESULTS_FILE), &text)?;
@@ -109,47 +105,9 @@ pub(super) fn read_inverse<B: Backend>(path: &Path) -> Result<InverseDynamics<B>
     InverseDynamics::load(path, &Default::default()).bad_input()
 }
 
-/// Which model this is.
-pub(super) fn of_model<B: Backend>(model: &VideoModel<B>) -> Result<String, Failure> {
-    let world = model.world(Default::default(), None).bad_input()?;
-    let parts = [world.fingerprint(), of_module(&model.autoencoder, &[])];
-    Ok(Fingerprint::of_all(&parts).to_string())
-}
-
-/// Which inverse dynamics these are.
-pub(super) fn of_inverse<B: Backend>(inverse: Option<&InverseDynamics<B>>) -> Vec<String> {
-    inverse.map(|inverse| of_module(&inverse.network, &[]).to_string()).into_iter().collect()
-}
-
-/// Writes down what a run is about, or checks that it is about the same as before.
-pub(super) fn require_inputs(run: &RunDirectory, inputs: &[String]) -> Result<(), Failure> {
-    let (path, text) = (run.path().join(INPUTS_FILE), inputs.join("\n"));
-    match std::fs::read_to_string(&path) {
-        Ok(before) if before == text => Ok(()),
-        Ok(_) => Err(Failure::BadInput(anyhow::anyhow!(
-            "the run in {} was begun with other clips, another model or other inverse dynamics: give the same ones, or choose another --out",
-            run.path().display()
-        ))),
-        Err(_) => write_file(&path, &text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_is_not_resumed_with_other_inputs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run");
-        let run = RunDirectory::create(&path, &EvaluationConfig::default()).unwrap();
-        let inputs =
-            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        require_inputs(&run, &inputs(&["a", "b"])).unwrap();
-        require_inputs(&run, &inputs(&["a", "b"])).unwrap();
-        let other = require_inputs(&run, &inputs(&["a"])).unwrap_err();
-        assert!(matches!(other, Failure::BadInput(cause) if cause.to_string().contains("--out")));
-    }
 
     #[test]
     fn a_saved_configuration_comes_back() {

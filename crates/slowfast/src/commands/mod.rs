@@ -4,9 +4,9 @@ mod data;
 mod demo;
 mod eval;
 mod generate;
+mod inputs;
 mod memory_gain;
 mod next_chunk;
-
 mod plan;
 mod serve;
 mod slow_fast;

@@ -8,8 +8,8 @@ use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
-use super::RESULTS_FILE;
-use super::eval::{REPORT_FILE, load_model, of_inverse, of_model, read_inverse, require_inputs};
+use super::eval::{REPORT_FILE, load_model, read_inverse};
+use super::{RESULTS_FILE, inputs};
 use crate::planning::{Planner, Planning, PlanningConfig};
 use crate::video_model::VideoModel;
 
@@ -73,9 +73,11 @@ fn plan<B: Backend>(
     let load = |(name, folder): &(String, PathBuf)| Ok((name.clone(), load_model::<B>(folder)?));
     let models = arguments.model.iter().map(load).collect::<Result<Vec<_>, Failure>>()?;
     let inverse = read_inverse::<B>(&arguments.inverse_dynamics)?;
-    let of = |(name, model): &(String, VideoModel<B>)| Ok(format!("{name} {}", of_model(model)?));
+    let of = |(name, model): &(String, VideoModel<B>)| {
+        Ok(format!("{name} {}", inputs::of_model(model)?))
+    };
     let names = models.iter().map(of).collect::<Result<Vec<_>, Failure>>()?;
-    let inputs = [names, of_inverse(Some(&inverse))].concat();
+    let about = [names, vec![inputs::of_inverse(&inverse)]].concat();
     let threads = Threads::default();
     let planner = Planner { config, models: &models, inverse: &inverse, threads };
     // Everything is tried before the folder is made, so that a corrected command finds it free.
@@ -84,7 +86,7 @@ fn plan<B: Backend>(
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
-    require_inputs(&run, &inputs)?;
+    inputs::require(&run, &about)?;
     let planning = planner.plan(run.path(), &Interrupt::install().failed()?)?;
     write_file(&run.path().join(RESULTS_FILE), serde_json::to_string_pretty(&planning).failed()?)?;
     write_file(&run.path().join(REPORT_FILE), planning.page().failed()?.to_html())?;

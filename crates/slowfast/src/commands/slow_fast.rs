@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::memory_gain::{Gain, MemoryGain};
 use super::train::{LEARNER_FILE, MEAN_FILE};
 use super::training::{Pace, Place, Training, Values};
-use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips, positive};
 use crate::clip::{ClipSet, Route, Split};
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::latents::{ChunkLayout, LatentEpisodes};
@@ -224,6 +224,7 @@ struct LoopTraining<B: Backend> {
     test: MemoryGain<B>,
     trainer: SlowTrainer<B>,
     device: Device<B>,
+    inputs: Vec<String>,
 }
 
 impl<B: Backend> LoopTraining<B> {
@@ -233,6 +234,7 @@ impl<B: Backend> LoopTraining<B> {
         let clips = open_clips(&config.data)?;
         let model = VideoModel::<B>::load(&config.model, &device).bad_input()?;
         config.check_start(&model.trained)?;
+        let inputs = vec![inputs::of_clips(&clips), inputs::of_model(&model)?];
         let read = |split, written| -> Result<Vec<Recall<B>>, Failure> {
             let trained = &model.trained.config;
             let words = trained.denoiser.words;
@@ -261,7 +263,7 @@ impl<B: Backend> LoopTraining<B> {
         };
         let trainer = trainer.bad_input()?;
         config.check_fit(&model, &diffusion, &episodes)?;
-        Ok(Self { config, model, diffusion, episodes, validation, test, trainer, device })
+        Ok(Self { config, model, diffusion, episodes, validation, test, trainer, device, inputs })
     }
 
     /// The model with the running mean of the denoiser, and with what was learned of the fast learning.
@@ -388,6 +390,10 @@ impl<B: Backend> Training for LoopTraining<B> {
             ("loss with memory", gain.with.mean),
             ("gain", gain.gain.mean),
         ])
+    }
+
+    fn inputs(&self) -> &[String] {
+        &self.inputs
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

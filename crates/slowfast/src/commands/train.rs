@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::next_chunk::{NextChunk, NextChunkScores};
 use super::training::{Pace, Place, Training, Values};
-use super::{MODEL_FOLDER, RESULTS_FILE, open_clips, positive};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips, positive};
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig, Sampler, SamplerConfig};
@@ -155,6 +155,7 @@ struct SlowTraining<B: Backend> {
     test: NextChunk<B>,
     trainer: SlowTrainer<B>,
     device: Device<B>,
+    inputs: Vec<String>,
 }
 
 impl<B: Backend> SlowTraining<B> {
@@ -164,6 +165,7 @@ impl<B: Backend> SlowTraining<B> {
         let seed = Seed::new(config.seed);
         let clips = open_clips(&config.data)?;
         let autoencoder = load_autoencoder(&config.autoencoder, &device).bad_input()?;
+        let inputs = vec![inputs::of_clips(&clips), inputs::of_autoencoder(&autoencoder.0)];
         let start = match &config.start_from {
             Some(folder) => Some(VideoModel::load(folder, &device).bad_input()?.trained),
             None => None,
@@ -218,6 +220,7 @@ impl<B: Backend> SlowTraining<B> {
             test,
             trainer,
             device,
+            inputs,
         })
     }
 
@@ -285,6 +288,10 @@ impl<B: Backend> Training for SlowTraining<B> {
             ("next-chunk PSNR", scores.psnr.mean),
             ("copied-frame PSNR", scores.copied_psnr.mean),
         ])
+    }
+
+    fn inputs(&self) -> &[String] {
+        &self.inputs
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

@@ -12,7 +12,7 @@ use inner_outer::{Decay, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::training::{Pace, Place, Training, Values};
-use super::{RESULTS_FILE, open_clips};
+use super::{RESULTS_FILE, inputs, open_clips};
 use crate::autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderTrainer, frames_from_pixels, pixels_from_frames,
     save_autoencoder,
@@ -143,6 +143,7 @@ struct AutoencoderTraining<B: Backend> {
     windows: WindowSampler,
     trainer: AutoencoderTrainer<B>,
     device: Device<B>,
+    inputs: Vec<String>,
 }
 
 impl<B: Backend> AutoencoderTraining<B> {
@@ -154,6 +155,7 @@ impl<B: Backend> AutoencoderTraining<B> {
         super::positive("glance_frames", config.glance_frames)?;
         super::positive("final_frames", config.final_frames)?;
         let clips = open_clips(&config.data)?;
+        let inputs = vec![inputs::of_clips(&clips)];
         let description = &clips.index().description;
         config.autoencoder.height = description.height;
         config.autoencoder.width = description.width;
@@ -165,7 +167,7 @@ impl<B: Backend> AutoencoderTraining<B> {
         let kl_weight = config.autoencoder.kl_weight;
         let trainer =
             AutoencoderTrainer::new(fresh, kl_weight, config.rate, seed.child("training"));
-        Ok(Self { config, clips, windows, trainer, device })
+        Ok(Self { config, clips, windows, trainer, device, inputs })
     }
 
     /// Frames `[frames, height, width, 3]` with values from -1 to 1.
@@ -251,6 +253,10 @@ impl<B: Backend> Training for AutoencoderTraining<B> {
             self.measure(self.trainer.autoencoder(), Split::Validation, self.config.glance_frames)?;
         let sum: f64 = validation.ratios.iter().map(|(_, ratio)| ratio).sum();
         Ok(vec![("validation PSNR", sum / validation.ratios.len() as f64)])
+    }
+
+    fn inputs(&self) -> &[String] {
+        &self.inputs
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

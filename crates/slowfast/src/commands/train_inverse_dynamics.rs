@@ -1,64 +1,125 @@
-//! `slowfast train-inverse-dynamics`: the network that tells actions from frames, in a run directory that can be resumed.
+//! `slowfast train-inverse-dynamics`: the network that tells actions from frames.
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::checkpoint::Checkpoints;
+use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
-use experiment::interrupt::Interrupt;
-use experiment::progress::Progress;
-use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
+use inner_outer::{Decay, Schedule};
 use serde::{Deserialize, Serialize};
 
-use super::eval::require_inputs;
-use super::{RESULTS_FILE, open_clips};
+use super::training::{Pace, Place, Training, Values};
+use super::{RESULTS_FILE, inputs, open_clips};
 use crate::clip::{ClipSet, Split};
 use crate::inverse_dynamics::{
-    INVERSE_DYNAMICS_FILE, InverseDynamics, InverseDynamicsAccuracy, InverseDynamicsTrainer,
-    InverseDynamicsTraining, MotionPairs,
+    INVERSE_DYNAMICS_FILE, InverseDynamics, InverseDynamicsAccuracy, InverseDynamicsConfig,
+    InverseDynamicsTrainer, MotionPairs,
 };
 
-const STATE_FILE: &str = "trainer.state";
-const CHECKPOINTS_KEPT: usize = 2;
+const STATE_FILE: &str = "trainer";
+
+/// How inverse dynamics are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InverseDynamicsRun {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Folder of clips.
+    pub data: PathBuf,
+    /// Pairs of frames that are drawn from the training clips. Each is also learned backwards, as the inverse action.
+    pub pairs: usize,
+    /// Share of the pairs, 0 to 1, whose frames are blurred and noised, as generated frames are soft.
+    pub softened: f64,
+    /// Pairs in a step; every action is as likely as any other.
+    pub batch: usize,
+    /// Pairs of validation scenes that are looked at in training.
+    pub glance_pairs: usize,
+    /// Pairs of the validation clips that the network is judged by at the end; the same number of the test clips.
+    pub final_pairs: usize,
+    /// How long, and how often to look up.
+    pub pace: Pace,
+    /// The rate of AdamW.
+    pub rate: Schedule,
+    /// The network.
+    pub network: InverseDynamicsConfig,
+}
+
+impl Default for InverseDynamicsRun {
+    fn default() -> Self {
+        let steps = 2000;
+        Self {
+            seed: 0,
+            data: "clips".into(),
+            pairs: 16_000,
+            softened: 0.5,
+            batch: 256,
+            glance_pairs: 1000,
+            final_pairs: 4000,
+            pace: Pace { steps, ..Pace::default() },
+            rate: Schedule {
+                rate: 2e-3,
+                warm_up: 100,
+                steps: steps as usize,
+                decay: Decay::Cosine,
+            },
+            network: InverseDynamicsConfig::default(),
+        }
+    }
+}
+
+impl InverseDynamicsRun {
+    fn check(&self) -> Result<(), Failure> {
+        self.pace.check()?;
+        self.rate.check().bad_input()?;
+        self.network.check().bad_input()?;
+        super::positive("pairs", self.pairs)?;
+        super::positive("batch", self.batch)?;
+        super::positive("glance_pairs", self.glance_pairs)?;
+        super::positive("final_pairs", self.final_pairs)?;
+        if !(0.0..=1.0).contains(&self.softened) {
+            let cause = anyhow::anyhow!("`softened` is {}: choose 0 to 1", self.softened);
+            return Err(Failure::BadInput(cause));
+        }
+        Ok(())
+    }
+}
 
 /// Arguments of `train-inverse-dynamics`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
-    /// Folder of clips to learn from
-    #[arg(long, value_name = "CLIPS")]
-    data: PathBuf,
+    /// Folder of clips, instead of `data` in the configuration
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 /// How well true frames are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// Steps of training.
-    pub steps: usize,
+    pub steps: u64,
     /// On the validation scenes.
     pub validation: InverseDynamicsAccuracy,
     /// On the test scenes.
     pub test: InverseDynamicsAccuracy,
 }
 
-/// Trains, and leaves the run directory with checkpoints, metrics, the network and `results.json`.
+/// Trains, and leaves the run directory with the network and `results.json`.
 ///
 /// # Errors
 /// Bad input: the configuration, the clips or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/inverse-dynamics".into());
-    let resumed = common.resumed(&out)?;
-    let config = match &resumed {
-        Some(run) => run.config().bad_input()?,
-        None => configuration(common)?,
-    };
-    let clips = open_clips(&arguments.data)?;
-    let interrupt = Interrupt::install().failed()?;
+    common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
+    let place = Place::of(common, "runs/inverse-dynamics")?;
+    let out = place.out.clone();
+    let config = place.config(|| configuration(&arguments))?;
     let results = experiment::on_device!(common.device, B => {
-        train::<B>(&config, &clips, resumed, &out, &interrupt)
+        let training = InverseDynamicsTraining::<B>::new(&config)?;
+        let (training, run) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path())
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
@@ -71,92 +132,98 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-fn configuration(common: &CommonArguments) -> Result<InverseDynamicsTraining, Failure> {
-    let defaults = InverseDynamicsTraining::default();
-    let mut config: InverseDynamicsTraining = common.configuration(&defaults).bad_input()?;
+fn configuration(arguments: &Arguments) -> Result<InverseDynamicsRun, Failure> {
+    let common = &arguments.common;
+    let mut config: InverseDynamicsRun =
+        common.configuration(&InverseDynamicsRun::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
-    config.check().bad_input()?;
+    config.data = arguments.data.clone().unwrap_or(config.data);
     Ok(config)
 }
 
-fn train<B: Backend>(
-    config: &InverseDynamicsTraining,
-    clips: &ClipSet,
-    resumed: Option<RunDirectory>,
-    out: &Path,
-    interrupt: &Interrupt,
-) -> Result<Results, Failure> {
-    let mut trainer = trainer::<B>(config, clips)?;
-    let run = match resumed {
-        Some(run) => run,
-        None => RunDirectory::create(out, config).bad_input()?,
-    };
-    require_inputs(&run, &[clips.index().description.fingerprint()])?;
-    let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).failed()?;
-    let latest = checkpoints.latest().failed()?;
-    if let Some(step) = latest {
-        let checkpoint = checkpoints.load(step).failed()?;
-        let state = checkpoint.file(STATE_FILE).failed()?;
-        trainer = trainer.with_state(state, &Default::default()).failed()?;
-    }
-    let mut metrics = run.metrics(latest).failed()?;
-    let progress = Progress::resumed(config.steps as u64, "steps", trainer.steps_taken() as u64);
-    while trainer.steps_taken() < config.steps {
-        let loss = trainer.step().failed()?.outer_loss;
-        let step = trainer.steps_taken();
-        let (stop, last) = (interrupt.requested(), step == config.steps);
-        if stop || last || step.is_multiple_of(100) {
-            metrics.log(step as u64, &[("loss", loss)]).failed()?;
-            progress.message(format!("loss {loss:.3}"));
-        }
-        progress.advance(1);
-        if stop || last || step.is_multiple_of(config.checkpoint_every) {
-            let state = trainer.state().failed()?;
-            checkpoints.save(step as u64, &[(STATE_FILE, &state)]).failed()?;
-        }
-        if stop && !last {
-            return Err(Failure::Interrupted);
-        }
-    }
-    progress.finish();
-    judge(config, clips, &trainer.inverse_dynamics(), &run)
+struct InverseDynamicsTraining<B: Backend> {
+    config: InverseDynamicsRun,
+    clips: ClipSet,
+    trainer: InverseDynamicsTrainer<B>,
+    /// What it is looked at by while it learns.
+    glanced: MotionPairs,
+    inputs: Vec<String>,
 }
 
-fn trainer<B: Backend>(
-    config: &InverseDynamicsTraining,
-    clips: &ClipSet,
-) -> Result<InverseDynamicsTrainer<B>, Failure> {
-    let seed = Seed::new(config.seed);
-    let description = &clips.index().description;
-    let size = [description.height, description.width];
-    let inverse =
-        InverseDynamics::new(config.network, size, &seed, &Default::default()).bad_input()?;
-    let matching = config.network.matching;
-    let pairs =
-        MotionPairs::to_learn(clips, matching, config.pairs, config.softened, &seed).bad_input()?;
-    InverseDynamicsTrainer::new(inverse, pairs, config.batch, config.rate, seed).bad_input()
-}
-
-fn judge<B: Backend>(
-    config: &InverseDynamicsTraining,
-    clips: &ClipSet,
-    inverse: &InverseDynamics<B>,
-    run: &RunDirectory,
-) -> Result<Results, Failure> {
-    inverse.save(&run.path().join(INVERSE_DYNAMICS_FILE)).failed()?;
-    let seed = Seed::new(config.seed);
-    let accuracy = |split| -> Result<InverseDynamicsAccuracy, Failure> {
-        let matching = config.network.matching;
+impl<B: Backend> InverseDynamicsTraining<B> {
+    fn new(config: &InverseDynamicsRun) -> Result<Self, Failure> {
+        config.check()?;
+        let clips = open_clips(&config.data)?;
+        let inputs = vec![inputs::of_clips(&clips)];
+        let InverseDynamicsRun { network, pairs, softened, batch, rate, .. } = *config;
+        let seed = Seed::new(config.seed);
+        let description = &clips.index().description;
+        let size = [description.height, description.width];
+        let inverse =
+            InverseDynamics::new(network, size, &seed, &Default::default()).bad_input()?;
         let pairs =
-            MotionPairs::to_judge(clips, split, matching, config.judged, &seed).bad_input()?;
-        InverseDynamicsAccuracy::of(inverse, &pairs).failed()
-    };
-    let results = Results {
-        steps: config.steps,
-        validation: accuracy(Split::Validation)?,
-        test: accuracy(Split::Test)?,
-    };
-    let text = serde_json::to_string_pretty(&results).failed()?;
-    write_file(&run.path().join(RESULTS_FILE), &text)?;
-    Ok(results)
+            MotionPairs::to_learn(&clips, network.matching, pairs, softened, &seed).bad_input()?;
+        let glanced = unseen(&clips, Split::Validation, config, config.glance_pairs)?;
+        let trainer = InverseDynamicsTrainer::new(inverse, pairs, batch, rate, seed).bad_input()?;
+        Ok(Self { config: config.clone(), clips, trainer, glanced, inputs })
+    }
+
+    /// Writes the network and how well it reads true frames.
+    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+        let inverse = self.trainer.inverse_dynamics();
+        inverse.save(&folder.join(INVERSE_DYNAMICS_FILE)).failed()?;
+        let accuracy = |split| {
+            let pairs = unseen(&self.clips, split, &self.config, self.config.final_pairs)?;
+            InverseDynamicsAccuracy::of(&inverse, &pairs).failed()
+        };
+        let results = Results {
+            steps: self.steps_taken(),
+            validation: accuracy(Split::Validation)?,
+            test: accuracy(Split::Test)?,
+        };
+        write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
+        Ok(results)
+    }
+}
+
+/// `count` pairs of scenes that nobody learns from.
+fn unseen(
+    clips: &ClipSet,
+    split: Split,
+    config: &InverseDynamicsRun,
+    count: usize,
+) -> Result<MotionPairs, Failure> {
+    let seed = Seed::new(config.seed);
+    MotionPairs::to_judge(clips, split, config.network.matching, count, &seed).bad_input()
+}
+
+impl<B: Backend> Training for InverseDynamicsTraining<B> {
+    fn steps_taken(&self) -> u64 {
+        self.trainer.steps_taken() as u64
+    }
+
+    fn step(&mut self) -> Result<Values, Failure> {
+        let done = self.trainer.step().failed()?;
+        Ok(vec![("loss", done.outer_loss), ("gradient norm", done.gradient_norm)])
+    }
+
+    fn glance(&self) -> Result<Values, Failure> {
+        let inverse = self.trainer.inverse_dynamics();
+        let found = InverseDynamicsAccuracy::of(&inverse, &self.glanced).failed()?;
+        Ok(vec![("validation accuracy", found.action.mean)])
+    }
+
+    fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
+    fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
+        Ok(vec![(STATE_FILE, self.trainer.state().failed()?)])
+    }
+
+    fn with_state(self, checkpoint: &Checkpoint) -> Result<Self, Failure> {
+        let state = checkpoint.file(STATE_FILE).failed()?;
+        let trainer = self.trainer.with_state(state, &Default::default()).failed()?;
+        Ok(Self { trainer, ..self })
+    }
 }

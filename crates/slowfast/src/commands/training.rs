@@ -10,6 +10,8 @@ use experiment::run_directory::RunDirectory;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::inputs;
+
 const CHECKPOINTS_KEPT: usize = 2;
 
 /// How long to train, and how often to look up from it.
@@ -74,6 +76,9 @@ pub trait Training: Sized {
     /// Failed: reading or measuring.
     fn glance(&self) -> Result<Values, Failure>;
 
+    /// Fingerprints of what it is begun with: only with the same is a run gone on with.
+    fn inputs(&self) -> &[String];
+
     /// Everything that training changes, by file name.
     ///
     /// # Errors
@@ -121,7 +126,7 @@ impl Place {
     /// Trains to the end. The folder is made only now, so that a command that was refused before finds it free.
     ///
     /// # Errors
-    /// Bad input: a folder that cannot be used; and those of [`train`].
+    /// Bad input: a folder that cannot be used, or a run that was begun with other inputs; and those of [`train`].
     pub fn train<T: Training, C: Serialize>(
         self,
         training: T,
@@ -132,6 +137,7 @@ impl Place {
             Some(run) => run,
             None => RunDirectory::create(&self.out, config).bad_input()?,
         };
+        inputs::require(&run, training.inputs())?;
         let trained = train(training, pace, &run, &Interrupt::install().failed()?)?;
         Ok((trained, run))
     }
@@ -247,6 +253,10 @@ mod tests {
 
         fn glance(&self) -> Result<Values, Failure> {
             Ok(vec![("unseen", self.steps as f64)])
+        }
+
+        fn inputs(&self) -> &[String] {
+            &[]
         }
 
         fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

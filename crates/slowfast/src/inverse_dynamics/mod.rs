@@ -18,7 +18,7 @@ mod pairs;
 mod training;
 
 pub use accuracy::{ActionAccuracy, InverseDynamicsAccuracy};
-pub use config::{InverseDynamicsConfig, InverseDynamicsTraining};
+pub use config::InverseDynamicsConfig;
 pub use error::InverseDynamicsError;
 pub use file::INVERSE_DYNAMICS_FILE;
 pub use label::happened;
