@@ -30,7 +30,7 @@ pub struct FlowerNode<B: Backend> {
     device: Device<B>,
 }
 
-/// A request that this client cannot train on.
+/// A request that this client cannot answer with what it learned.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The ServerApp does not count rounds.
@@ -47,6 +47,16 @@ pub enum RequestError {
         expected: String,
         /// What was sent.
         found: String,
+    },
+    /// A weight is NaN or infinite after the training.
+    #[error(
+        "training of round {round} left values in `{array}` that are not finite, which would spoil the mean of all nodes, so nothing is sent; lower `client.rate`, or begin with other weights"
+    )]
+    NotFinite {
+        /// The round, from 1.
+        round: u64,
+        /// The first such array.
+        array: String,
     },
 }
 
@@ -131,8 +141,10 @@ impl<B: Backend> ClientApp for FlowerNode<B> {
         let participant = Participant { client: self.client, work: 1.0 };
         let update = self.federation.local_update(&global, &participant, round - 1)?;
         let weights: Vec<f32> = global.iter().zip(&update.delta).map(|(u, d)| u + d).collect();
+        let arrays = self.arrays(&weights, &request.arrays)?;
+        require_finite(&arrays, round)?;
         Ok(TrainReply {
-            arrays: self.arrays(&weights, &request.arrays)?,
+            arrays,
             num_examples: self.weight(update.samples),
             metrics: Metrics::from([("loss".to_owned(), Metric::from(update.loss))]),
         })
@@ -149,6 +161,15 @@ impl<B: Backend> ClientApp for FlowerNode<B> {
         let metrics = [("clean-accuracy", clean), ("attacked-accuracy", attacked)];
         let metrics = metrics.map(|(name, found)| (name.to_owned(), Metric::from(found.mean)));
         Ok(EvaluateReply { num_examples: self.samples.len() as u64, metrics: metrics.into() })
+    }
+}
+
+/// A server in one process sets an update aside that is not finite; a ServerApp of Flower would average it.
+fn require_finite(arrays: &Arrays, round: u64) -> Result<(), RequestError> {
+    let spoilt = |(_, array): &(&String, &Array)| array.values().iter().any(|x| !x.is_finite());
+    match arrays.iter().find(spoilt) {
+        Some((path, _)) => Err(RequestError::NotFinite { round, array: path.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -229,6 +250,24 @@ mod tests {
         config.server = ServerChoice::paper(1.0);
         let uniform = FlowerNode::<Flex>::new(&config, 0, &Default::default()).unwrap();
         assert_eq!((uniform.weight(77), node(0).weight(77)), (1, 77));
+    }
+
+    /// One step of a rate beyond single precision: its loss is finite, and what it leaves is not.
+    #[test]
+    fn weights_that_are_not_finite_stay_here_and_the_node_goes_on() {
+        let mut config = config();
+        config.client.work = Work::Steps { count: 1 };
+        let mut node = FlowerNode::<Flex>::new(&config, 0, &Default::default()).unwrap();
+        let arrays = node.arrays(&node.federation.state().global.clone(), &Arrays::new()).unwrap();
+        node.train(request(arrays.clone(), 1)).unwrap();
+
+        config.client.rate = 1e39;
+        let mut node = FlowerNode::<Flex>::new(&config, 0, &Default::default()).unwrap();
+        for _ in 0..2 {
+            let refused = node.train(request(arrays.clone(), 1)).unwrap_err().to_string();
+            assert!(refused.contains("round 1") && refused.contains("client.rate"), "{refused}");
+        }
+        node.evaluate(request(arrays, 1)).unwrap();
     }
 
     #[test]
