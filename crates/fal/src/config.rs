@@ -1,6 +1,7 @@
 //! The configuration of an experiment: `configs/fal/*.toml` hold what differs from these defaults.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{self, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,7 @@ pub struct ExperimentConfig {
 pub struct DataConfig {
     /// The set.
     pub set: DataChoice,
-    /// Folder with its files; where it is usually installed if not stated.
+    /// Folder with its files; where it is usually installed if not stated. A run keeps it as an absolute path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
     /// Number of classes of a `folder` whose labels may not reach the last one; as its labels say if not stated.
@@ -186,6 +187,15 @@ impl DataConfig {
             self.set = DataChoice::Folder;
         }
         self.folder = Some(folder);
+    }
+
+    /// Makes the folder absolute, so that a run that is resumed finds its images from any working directory.
+    ///
+    /// # Errors
+    /// A path that is empty, or no working directory.
+    pub fn anchor(&mut self) -> io::Result<()> {
+        self.folder = self.folder.as_deref().map(path::absolute).transpose()?;
+        Ok(())
     }
 
     /// Whether the settings make sense.

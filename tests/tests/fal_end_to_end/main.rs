@@ -1,6 +1,7 @@
 //! The program `fal` as a user meets it: runs, attacks, reports, interruptions, and mistakes.
 
 mod commands;
+mod inputs;
 mod interruption;
 mod mistakes;
 

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod demo;
 mod flower_client;
+mod inputs;
 mod report;
 mod theory;
 mod train;

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
 use experiment::metrics::Metrics;
 use experiment::progress::Progress;
@@ -15,6 +16,7 @@ use experiment::seed::Seed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::inputs;
 use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
 use crate::config::{AttackChoice, ExperimentConfig};
@@ -95,6 +97,7 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     if let Some(folder) = arguments.data.clone() {
         config.data.in_folder(folder);
     }
+    config.data.anchor().bad_input()?;
     config.check().bad_input()?;
     Ok(config)
 }
@@ -132,6 +135,7 @@ pub(super) struct Experiment<B: Backend> {
     config: ExperimentConfig,
     federation: Federation<B>,
     test: ImageSet,
+    images: Fingerprint,
     device: Device<B>,
 }
 
@@ -142,15 +146,21 @@ impl<B: Backend> Experiment<B> {
     /// Bad input: the configuration or the data.
     pub fn new(config: ExperimentConfig) -> Result<Self, Failure> {
         let device = Default::default();
-        let Split { train: images, test } = config.data.load().bad_input()?;
+        let split = config.data.load().bad_input()?;
+        let images = split.fingerprint();
+        let Split { train, test } = split;
         let attacks = &config.evaluation.attacks;
         attacks.iter().try_for_each(|choice| choice.check_classes(test.classes())).bad_input()?;
-        let federation = Federation::new(&config, images, &device).bad_input()?;
-        Ok(Self { config, federation, test, device })
+        let federation = Federation::new(&config, train, &device).bad_input()?;
+        Ok(Self { config, federation, test, images, device })
     }
 
     /// The loop: rounds, metrics, looks at the test images, checkpoints; then the last judgement.
+    ///
+    /// # Errors
+    /// Bad input: a run that was begun with other images. Failed: training itself. Interrupted: after a checkpoint.
     pub fn train(mut self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
+        inputs::require(run, &[self.images])?;
         let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
         let latest = checkpoints.latest().failed()?;
         if let Some(round) = latest {

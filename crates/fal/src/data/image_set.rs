@@ -4,6 +4,7 @@ use std::fmt;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use experiment::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use super::DataError;
@@ -186,12 +187,35 @@ impl ImageSet {
         Self::new(self.name, self.shape, self.pixels, labels, self.class_names)
     }
 
+    /// Which images these are, by their shape, pixels, labels and names of classes; what the set is called does not count.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_stream(|add| {
+            add(self.shape.to_string().as_bytes());
+            let all = 0..self.len();
+            all.for_each(|index| add(&bytes(self.image(index))));
+            add(&self.labels);
+            self.class_names.iter().for_each(|name| add(name.as_bytes()));
+        })
+    }
+
     /// Images of each class.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes()];
         self.labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
         counts
     }
+}
+
+impl Split {
+    /// Which images these are, to learn from and to judge by.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_all(&[self.train.fingerprint(), self.test.fingerprint()])
+    }
+}
+
+/// The same on every machine.
+fn bytes(pixels: &[f32]) -> Vec<u8> {
+    pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
 }
 
 #[cfg(test)]
@@ -228,6 +252,25 @@ mod tests {
         assert_eq!(set().first(9).unwrap(), set());
         assert!(matches!(set().first(0), Err(DataError::Empty { .. })));
         assert_eq!(set().with_labels(vec![1, 1, 1]).unwrap().labels(), [1, 1, 1]);
+    }
+
+    #[test]
+    fn anything_but_the_name_makes_other_images() {
+        let one = set().fingerprint();
+        let make = |shape, pixels: [f32; 6], labels: [u8; 3], names: Vec<String>| {
+            let set = ImageSet::new("animals", shape, pixels.into(), labels.into(), names);
+            set.unwrap().fingerprint()
+        };
+        let pixels = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5];
+        assert_eq!(make(SHAPE, pixels, [0, 1, 1], names()), one);
+        let upright = ImageShape { height: 2, width: 1, ..SHAPE };
+        assert_ne!(make(upright, pixels, [0, 1, 1], names()), one);
+        assert_ne!(make(SHAPE, [0.0, 0.1, 0.2, 0.3, 0.4, 0.6], [0, 1, 1], names()), one);
+        assert_ne!(make(SHAPE, pixels, [1, 1, 1], names()), one);
+        assert_ne!(make(SHAPE, pixels, [0, 1, 1], vec!["cat".into(), "cow".into()]), one);
+        let exchanged = |train, test| Split { train, test }.fingerprint();
+        let fewer = set().first(2).unwrap();
+        assert_ne!(exchanged(set(), fewer.clone()), exchanged(fewer, set()));
     }
 
     #[test]
