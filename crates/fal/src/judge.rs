@@ -9,8 +9,8 @@ use rand::seq::index;
 use serde::Serialize;
 
 use crate::attack::{
-    Attack, AttackError, AutoAttack, Campaign, CheckBudget, Evaluation, Fgsm, Images, Pgd,
-    RobustnessReport, Samples, Size, Square, Transparent, WhiteBox,
+    Attack, AttackError, AutoAttack, Campaign, CheckBudget, Evaluation, Fgsm, Images, Pgd, Samples,
+    Size, Square, Transparent, WhiteBox,
 };
 use crate::config::{AttackChoice, EvaluationConfig};
 use crate::data::ImageSet;
@@ -69,23 +69,6 @@ impl EvaluationConfig {
         let campaign = Campaign::new(self.threat(), seed.clone());
         let outcome = campaign.run(&Pgd::new(GLANCE_STEPS), &model, samples)?;
         Ok(Glance { clean: outcome.clean_accuracy(), attacked: outcome.robust_accuracy() })
-    }
-
-    /// The last judgement: all attacks, and the checks against hidden gradients.
-    ///
-    /// # Errors
-    /// As [`Evaluation::run`].
-    pub fn judge<B: Backend>(
-        &self,
-        network: &Network<B>,
-        samples: &Samples,
-        seed: &Seed,
-        device: &Device<B>,
-    ) -> Result<RobustnessReport, AttackError> {
-        let model = transparent(network, device);
-        let attacks: Vec<_> = self.attacks.iter().map(|choice| choice.attack()).collect();
-        let attacks: Vec<&dyn Attack<_>> = attacks.iter().map(AsRef::as_ref).collect();
-        self.evaluation(seed).run(&attacks, &model, samples)
     }
 
     /// How the last judgement attacks and checks.

@@ -7,9 +7,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Device, TensorData};
 use experiment::atomic::write_atomically;
+use experiment::fingerprint::Fingerprint;
 use experiment::seed::Seed;
 use inner_outer::named_tensors::{self, NamedTensors, Precision, with_values};
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,18 @@ impl Description {
 }
 
 impl<B: Backend> Trained<B> {
+    /// Which network this is, by the path, shape and bits of every parameter.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_stream(|add| {
+            named_tensors::visit(&self.network, |path, value| {
+                let TensorData { bytes, shape, .. } = &value();
+                add(path.as_bytes());
+                add(format!("{:?}", shape.as_slice()).as_bytes());
+                add(bytes);
+            });
+        })
+    }
+
     /// Writes both files into `folder`, which is made if it is not there.
     ///
     /// # Errors
@@ -222,6 +235,8 @@ mod tests {
             let read = Trained::<Flex>::load(&place, &Default::default()).unwrap();
             assert_eq!(read.description, written.description);
             assert_eq!(flatten(&read.network), flatten(&written.network));
+            assert_eq!(read.fingerprint(), written.fingerprint());
+            assert_ne!(read.fingerprint(), trained(4).fingerprint());
         }
     }
 

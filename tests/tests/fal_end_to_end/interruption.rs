@@ -1,8 +1,11 @@
 //! Runs that are killed or asked to stop in the middle of a round, and go on as if nothing had happened.
 #![cfg(unix)]
 
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use workspace_tests::run_folder::wait_for_rows;
 
@@ -46,6 +49,45 @@ fn a_run_that_is_asked_to_stop_goes_on_from_there() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     FAL.run(folder.path(), ["train", "--resume", "--out", "stopped"]);
     assert_eq!(outcome(&stopped), expected);
+}
+
+/// One attack, then one that is long enough to be interrupted: in a small ball most images stand.
+const ATTACKS: [&str; 2] = [
+    "evaluation.attacks=[{ kind = \"fgsm\" }, { kind = \"pgd\", steps = 3000, restarts = 3 }]",
+    "evaluation.radius=0.001",
+];
+
+#[test]
+fn an_attack_that_is_asked_to_stop_keeps_what_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    FAL.run(here, train("run", 3, &[]));
+    let [attacks, radius] = ATTACKS;
+    let attack =
+        |out| ["attack", "--network", "run", "--set", attacks, "--set", radius, "--out", out];
+    FAL.run(here, attack("undisturbed"));
+    let read = |file: &str| fs::read(here.join(file)).unwrap();
+
+    let mut child = FAL.command(here);
+    let mut child = child.args(attack("stopped")).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while !here.join("stopped/judgement/0.json").exists() {
+        assert!(started.elapsed() < Duration::from_secs(120), "the first attack never ended");
+        sleep(Duration::from_millis(1));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!here.join("stopped/results.json").exists());
+    let again = ["attack", "--network", "run", "--resume", "--out", "stopped"];
+    FAL.run(here, again);
+    for file in ["results.json", "loss-surface.svg"] {
+        assert_eq!(read(&format!("stopped/{file}")), read(&format!("undisturbed/{file}")));
+    }
+
+    FAL.run(here, train("other", 2, &[]));
+    let other = ["attack", "--network", "other", "--resume", "--out", "stopped"];
+    let other = FAL.failure(here, other, 2);
+    assert!(other.contains("another network"), "{other}");
 }
 
 fn undisturbed(folder: &Path) -> Outcome {

@@ -41,6 +41,13 @@ fn networks_that_cannot_be_attacked_are_told() {
     FAL.run(folder.path(), train("run", 1, &[]));
     let weights = "run/network/weights.safetensors";
     told(&["--network", weights], "does not hold the weights of this network");
+    let results = folder.path().join("run/results.json");
+    let before = fs::read(&results).unwrap();
+    for more in [&[][..], &["--resume"], &["--seed", "9"]] {
+        let into = [&["--network", "run", "--out", "run"], more].concat();
+        told(&into, "run holds a training");
+    }
+    assert_eq!(fs::read(results).unwrap(), before);
     let report = FAL.failure(folder.path(), ["report", "nowhere"], 2);
     assert!(report.contains("nowhere"), "{report}");
 }

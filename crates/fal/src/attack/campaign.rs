@@ -48,6 +48,20 @@ impl Campaign {
         model: &M,
         samples: &Samples,
     ) -> Result<Outcome, AttackError> {
+        self.run_watched(attack, model, samples, &|_| ())
+    }
+
+    /// As [`Self::run`]; `done` is told how many more of the samples are through, batch by batch, from any thread.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_watched<M: BlackBox + ?Sized>(
+        &self,
+        attack: &dyn Attack<M>,
+        model: &M,
+        samples: &Samples,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<Outcome, AttackError> {
         self.check(samples)?;
         let mut outcome = Outcome {
             images: samples.images().clone(),
@@ -56,8 +70,12 @@ impl Campaign {
         };
         let all: Vec<usize> = (0..samples.len()).collect();
         let right = self.right_ones(model, samples, &outcome.images, &all)?;
+        done(samples.len() - right.len());
         let perturbed = self.in_batches(&right, |indices| {
-            attack.perturb(model, &self.threat, &Batch::of(samples, indices, &self.seed))
+            let batch = Batch::of(samples, indices, &self.seed);
+            let perturbed = attack.perturb(model, &self.threat, &batch);
+            done(indices.len());
+            perturbed
         })?;
         for (indices, perturbed) in self.batches(&right).into_iter().zip(perturbed) {
             self.take_over(attack.name(), samples, indices, &perturbed, &mut outcome)?;
@@ -268,6 +286,22 @@ mod tests {
             let deterministic = attack.name().starts_with("FAB");
             assert_eq!(other.images == outcome.images, deterministic, "{}", attack.name());
         }
+    }
+
+    #[test]
+    fn every_sample_is_told_of_once() {
+        let base = campaign(ThreatModel::linf(0.05));
+        let base = Campaign { batch_size: 7, ..base };
+        let model = toy::network_model(6, 5);
+        let samples = toy::right_samples(&model, toy::noise(40, 5));
+        let mut labels = samples.labels().to_vec();
+        labels[7] = (labels[7] + 1) % 6;
+        let samples = Samples::new(samples.images().clone(), labels).unwrap();
+        let seen = std::sync::Mutex::new(Vec::new());
+        let done = |count| seen.lock().unwrap().push(count);
+        base.run_watched(attacks()[0], &model, &samples, &done).unwrap();
+        let seen = seen.into_inner().unwrap();
+        assert_eq!((seen[0], seen.len(), seen.iter().sum::<usize>()), (1, 7, 40), "{seen:?}");
     }
 
     /// Claims to have felled what it did not move, or moves too far.

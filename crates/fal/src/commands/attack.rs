@@ -1,24 +1,26 @@
-//! `fal attack`: a trained network under attack.
+//! `fal attack`: a trained network under attack, in a run directory that can be resumed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
+use experiment::metrics;
 use experiment::run_directory::RunDirectory;
-use experiment::seed::Seed;
 
-use super::train::{CHECKPOINTS_KEPT, Results, STATE_FILE, SURFACE_FILE};
+use super::inputs;
+use super::judgement::{Parts, Results, judge, judged};
+use super::train::{CHECKPOINTS_KEPT, STATE_FILE, SURFACE_FILE};
 use crate::algorithm::FederationState;
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
 use crate::finished::RESULTS_FILE;
-use crate::judge::samples;
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
-/// Arguments of `attack`.
+/// Arguments of `attack`. With `--out`, every attack is kept as soon as it is done, and `--resume` goes on with the others.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -31,42 +33,61 @@ pub struct Arguments {
     data: Option<PathBuf>,
 }
 
-/// Attacks, prints accuracy and checks, and writes `results.json` and the loss surface into `--out`.
+/// Attacks, prints accuracy and checks, and leaves `results.json` and the loss surface in the run directory `--out`.
 ///
 /// # Errors
-/// Bad input: the configuration, the network or the data. Failed: the attacks.
+/// Bad input: the configuration, the network, the data or the folder. Failed: the attacks. Interrupted: `--resume` goes on.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    common.refuse_resume()?;
-    let mut config = configuration(&arguments)?;
-    config.seed = common.seed.unwrap_or(config.seed);
-    if let Some(folder) = arguments.data.clone() {
-        config.data.in_folder(folder);
-    }
+    common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
+    let resumed = match &common.out {
+        Some(out) => {
+            refuse_training(out)?;
+            common.resumed(out)?
+        }
+        None => None,
+    };
+    let config = match &resumed {
+        Some(run) => run.config().bad_input()?,
+        None => configuration(&arguments)?,
+    };
     config.check().bad_input()?;
     let test = config.data.load().bad_input()?.test;
     let results = experiment::on_device!(common.device, B => {
-        attack::<B>(&arguments, &config, &test)
+        attack::<B>(&arguments, &config, &test, resumed)
     })?;
-    if let Some(out) = &common.out {
-        let text = serde_json::to_string_pretty(&results).failed()?;
-        write_file(&out.join(RESULTS_FILE), &text)?;
-        let surface = results.report.checks.surface.to_svg().failed()?;
-        write_file(&out.join(SURFACE_FILE), &surface)?;
-    }
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
         false => print_line(results.report),
     }
 }
 
+/// A training's results are of all its test images and its own attacks: another judgement does not take their place.
+fn refuse_training(out: &Path) -> Result<(), Failure> {
+    match out.join(metrics::FILE_NAME).exists() {
+        true => Err(anyhow!(
+            "{} holds a training, whose results stay as they are; name another folder with --out",
+            out.display()
+        ))
+        .bad_input(),
+        false => Ok(()),
+    }
+}
+
 /// The configuration of the run that is attacked, or the default, with what the arguments change.
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
+    let common = &arguments.common;
     let of_run = match RunDirectory::open(&arguments.network) {
         Ok(run) => run.config().bad_input()?,
         Err(_) => ExperimentConfig::default(),
     };
-    arguments.common.configuration(&of_run).bad_input()
+    let mut config = common.configuration(&of_run).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    if let Some(folder) = arguments.data.clone() {
+        config.data.in_folder(folder);
+    }
+    config.data.anchor().bad_input()?;
+    Ok(config)
 }
 
 /// The network with the rounds that it was trained for: of a file of weights, of a finished run or its folder `network`, or of
@@ -106,13 +127,40 @@ fn attack<B: Backend>(
     arguments: &Arguments,
     config: &ExperimentConfig,
     test: &ImageSet,
+    resumed: Option<RunDirectory>,
 ) -> Result<Results, Failure> {
-    let device = Default::default();
-    let (trained, rounds) = network::<B>(arguments, config, test, &device)?;
+    let (trained, rounds) = network::<B>(arguments, config, test, &Default::default())?;
     trained.description.require_fit(test).bad_input()?;
-    let seed = Seed::new(config.seed).child("judgement");
-    let samples = samples(test, config.evaluation.final_samples, &seed);
-    let report = config.evaluation.judge(&trained.network, &samples, &seed, &device).failed()?;
+    let attacks = &config.evaluation.attacks;
+    attacks.iter().try_for_each(|choice| choice.check_classes(test.classes())).bad_input()?;
+    // Everything is tried before the folder is made, so that a corrected command finds it free.
+    let run = match (resumed, &arguments.common.out) {
+        (None, Some(out)) => Some(RunDirectory::create(out, config).bad_input()?),
+        (resumed, _) => resumed,
+    };
+    // Where nothing is kept, Ctrl-C need not wait for the attack at work.
+    let interrupt = match &run {
+        Some(run) => {
+            inputs::require(run, &[test.fingerprint(), trained.fingerprint()])?;
+            Interrupt::install().failed()?
+        }
+        None => Interrupt::new(),
+    };
+    let samples = judged(config, test);
+    let parts = Parts::new(run.as_ref().map(RunDirectory::path), &interrupt);
+    let report = judge(config, &trained.network, &samples, &parts)?;
     let warnings = report.checks.warnings();
-    Ok(Results { rounds, samples: samples.len(), report, warnings })
+    let results = Results { rounds, samples: samples.len(), report, warnings };
+    if let Some(run) = &run {
+        leave(run.path(), &results)?;
+    }
+    Ok(results)
+}
+
+/// `results.json` and the picture of the loss.
+fn leave(folder: &Path, results: &Results) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(results).failed()?;
+    write_file(&folder.join(RESULTS_FILE), &text)?;
+    let surface = results.report.checks.surface.to_svg().failed()?;
+    write_file(&folder.join(SURFACE_FILE), &surface)
 }

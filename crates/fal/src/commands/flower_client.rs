@@ -9,6 +9,7 @@ use crate::flower_node::FlowerNode;
 
 /// Arguments of `flower-client`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("resume", |argument| argument.hide(true)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,

@@ -6,6 +6,7 @@ mod data;
 mod demo;
 mod flower_client;
 mod inputs;
+mod judgement;
 mod report;
 mod theory;
 mod train;

@@ -1,6 +1,5 @@
 //! `fal train`: an experiment in a run directory that can be killed and resumed.
 
-use std::fs;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
@@ -13,21 +12,18 @@ use experiment::metrics::Metrics;
 use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::inputs;
+use super::judgement::{Parts, Results, judge, judged};
 use crate::algorithm::{Federation, FederationState, RoundReport};
-use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
-use crate::config::{AttackChoice, ExperimentConfig};
+use crate::attack::{Campaign, RobustnessReport, Samples};
+use crate::config::ExperimentConfig;
 use crate::data::{ImageSet, Split};
 use crate::finished::RESULTS_FILE;
 use crate::gallery::gallery;
 use crate::judge::{Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
-/// The parts of the last judgement.
-const JUDGEMENT_FOLDER: &str = "judgement";
 /// The federation in a checkpoint.
 pub(super) const STATE_FILE: &str = "federation.safetensors";
 /// Test images and what an attack made of them.
@@ -46,19 +42,6 @@ pub struct Arguments {
     /// Folder with four idx files to learn from instead of the configuration's images
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Serialize)]
-pub struct Results {
-    /// Rounds of communication; none for weights that do not tell.
-    pub rounds: Option<u64>,
-    /// Test images.
-    pub samples: usize,
-    /// Accuracy clean and under attack, with the checks.
-    pub report: RobustnessReport,
-    /// Signs that gradients are hidden; none for numbers that can be believed.
-    pub warnings: Vec<String>,
 }
 
 /// Trains, and leaves the run directory with checkpoints, metrics, the network and `results.json`.
@@ -100,34 +83,6 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     config.data.anchor().bad_input()?;
     config.check().bad_input()?;
     Ok(config)
-}
-
-/// Parts of a judgement, each left in a file as soon as it is there.
-struct Parts<'i> {
-    folder: PathBuf,
-    interrupt: &'i Interrupt,
-}
-
-impl Parts<'_> {
-    /// The part that an earlier process left, or what `make` gives now.
-    fn kept<T: Serialize + DeserializeOwned>(
-        &self,
-        name: &str,
-        make: impl FnOnce() -> Result<T, AttackError>,
-    ) -> Result<T, Failure> {
-        let path = self.folder.join(format!("{name}.json"));
-        if let Some(kept) =
-            fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        {
-            return Ok(kept);
-        }
-        if self.interrupt.requested() {
-            return Err(Failure::Interrupted);
-        }
-        let made = make().failed()?;
-        write_file(&path, serde_json::to_string(&made).failed()?)?;
-        Ok(made)
-    }
 }
 
 /// A federation with what it is judged by.
@@ -214,20 +169,9 @@ impl<B: Backend> Experiment<B> {
         let description = Description::new(self.config.network.clone(), &self.test);
         let trained = Trained { description, network: self.federation.network() };
         trained.save(&run.path().join(NETWORK_FOLDER)).failed()?;
-        let config = &self.config.evaluation;
-        let seed = Seed::new(self.config.seed).child("judgement");
-        let samples = samples(&self.test, config.final_samples, &seed);
-        let parts = Parts { folder: run.path().join(JUDGEMENT_FOLDER), interrupt };
-        let (evaluation, model) =
-            (config.evaluation(&seed), transparent(&trained.network, &self.device));
-        let attack = |(number, choice): (usize, &AttackChoice)| {
-            let attack = choice.attack();
-            parts.kept(&number.to_string(), || evaluation.attack(&*attack, &model, &samples))
-        };
-        let robust = config.attacks.iter().enumerate().map(attack).collect::<Result<_, _>>()?;
-        let checks = parts.kept("checks", || evaluation.check(&model, &samples))?;
-        let clean = evaluation.campaign.clean_accuracy(&model, &samples).failed()?;
-        let report = RobustnessReport { clean, robust, checks };
+        let samples = judged(&self.config, &self.test);
+        let parts = Parts::new(Some(run.path()), interrupt);
+        let report = judge(&self.config, &trained.network, &samples, &parts)?;
         self.draw(run, &samples, &report)?;
         let results = Results {
             rounds: Some(self.federation.rounds()),
@@ -275,21 +219,4 @@ fn log_round(
         values.extend([("clean accuracy", clean.mean), ("attacked accuracy", attacked.mean)]);
     }
     metrics.log(report.round, &values).failed()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_judged_is_not_judged_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let interrupt = Interrupt::new();
-        let parts = Parts { folder: folder.path().join("judgement"), interrupt: &interrupt };
-        assert_eq!(parts.kept("0", || Ok(0.1 + 0.2)).unwrap(), 0.1 + 0.2);
-        interrupt.request();
-        let again = || -> Result<f64, AttackError> { panic!("it is kept") };
-        assert_eq!(parts.kept("0", again).unwrap(), 0.1 + 0.2, "to the last bit");
-        assert!(matches!(parts.kept("1", || Ok(1.0)), Err(Failure::Interrupted)));
-    }
 }

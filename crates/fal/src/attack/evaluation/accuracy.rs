@@ -55,7 +55,7 @@ impl Evaluation {
         model: &M,
         samples: &Samples,
     ) -> Result<RobustnessReport, AttackError> {
-        let robust = attacks.iter().map(|attack| self.attack(*attack, model, samples));
+        let robust = attacks.iter().map(|attack| self.attack(*attack, model, samples, &|_| ()));
         Ok(RobustnessReport {
             clean: self.campaign.clean_accuracy(model, samples)?,
             robust: robust.collect::<Result<_, _>>()?,
@@ -63,7 +63,7 @@ impl Evaluation {
         })
     }
 
-    /// The number of one attack.
+    /// The number of one attack; `done` is told how many more of the samples are through, as by [`Campaign::run_watched`].
     ///
     /// # Errors
     /// As [`Campaign::run`].
@@ -72,8 +72,9 @@ impl Evaluation {
         attack: &dyn Attack<M>,
         model: &M,
         samples: &Samples,
+        done: &(dyn Fn(usize) + Sync),
     ) -> Result<RobustAccuracy, AttackError> {
-        let outcome = self.campaign.run(attack, model, samples)?;
+        let outcome = self.campaign.run_watched(attack, model, samples, done)?;
         Ok(RobustAccuracy::of(attack.name(), self.campaign.threat, &outcome))
     }
 

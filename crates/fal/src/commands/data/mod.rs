@@ -32,6 +32,7 @@ enum Task {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("resume", |argument| argument.hide(true)))]
 struct Inspect {
     #[command(flatten)]
     common: CommonArguments,
