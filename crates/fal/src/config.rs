@@ -94,8 +94,8 @@ pub struct EvaluationConfig {
     pub attacks: Vec<AttackChoice>,
 }
 
-/// An attack of the last judgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An attack of the last judgement. Every count is at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AttackChoice {
     /// One step.
@@ -104,14 +104,56 @@ pub enum AttackChoice {
     Pgd {
         /// Steps.
         steps: usize,
-        /// Starts, each for the images that still stand.
+        /// Starts, each for the images that still stand; only with `random_start` more than 1.
         #[serde(default = "one")]
         restarts: usize,
+        /// Length of a step, divided by the radius; above 0.
+        #[serde(default = "a_quarter")]
+        relative_step: f64,
+        /// Starts at a random point of the ball instead of the image itself.
+        #[serde(default = "yes")]
+        random_start: bool,
     },
     /// Projected ascent of the margin of Carlini and Wagner.
     CarliniWagner {
         /// Steps.
         steps: usize,
+    },
+    /// APGD up the cross entropy.
+    ApgdCe {
+        /// Steps of each start.
+        #[serde(default = "one_hundred")]
+        steps: usize,
+        /// Starts, each for the images that still stand.
+        #[serde(default = "one")]
+        restarts: usize,
+    },
+    /// APGD up the difference of logits ratio.
+    ApgdDlr {
+        /// Steps of each start.
+        #[serde(default = "one_hundred")]
+        steps: usize,
+        /// Starts, each for the images that still stand.
+        #[serde(default = "one")]
+        restarts: usize,
+    },
+    /// APGD towards other classes, up the targeted difference of logits ratio.
+    ApgdT {
+        /// Steps towards each class.
+        #[serde(default = "one_hundred")]
+        steps: usize,
+        /// Classes that are tried, likeliest first; all others where there are fewer.
+        #[serde(default = "nine")]
+        targets: usize,
+    },
+    /// FAB towards other classes.
+    FabT {
+        /// Steps towards each class.
+        #[serde(default = "one_hundred")]
+        steps: usize,
+        /// Classes that are tried, likeliest first; all others where there are fewer.
+        #[serde(default = "nine")]
+        targets: usize,
     },
     /// Random search.
     Square {
@@ -124,6 +166,22 @@ pub enum AttackChoice {
 
 fn one() -> usize {
     1
+}
+
+fn nine() -> usize {
+    9
+}
+
+fn one_hundred() -> usize {
+    100
+}
+
+fn a_quarter() -> f64 {
+    0.25
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for ExperimentConfig {
@@ -164,11 +222,7 @@ impl Default for EvaluationConfig {
             every: 5,
             samples: 200,
             final_samples: 0,
-            attacks: vec![
-                AttackChoice::Fgsm,
-                AttackChoice::Pgd { steps: 20, restarts: 1 },
-                AttackChoice::AutoAttack,
-            ],
+            attacks: vec![AttackChoice::Fgsm, AttackChoice::pgd(20), AttackChoice::AutoAttack],
         }
     }
 }
@@ -275,18 +329,43 @@ impl ExperimentConfig {
 }
 
 impl AttackChoice {
+    /// PGD from one random start, with steps of a quarter of the radius.
+    pub fn pgd(steps: usize) -> Self {
+        Self::Pgd { steps, restarts: one(), relative_step: a_quarter(), random_start: yes() }
+    }
+
     /// Whether the settings make sense.
     ///
     /// # Errors
-    /// [`TrainingError::OutOfRange`].
+    /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`].
     fn check(&self) -> Result<(), TrainingError> {
         let some = |setting, count: usize| require(count > 0, setting, 0.0, "at least 1");
+        let steps = |count| some("evaluation.attacks.steps", count);
+        let restarts = |count| some("evaluation.attacks.restarts", count);
         match *self {
-            Self::Pgd { steps, restarts } => {
-                some("evaluation.attacks.steps", steps)?;
-                some("evaluation.attacks.restarts", restarts)
+            Self::Pgd { steps: count, restarts: starts, relative_step, random_start } => {
+                steps(count)?;
+                restarts(starts)?;
+                let usable = relative_step.is_finite() && relative_step > 0.0;
+                let setting = "evaluation.attacks.relative_step";
+                require(usable, setting, relative_step, "above 0")?;
+                match random_start || starts == 1 {
+                    true => Ok(()),
+                    false => Err(TrainingError::Excluded(
+                        "starts at the image itself all find the same; leave restarts of that attack out, or its random_start = false",
+                    )),
+                }
             }
-            Self::CarliniWagner { steps } => some("evaluation.attacks.steps", steps),
+            Self::ApgdCe { steps: count, restarts: starts }
+            | Self::ApgdDlr { steps: count, restarts: starts } => {
+                steps(count)?;
+                restarts(starts)
+            }
+            Self::ApgdT { steps: count, targets } | Self::FabT { steps: count, targets } => {
+                steps(count)?;
+                some("evaluation.attacks.targets", targets)
+            }
+            Self::CarliniWagner { steps: count } => steps(count),
             Self::Square { queries } => some("evaluation.attacks.queries", queries),
             Self::Fgsm | Self::AutoAttack => Ok(()),
         }
@@ -297,8 +376,12 @@ impl AttackChoice {
     /// # Errors
     /// [`TrainingError::OutOfRange`].
     pub fn check_classes(&self, classes: usize) -> Result<(), TrainingError> {
-        let needed = if *self == Self::AutoAttack { 4 } else { 2 };
-        let range = "enough for the attacks: 4 for `auto-attack`, which compares the three best scores, 2 for others; choose others in evaluation.attacks";
+        let needed = match self {
+            Self::AutoAttack | Self::ApgdT { .. } => 4,
+            Self::ApgdDlr { .. } => 3,
+            _ => 2,
+        };
+        let range = "enough for the attacks: 4 for `auto-attack` and `apgd-t`, 3 for `apgd-dlr`, which compare the best scores, 2 for others; choose others in evaluation.attacks";
         require(classes >= needed, "number of classes", classes as f64, range)
     }
 }
@@ -351,6 +434,52 @@ mod tests {
         AttackChoice::AutoAttack.check_classes(4).unwrap();
         assert!(AttackChoice::AutoAttack.check_classes(3).is_err());
         AttackChoice::Fgsm.check_classes(2).unwrap();
+        let apgd = |kind: &str| {
+            serde_json::from_str::<AttackChoice>(&format!(r#"{{"kind":"{kind}"}}"#)).unwrap()
+        };
+        assert!(apgd("apgd-t").check_classes(3).is_err());
+        assert!(apgd("apgd-dlr").check_classes(2).is_err());
+        apgd("apgd-dlr").check_classes(3).unwrap();
+        apgd("fab-t").check_classes(2).unwrap();
+        for wrong in [
+            r#"{kind="apgd-ce",steps=0}"#,
+            r#"{kind="apgd-dlr",restarts=0}"#,
+            r#"{kind="apgd-t",targets=0}"#,
+            r#"{kind="fab-t",targets=0}"#,
+            r#"{kind="pgd",steps=2,relative_step=0.0}"#,
+            r#"{kind="pgd",steps=2,restarts=2,random_start=false}"#,
+        ] {
+            refused(&format!("evaluation.attacks=[{wrong}]"));
+        }
+    }
+
+    #[test]
+    fn every_attack_can_be_named_alone() {
+        let attack = |text: &str| {
+            let set = [format!("evaluation.attacks=[{text}]")];
+            let config: ExperimentConfig =
+                experiment::config::load(&ExperimentConfig::default(), None, &set).unwrap();
+            config.check().unwrap();
+            config.evaluation.attacks[0]
+        };
+        use AttackChoice::*;
+        for (text, expected) in [
+            (r#"{kind="fgsm"}"#, Fgsm),
+            (r#"{kind="pgd",steps=7}"#, AttackChoice::pgd(7)),
+            (
+                r#"{kind="pgd",steps=7,relative_step=0.1,random_start=false}"#,
+                Pgd { steps: 7, restarts: 1, relative_step: 0.1, random_start: false },
+            ),
+            (r#"{kind="carlini-wagner",steps=3}"#, CarliniWagner { steps: 3 }),
+            (r#"{kind="apgd-ce"}"#, ApgdCe { steps: 100, restarts: 1 }),
+            (r#"{kind="apgd-dlr",restarts=5}"#, ApgdDlr { steps: 100, restarts: 5 }),
+            (r#"{kind="apgd-t"}"#, ApgdT { steps: 100, targets: 9 }),
+            (r#"{kind="fab-t",steps=10}"#, FabT { steps: 10, targets: 9 }),
+            (r#"{kind="square",queries=50}"#, Square { queries: 50 }),
+            (r#"{kind="auto-attack"}"#, AutoAttack),
+        ] {
+            assert_eq!(attack(text), expected);
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ use rand::seq::index;
 use serde::Serialize;
 
 use crate::attack::{
-    Attack, AttackError, AutoAttack, Campaign, CheckBudget, Evaluation, Fgsm, Images, Pgd, Samples,
-    Size, Square, Transparent, WhiteBox,
+    Apgd, Attack, AttackError, AutoAttack, Campaign, CheckBudget, Evaluation, Fab, Fgsm, Images,
+    Pgd, Samples, Size, Square, TargetedApgd, Transparent, WhiteBox,
 };
 use crate::config::{AttackChoice, EvaluationConfig};
 use crate::data::ImageSet;
@@ -45,8 +45,18 @@ impl AttackChoice {
     pub fn attack<M: WhiteBox + ?Sized>(self) -> Box<dyn Attack<M>> {
         match self {
             Self::Fgsm => Box::new(Fgsm),
-            Self::Pgd { steps, restarts } => Box::new(Pgd { restarts, ..Pgd::new(steps) }),
+            Self::Pgd { steps, restarts, relative_step, random_start } => {
+                Box::new(Pgd { restarts, relative_step, random_start, ..Pgd::new(steps) })
+            }
             Self::CarliniWagner { steps } => Box::new(Pgd::margin(steps)),
+            Self::ApgdCe { steps, restarts } => {
+                Box::new(Apgd { restarts, ..Apgd::cross_entropy(steps) })
+            }
+            Self::ApgdDlr { steps, restarts } => {
+                Box::new(Apgd { restarts, ..Apgd::logit_ratio(steps) })
+            }
+            Self::ApgdT { steps, targets } => Box::new(TargetedApgd { steps, targets }),
+            Self::FabT { steps, targets } => Box::new(Fab { steps, targets }),
             Self::Square { queries } => Box::new(Square::new(queries)),
             Self::AutoAttack => Box::new(AutoAttack::standard()),
         }
@@ -84,4 +94,53 @@ pub fn transparent<B: Backend>(
     device: &Device<B>,
 ) -> Transparent<B, Network<Autodiff<B>>> {
     Transparent::of_inner(network.clone(), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::data::DataChoice;
+    use crate::network::NetworkChoice;
+
+    /// Every attack by its name, on a network of a few neurons that has learned nothing: each of them fells what it gets right
+    /// when it may change anything.
+    #[test]
+    fn every_attack_runs_alone() {
+        let test = DataChoice::Digits.load(None, None).unwrap().test;
+        let device = Default::default();
+        let choice = NetworkChoice::Mlp { hidden: vec![6] };
+        let network =
+            Network::<Flex>::new(&choice, test.shape(), 10, &Seed::new(3), &device).unwrap();
+        let samples = samples(&test, 30, &Seed::new(1));
+        let config = EvaluationConfig { radius: 1.0, ..EvaluationConfig::default() };
+        let evaluation = config.evaluation(&Seed::new(2));
+        let model = transparent(&network, &device);
+        for (attack, name) in [
+            (AttackChoice::Fgsm, "FGSM"),
+            (AttackChoice::pgd(10), "PGD-10"),
+            (
+                AttackChoice::Pgd {
+                    steps: 10,
+                    restarts: 1,
+                    relative_step: 0.5,
+                    random_start: false,
+                },
+                "PGD-10, steps of 0.5 epsilon, from the image",
+            ),
+            (AttackChoice::CarliniWagner { steps: 10 }, "CW-PGD-10"),
+            (AttackChoice::ApgdCe { steps: 10, restarts: 1 }, "APGD-CE-10"),
+            (AttackChoice::ApgdDlr { steps: 10, restarts: 1 }, "APGD-DLR-10"),
+            (AttackChoice::ApgdT { steps: 10, targets: 9 }, "APGD-T-10x9"),
+            (AttackChoice::FabT { steps: 10, targets: 9 }, "FAB-T-10x9"),
+            (AttackChoice::Square { queries: 200 }, "Square-200"),
+        ] {
+            let attack: Box<dyn Attack<_>> = attack.attack();
+            let found = evaluation.attack(&*attack, &model, &samples, &|_| ()).unwrap();
+            assert_eq!(found.attack, name);
+            let clean = evaluation.campaign.clean_accuracy(&model, &samples).unwrap().mean;
+            assert!(clean > 0.0 && found.accuracy.mean < clean, "{name}: {}", found.accuracy.mean);
+        }
+    }
 }

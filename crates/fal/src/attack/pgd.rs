@@ -82,8 +82,17 @@ impl<M: WhiteBox + ?Sized> Attack<M> for Fgsm {
 }
 
 impl<M: WhiteBox + ?Sized> Attack<M> for Pgd {
+    /// With what is unlike [`Pgd::new`], so that no two attacks of a report have one name.
     fn name(&self) -> String {
-        budgeted(self.label(), self.steps, self.restarts)
+        let usual = Self::new(self.steps);
+        let mut name = budgeted(self.label(), self.steps, self.restarts);
+        if self.relative_step != usual.relative_step {
+            name += &format!(", steps of {} epsilon", self.relative_step);
+        }
+        if !self.random_start {
+            name += ", from the image";
+        }
+        name
     }
 
     fn perturb(
