@@ -257,6 +257,11 @@ impl DataConfig {
     /// # Errors
     /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`].
     fn check(&self) -> Result<(), TrainingError> {
+        if self.set == DataChoice::Digits && self.folder.is_some() {
+            return Err(TrainingError::Excluded(
+                "data.folder is for sets that are read from files, and data.set = \"digits\" is built in; set data.set, such as to \"folder\" or \"mnist\", or leave data.folder out",
+            ));
+        }
         let Some(classes) = self.classes else { return Ok(()) };
         if self.set != DataChoice::Folder {
             return Err(TrainingError::Excluded(
@@ -423,6 +428,7 @@ mod tests {
         assert!(refused(partition).contains("without samples"));
         assert!(refused(r#"server.aggregator={kind="nova"}"#).contains("client.momentum = 0"));
         assert!(refused(r#"server.aggregator={kind="krum",byzantine=9}"#).contains("krum"));
+        assert!(refused(r#"data.folder="nowhere""#).contains("built in"));
         assert!(refused("data.classes=10").contains("data.set = \"folder\""));
         assert!(refused(r#"evaluation.attacks=[{kind="pgd",steps=0}]"#).contains("attacks.steps"));
         let mut scaffold = ExperimentConfig::default();

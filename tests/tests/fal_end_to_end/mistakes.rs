@@ -20,6 +20,7 @@ fn settings_and_folders_that_do_not_fit_are_told_in_one_line() {
         "dataset-fashion-mnist",
     );
     told(&["--data", "nowhere"], "nowhere");
+    told(&["--set", "data.folder=nowhere"], "data.folder");
     told(&["--set", "network.kind=lenet"], "lenet");
     FAL.run(folder.path(), train("run", 1, &[]));
     let twice = FAL.failure(folder.path(), train("run", 1, &[]), 2);
