@@ -149,7 +149,8 @@ impl AdversaryConfig {
         Ok(InnerLoop { optimizer, steps })
     }
 
-    /// The perturbation before the first step, `[samples * elements]`, within the ball and the range of pixels.
+    /// The perturbation before the first step, `[samples * elements]`, within the range of pixels; within the ball too but for
+    /// [`Start::Normal`], whose noise the first step brings back.
     pub fn start(&self, pixels: &[f32], samples: usize, seed: &Seed) -> Vec<f32> {
         let nothing = || vec![0.0; pixels.len()];
         if self.is_idle() {
@@ -215,3 +216,6 @@ impl InnerOptimizer for Ascent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

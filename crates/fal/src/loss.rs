@@ -166,3 +166,6 @@ fn boosted_cross_entropy<B: Backend>(
     let margin = (rival.neg() + (1.0 + TINY)).log().neg().mean();
     cross_entropy(scores, labels) + margin
 }
+
+#[cfg(test)]
+mod tests;
