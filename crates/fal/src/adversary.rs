@@ -16,7 +16,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::attack::Norm;
-use crate::training_error::{TrainingError, require};
+use crate::training_error::{TrainingError, require, require_few};
 
 /// Where the ascent begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct AdversaryConfig {
     /// The radius of the ball, rho, in the unit of the pixels; at least 0. With 0 there is no adversary and training is
     /// plain.
     pub radius: f64,
-    /// Steps of ascent; with none training is plain.
+    /// Steps of ascent, at most a million; with none training is plain.
     pub steps: usize,
     /// Length of a step, above 0, in the unit of the pixels.
     pub step: f64,
@@ -101,7 +101,8 @@ impl AdversaryConfig {
     /// # Errors
     /// [`TrainingError::OutOfRange`].
     pub fn check(&self) -> Result<(), TrainingError> {
-        let Self { radius, step, .. } = *self;
+        let Self { radius, step, steps, .. } = *self;
+        require_few("adversary.steps", steps)?;
         require(radius.is_finite() && radius >= 0.0, "adversary.radius", radius, "at least 0")?;
         require(step.is_finite() && step > 0.0, "adversary.step", step, "above 0")?;
         let share = (0.0..=1.0).contains(&self.warm_up);

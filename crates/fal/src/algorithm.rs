@@ -202,7 +202,7 @@ impl<B: Backend> Federation<B> {
         let config = &self.config.client;
         let steps = participant.steps(config.steps(samples.len()));
         let seed = self.seed.child("client").index(client as u64).index(t);
-        let batches = config.batches(samples.len(), steps, &seed);
+        let mut batches = config.batches(samples.len(), &seed);
         let game = AdversarialGame { loss: self.config.loss };
         let adversary = self.config.adversary.in_round(t, self.config.rounds);
 
@@ -214,7 +214,8 @@ impl<B: Backend> Federation<B> {
         });
         let learned =
             client_update(&game, &network, config, correction.as_ref(), steps, |k, network| {
-                let chosen: Vec<usize> = batches[k].iter().map(|index| samples[*index]).collect();
+                let batch = batches.next().expect("every client has samples");
+                let chosen: Vec<usize> = batch.into_iter().map(|index| samples[index]).collect();
                 let opponents = (&game, adversary);
                 self.encounter(opponents, network, client, &chosen, &seed.index(k as u64))
             })?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::server::parameters::flatten_tensors;
 use crate::server::{DriftControl, Update};
-use crate::training_error::{TrainingError, require};
+use crate::training_error::{TrainingError, require, require_some};
 
 /// How much a client does in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,12 +21,12 @@ use crate::training_error::{TrainingError, require};
 pub enum Work {
     /// Local steps.
     Steps {
-        /// How many, `K`, at least 1.
+        /// How many, `K`, from 1 to a million.
         count: usize,
     },
     /// Passes over its samples.
     Epochs {
-        /// How many, at least 1.
+        /// How many, from 1 to a million.
         count: usize,
     },
 }
@@ -128,7 +128,7 @@ pub fn client_update<P: Problem, O: InnerOptimizer, B: Backend>(
             .collect(),
     );
     let mut at = Iterate { state: descent.state(&start), theta: start.clone(), steps_taken: 0 };
-    let mut losses = Vec::with_capacity(steps);
+    let mut losses = Vec::new();
     for k in 0..steps {
         let network = at.theta.write(global.clone());
         let Encounter { adversary, step_length, batch } = encounter(k, &network)?;
@@ -148,7 +148,7 @@ impl ClientConfig {
     /// [`TrainingError::OutOfRange`], [`TrainingError::Excluded`] and those of [`DriftControl::check`].
     pub fn check(&self) -> Result<(), TrainingError> {
         let (Work::Steps { count } | Work::Epochs { count }) = self.work;
-        require(count > 0, "client.work.count", 0.0, "at least 1")?;
+        require_some("client.work.count", count)?;
         require(self.rate.is_finite() && self.rate > 0.0, "client.rate", self.rate, "above 0")?;
         let usable = (0.0..1.0).contains(&self.momentum);
         require(usable, "client.momentum", self.momentum, "at least 0 and below 1")?;
@@ -178,27 +178,20 @@ impl ClientConfig {
         }
     }
 
-    /// Which of a client's `samples` each of its first `steps` steps sees: pass after pass, each in an order of its own;
-    /// in the order of the samples where a step sees them all. None without samples.
-    pub fn batches(&self, samples: usize, steps: usize, seed: &Seed) -> Vec<Vec<usize>> {
+    /// Which of a client's `samples` each of its steps sees, without end: pass after pass, each in an order of its own; in the
+    /// order of the samples where a step sees them all. Nothing without samples.
+    pub fn batches(&self, samples: usize, seed: &Seed) -> impl Iterator<Item = Vec<usize>> {
         let size = self.batch_size(samples);
-        let mut batches = Vec::with_capacity(steps);
-        if samples == 0 {
-            return batches;
-        }
-        for pass in 0.. {
+        let seed = seed.child("order");
+        let pass = move |number| {
             let mut order: Vec<usize> = (0..samples).collect();
             if size < samples {
-                order.shuffle(&mut seed.child("order").index(pass).rng());
+                order.shuffle(&mut seed.index(number).rng());
             }
-            for batch in order.chunks(size) {
-                if batches.len() == steps {
-                    return batches;
-                }
-                batches.push(batch.to_vec());
-            }
-        }
-        batches
+            order.chunks(size).map(<[usize]>::to_vec).collect::<Vec<_>>()
+        };
+        let passes = if samples == 0 { 0 } else { u64::MAX };
+        (0..passes).flat_map(pass)
     }
 
     /// The gradient of the loss with weight decay, proximal term and correction.

@@ -15,7 +15,7 @@ use crate::partition::PartitionChoice;
 use crate::server::{
     AggregatorChoice, Attackers, DriftControl, OptimizerChoice, Participation, ServerChoice,
 };
-use crate::training_error::{TrainingError, require};
+use crate::training_error::{TrainingError, require, require_few, require_some};
 
 /// Everything that makes a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ pub struct DataConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PopulationConfig {
-    /// Number of clients, `N`.
+    /// Number of clients, `N`, from 1 to a million.
     pub count: usize,
     /// How the images are divided among them.
     pub partition: PartitionChoice,
@@ -94,7 +94,7 @@ pub struct EvaluationConfig {
     pub attacks: Vec<AttackChoice>,
 }
 
-/// An attack of the last judgement. Every count is at least 1.
+/// An attack of the last judgement. Every count is from 1 to a million.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AttackChoice {
@@ -298,6 +298,7 @@ impl ExperimentConfig {
         let usable = radius.is_finite() && radius >= 0.0;
         require(usable, "evaluation.radius", radius, "at least 0")?;
         self.data.check()?;
+        require_few("clients.count", self.clients.count)?;
         self.clients.partition.check(self.clients.count)?;
         self.clients.participation.check()?;
         if let Some(attackers) = &self.clients.attackers {
@@ -344,9 +345,8 @@ impl AttackChoice {
     /// # Errors
     /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`].
     fn check(&self) -> Result<(), TrainingError> {
-        let some = |setting, count: usize| require(count > 0, setting, 0.0, "at least 1");
-        let steps = |count| some("evaluation.attacks.steps", count);
-        let restarts = |count| some("evaluation.attacks.restarts", count);
+        let steps = |count| require_some("evaluation.attacks.steps", count);
+        let restarts = |count| require_some("evaluation.attacks.restarts", count);
         match *self {
             Self::Pgd { steps: count, restarts: starts, relative_step, random_start } => {
                 steps(count)?;
@@ -368,10 +368,10 @@ impl AttackChoice {
             }
             Self::ApgdT { steps: count, targets } | Self::FabT { steps: count, targets } => {
                 steps(count)?;
-                some("evaluation.attacks.targets", targets)
+                require_some("evaluation.attacks.targets", targets)
             }
             Self::CarliniWagner { steps: count } => steps(count),
-            Self::Square { queries } => some("evaluation.attacks.queries", queries),
+            Self::Square { queries } => require_some("evaluation.attacks.queries", queries),
             Self::Fgsm | Self::AutoAttack => Ok(()),
         }
     }
@@ -456,6 +456,32 @@ mod tests {
             r#"{kind="pgd",steps=2,restarts=2,random_start=false}"#,
         ] {
             refused(&format!("evaluation.attacks=[{wrong}]"));
+        }
+    }
+
+    /// What would end neither in a year nor in memory.
+    #[test]
+    fn absurd_numbers_are_refused() {
+        let most = i64::MAX;
+        for (setting, set) in [
+            ("adversary.steps", format!("adversary.steps={most}")),
+            ("client.work.count", format!(r#"client.work={{kind="steps",count={most}}}"#)),
+            ("client.work.count", format!(r#"client.work={{kind="epochs",count={most}}}"#)),
+            ("clients.count", format!("clients.count={most}")),
+            ("attacks.steps", format!(r#"evaluation.attacks=[{{kind="apgd-ce",steps={most}}}]"#)),
+            (
+                "attacks.restarts",
+                format!(r#"evaluation.attacks=[{{kind="pgd",steps=1,restarts={most}}}]"#),
+            ),
+            (
+                "attacks.queries",
+                format!(r#"evaluation.attacks=[{{kind="square",queries={most}}}]"#),
+            ),
+        ] {
+            let config: ExperimentConfig =
+                experiment::config::load(&ExperimentConfig::default(), None, &[set]).unwrap();
+            let refusal = config.check().unwrap_err().to_string();
+            assert!(refusal.contains(setting) && refusal.contains("a million"), "{refusal}");
         }
     }
 

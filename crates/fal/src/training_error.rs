@@ -81,3 +81,17 @@ pub(crate) fn require(
 ) -> Result<(), TrainingError> {
     if accepted { Ok(()) } else { Err(TrainingError::OutOfRange { setting, value, range }) }
 }
+
+/// The largest number of steps, clients and the like: beyond it a run neither ends nor fits into any memory.
+pub(crate) const MOST: usize = 1_000_000;
+
+/// Refuses a number of steps, clients or the like unless it is from 1 to [`MOST`].
+pub(crate) fn require_some(setting: &'static str, count: usize) -> Result<(), TrainingError> {
+    let accepted = (1..=MOST).contains(&count);
+    require(accepted, setting, count as f64, "at least 1 and at most a million")
+}
+
+/// Refuses a number of steps or the like that is beyond [`MOST`]; there may be none.
+pub(crate) fn require_few(setting: &'static str, count: usize) -> Result<(), TrainingError> {
+    require(count <= MOST, setting, count as f64, "at most a million")
+}

@@ -22,6 +22,10 @@ fn settings_and_folders_that_do_not_fit_are_told_in_one_line() {
     told(&["--data", "nowhere"], "nowhere");
     told(&["--set", "data.folder=nowhere"], "data.folder");
     told(&["--set", "network.kind=lenet"], "lenet");
+    told(&["--set", "adversary.steps=9223372036854775807"], "adversary.steps");
+    let work = "client.work={ kind = \"steps\", count = 9223372036854775807 }";
+    told(&["--set", work], "client.work.count");
+    told(&["--set", "network.hidden=[10000000000]"], "fewer or narrower layers");
     FAL.run(folder.path(), train("run", 1, &[]));
     let twice = FAL.failure(folder.path(), train("run", 1, &[]), 2);
     assert!(twice.contains("--resume"), "{twice}");

@@ -430,6 +430,25 @@ fn settings_that_do_not_fit_are_refused() {
     }
 }
 
+/// Every pass shows every sample once, in another order than the pass before, however many steps are taken.
+#[test]
+fn batches_go_through_the_samples_pass_after_pass() {
+    let client = ClientConfig { batch: 4, ..ClientConfig::default() };
+    let batches: Vec<Vec<usize>> = client.batches(10, &Seed::new(1)).take(6).collect();
+    let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [4, 4, 2, 4, 4, 2]);
+    let [first, second] = [&batches[..3], &batches[3..]].map(<[_]>::concat);
+    assert_ne!(first, second);
+    for mut pass in [first, second] {
+        pass.sort_unstable();
+        assert_eq!(pass, (0..10).collect::<Vec<_>>());
+    }
+    let whole = ClientConfig { batch: 0, ..client };
+    let seen: Vec<Vec<usize>> = whole.batches(3, &Seed::new(1)).take(2).collect();
+    assert_eq!(seen, [[0, 1, 2], [0, 1, 2]]);
+    assert_eq!(client.batches(0, &Seed::new(1)).next(), None);
+}
+
 /// What an update holds, by the example of a client that was slow.
 #[test]
 fn a_slow_client_reports_the_steps_that_it_took() {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::size::parameters;
 use super::{NetworkError, cnn, lenet};
 use crate::data::ImageShape;
 
@@ -41,6 +42,9 @@ pub enum NetworkChoice {
     },
 }
 
+/// Parameters that a network may have: far more than any that is trained on such images.
+const MOST: f64 = 1e8;
+
 fn two_of_200() -> Vec<usize> {
     vec![200, 200]
 }
@@ -76,7 +80,8 @@ impl NetworkChoice {
     ///
     /// # Errors
     /// [`NetworkError::Zero`] for an empty layer, image or set of classes, [`NetworkError::TooSmall`] for images that its
-    /// convolutions swallow, [`NetworkError::Groups`] for groups that do not divide the channels.
+    /// convolutions swallow, [`NetworkError::Groups`] for groups that do not divide the channels,
+    /// [`NetworkError::TooLarge`] for more than a hundred million parameters.
     pub fn check(&self, shape: ImageShape, classes: usize) -> Result<(), NetworkError> {
         let positive = |setting, values: &[usize]| match values.contains(&0) {
             true => Err(NetworkError::Zero { setting }),
@@ -89,22 +94,26 @@ impl NetworkChoice {
         positive("classes", &[classes])?;
         positive("shape", &[shape.channels, shape.height, shape.width])?;
         match self {
-            Self::Mlp { hidden } => positive("hidden", hidden),
-            Self::Lenet => at_least("lenet", lenet::LEAST),
+            Self::Mlp { hidden } => positive("hidden", hidden)?,
+            Self::Lenet => at_least("lenet", lenet::LEAST)?,
             Self::Cnn { channels, hidden } => {
                 positive("channels", channels)?;
                 positive("hidden", &[*hidden])?;
-                at_least("cnn", cnn::least(channels.len()))
+                at_least("cnn", cnn::least(channels.len()))?;
             }
             Self::Resnet { width, blocks, groups } => {
                 positive("width", &[*width])?;
                 positive("blocks", &[*blocks])?;
                 positive("groups", &[*groups])?;
-                match width.is_multiple_of(*groups) {
-                    true => Ok(()),
-                    false => Err(NetworkError::Groups { groups: *groups, width: *width }),
+                if !width.is_multiple_of(*groups) {
+                    return Err(NetworkError::Groups { groups: *groups, width: *width });
                 }
             }
+        }
+        let parameters = parameters(self, shape, classes);
+        match parameters <= MOST {
+            true => Ok(()),
+            false => Err(NetworkError::TooLarge { parameters, most: MOST }),
         }
     }
 }
@@ -144,6 +153,19 @@ mod tests {
         assert_eq!(refuse(r#"{"kind": "resnet", "width": 12}"#), groups);
         for text in [r#"{"kind": "lenet"}"#, r#"{"kind": "cnn", "channels": [1, 1, 1, 1]}"#] {
             assert!(matches!(refuse(text), NetworkError::TooSmall { .. }), "{text}");
+        }
+        let large = [
+            r#"{"kind": "mlp", "hidden": [10000000000]}"#,
+            r#"{"kind": "mlp", "hidden": [18446744073709551615, 18446744073709551615]}"#,
+            r#"{"kind": "cnn", "channels": [1000000000]}"#,
+            r#"{"kind": "cnn", "hidden": 18446744073709551615}"#,
+            r#"{"kind": "resnet", "width": 18446744073709551608}"#,
+            r#"{"kind": "resnet", "blocks": 18446744073709551615}"#,
+        ];
+        for text in large {
+            let refusal = refuse(text);
+            assert!(matches!(refusal, NetworkError::TooLarge { .. }), "{text}");
+            assert!(refusal.to_string().contains("at most 1e8"), "{refusal}");
         }
         let choice = NetworkChoice::default();
         assert_eq!(choice.check(TINY, 0), Err(zero("classes")));

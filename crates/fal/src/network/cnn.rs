@@ -24,6 +24,11 @@ pub(super) fn least(convolutions: usize) -> usize {
         .unwrap_or(usize::MAX)
 }
 
+/// Rows or columns that a convolution leaves of `length`.
+pub(super) fn left(length: usize) -> usize {
+    KERNEL.leaves(length)
+}
+
 /// Convolutions of 4x4 with stride 2, each with ReLU, then a hidden layer with ReLU and a linear one.
 #[derive(Module, Debug)]
 pub struct Cnn<B: Backend> {
@@ -45,7 +50,7 @@ impl<B: Backend> Cnn<B> {
     ) -> Self {
         let (mut pixels, mut before) = ([shape.height, shape.width], shape.channels);
         let convolutions = channels.iter().map(|&channels| {
-            pixels = pixels.map(|length| KERNEL.leaves(length));
+            pixels = pixels.map(left);
             draw.convolution([std::mem::replace(&mut before, channels), channels], KERNEL)
         });
         let convolutions = convolutions.collect();

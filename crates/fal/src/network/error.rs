@@ -33,4 +33,14 @@ pub enum NetworkError {
         /// Channels of the first stage.
         width: usize,
     },
+    /// More parameters than the clients of a federation can hold.
+    #[error(
+        "the network would have {parameters:.3e} parameters, of which every client at work holds copies; choose fewer or narrower layers, for at most {most:.0e}"
+    )]
+    TooLarge {
+        /// What was asked for.
+        parameters: f64,
+        /// How many there may be.
+        most: f64,
+    },
 }

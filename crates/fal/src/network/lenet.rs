@@ -18,6 +18,11 @@ pub(super) const LEAST: usize = 12;
 const FIRST: Kernel = Kernel { size: 5, stride: 1, padding: 2 };
 const SECOND: Kernel = Kernel { size: 5, stride: 1, padding: 0 };
 
+/// Rows or columns that both convolutions leave of `length`.
+pub(super) fn left(length: usize) -> usize {
+    SECOND.leaves(FIRST.leaves(length) / 2) / 2
+}
+
 /// Two convolutions with tanh and mean pooling, then three linear layers.
 ///
 /// Images of 28x28 have a border of two black pixels, as in the original. The third convolution of the original covers all
@@ -34,7 +39,6 @@ pub struct Lenet<B: Backend> {
 
 impl<B: Backend> Lenet<B> {
     pub(super) fn new(shape: ImageShape, classes: usize, draw: &mut Draw<'_, B>) -> Self {
-        let left = |length| SECOND.leaves(FIRST.leaves(length) / 2) / 2;
         let pixels = 16 * left(shape.height) * left(shape.width);
         Self {
             first: draw.convolution([shape.channels, 6], FIRST),

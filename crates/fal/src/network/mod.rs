@@ -15,6 +15,7 @@ mod lenet;
 mod mlp;
 mod pooling;
 mod resnet;
+mod size;
 mod two_layer;
 
 use burn::module::Module;

@@ -20,7 +20,7 @@ use super::pooling::mean;
 use crate::Classifier;
 use crate::data::ImageShape;
 
-const STAGES: usize = 3;
+pub(super) const STAGES: usize = 3;
 
 /// `relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))`, convolutions of 3x3.
 #[derive(Module, Debug)]

@@ -14,7 +14,7 @@ use super::{SphereBatch, SphereGame, SphericalCap};
 use crate::client::Encounter;
 use crate::data::SphereSet;
 use crate::network::TwoLayer;
-use crate::training_error::{TrainingError, require};
+use crate::training_error::{TrainingError, require, require_few};
 
 /// A step along the gradient of each point, then back to its cap.
 pub type SphereAscent = Projected<NormalizedAscent, SphericalCap>;
@@ -25,7 +25,7 @@ pub type SphereAscent = Projected<NormalizedAscent, SphericalCap>;
 pub struct SphereAdversary {
     /// The straight distance that a point may be moved, rho; at least 0. With 0 training is plain.
     pub radius: f64,
-    /// Steps of ascent; with none training is plain.
+    /// Steps of ascent, at most a million; with none training is plain.
     pub steps: usize,
     /// Length of a step, above 0, in radii.
     pub step: f64,
@@ -53,7 +53,8 @@ impl SphereAdversary {
     /// # Errors
     /// [`TrainingError::OutOfRange`].
     pub fn check(&self) -> Result<(), TrainingError> {
-        let Self { radius, step, .. } = *self;
+        let Self { radius, step, steps } = *self;
+        require_few("adversary.steps", steps)?;
         require(radius.is_finite() && radius >= 0.0, "adversary.radius", radius, "at least 0")?;
         require(step.is_finite() && step > 0.0, "adversary.step", step, "above 0")
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{RegressionLoss, SphereAdversary};
 use crate::client::{ClientConfig, Work};
 use crate::server::{DriftControl, ServerChoice};
-use crate::training_error::{TrainingError, require};
+use crate::training_error::{MOST, TrainingError, require, require_few, require_some};
 
 /// A federation in the regime of the theorem: everything but the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +83,8 @@ impl TheorySettings {
     /// # Errors
     /// [`TrainingError::OutOfRange`] with the first that does not.
     pub fn check(&self) -> Result<(), TrainingError> {
-        let Measurement { every, restarts, .. } = self.measurement;
+        let Measurement { every, restarts, steps } = self.measurement;
+        require_few("measurement.steps", steps)?;
         for (setting, count) in [
             ("clients", self.clients),
             ("points", self.points),
@@ -91,11 +92,15 @@ impl TheorySettings {
             ("local_steps", self.local_steps),
             ("measurement.restarts", restarts),
         ] {
-            require(count > 0, setting, 0.0, "at least 1")?;
+            require_some(setting, count)?;
         }
+        require_few("clients times points", self.clients * self.points)?;
         require(every > 0, "measurement.every", 0.0, "at least 1")?;
         let dimension = self.dimension;
-        require(dimension > 2, "dimension", dimension as f64, "at least 3")?;
+        let usable = (3..=MOST).contains(&dimension);
+        require(usable, "dimension", dimension as f64, "at least 3 and at most a million")?;
+        let weights = (dimension * self.width) as f64;
+        require(weights <= 1e8, "dimension times width", weights, "at most a hundred million")?;
         for (setting, rate) in [("local_rate", self.local_rate), ("global_rate", self.global_rate)]
         {
             require(rate.is_finite() && rate > 0.0, setting, rate, "above 0")?;
@@ -167,6 +172,16 @@ mod tests {
         refused("measurement.restarts", |settings| settings.measurement.restarts = 0);
         refused("measurement.every", |settings| settings.measurement.every = 0);
         refused("dimension", |settings| settings.dimension = 2);
+        refused("clients", |settings| settings.clients = usize::MAX);
+        refused("local_steps", |settings| settings.local_steps = usize::MAX);
+        refused("dimension", |settings| settings.dimension = usize::MAX);
+        refused("adversary.steps", |settings| settings.adversary.steps = usize::MAX);
+        refused("measurement.steps", |settings| settings.measurement.steps = usize::MAX);
+        refused("clients times points", |settings| settings.clients = 300_000);
+        refused("dimension times width", |settings| {
+            settings.dimension = 1000;
+            settings.width = 1_000_000;
+        });
         refused("local_rate", |settings| settings.local_rate = 0.0);
         refused("global_rate", |settings| settings.global_rate = f64::NAN);
         refused("heterogeneity", |settings| settings.heterogeneity = 1.1);

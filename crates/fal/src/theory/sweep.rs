@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::TheorySettings;
 use crate::training_error::{TrainingError, require};
 
+/// Seeds beyond which nobody waits for the end.
+const MOST_SEEDS: u64 = 1000;
+
 /// What is varied while all else stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,7 +42,7 @@ pub struct SweepValues {
 pub struct TheoryConfig {
     /// The first seed.
     pub seed: u64,
-    /// Number of seeds, at least 1. Every value of a sweep runs with the same ones, so that pairs compare.
+    /// Number of seeds, from 1 to a thousand. Every value of a sweep runs with the same ones, so that pairs compare.
     pub seeds: u64,
     /// What all simulations share.
     pub base: TheorySettings,
@@ -106,7 +109,8 @@ impl TheoryConfig {
     /// # Errors
     /// [`TrainingError::OutOfRange`].
     pub fn check(&self) -> Result<(), TrainingError> {
-        require(self.seeds > 0, "seeds", 0.0, "at least 1")?;
+        let seeds = (1..=MOST_SEEDS).contains(&self.seeds);
+        require(seeds, "seeds", self.seeds as f64, "at least 1 and at most a thousand")?;
         self.base.check()?;
         for sweep in Sweep::ALL {
             let values = self.values(sweep);
@@ -201,6 +205,7 @@ mod tests {
             assert!(message.contains(words), "{message}");
         };
         refused(|config| config.seeds = 0, "`seeds`");
+        refused(|config| config.seeds = u64::MAX, "`seeds`");
         refused(|config| config.base.clients = 0, "`clients`");
         refused(|config| config.sweep.width = vec![4, 0], "`width`");
         refused(|config| config.sweep.separation = vec![2.0], "`separation`");
