@@ -58,6 +58,9 @@ pub enum TrainedError {
         #[source]
         source: io::Error,
     },
+    /// Nothing to read.
+    #[error("there is no run and no network at {}; name a run of `fal train`, its folder `network`, or a safetensors file", .0.display())]
+    Nothing(PathBuf),
     /// The description cannot be read.
     #[error("{} describes no network ({cause}); name a folder that `fal train` wrote, or mend the file", path.display())]
     Description {
@@ -163,6 +166,9 @@ impl<B: Backend> Trained<B> {
         let within = folder.join(NETWORK_FOLDER);
         let folder = if within.is_dir() { within.as_path() } else { folder };
         let path = folder.join(DESCRIPTION);
+        if !path.exists() {
+            return Err(TrainedError::Nothing(folder.to_owned()));
+        }
         let description = serde_json::from_slice(&read(&path)?)
             .map_err(|cause| TrainedError::Description { path, cause })?;
         Self::with_weights(description, &folder.join(WEIGHTS), device)
@@ -244,7 +250,7 @@ mod tests {
     fn what_does_not_fit_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let load = || Trained::<Flex>::load(folder.path(), &Default::default()).unwrap_err();
-        assert!(matches!(load(), TrainedError::FileSystem { .. }));
+        assert!(load().to_string().contains("no run and no network at"), "{}", load());
         let mut other = trained(3);
         other.save(folder.path()).unwrap();
         other.description.network = NetworkChoice::Mlp { hidden: vec![5] };

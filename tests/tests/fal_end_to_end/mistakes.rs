@@ -41,6 +41,8 @@ fn networks_that_cannot_be_attacked_are_told() {
         assert!(line.contains(words), "{words} is not in {line}");
     };
     told(&["--network", "nowhere"], "nowhere");
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    told(&["--network", "empty"], "no run and no network at empty");
     fs::write(folder.path().join("broken.safetensors"), b"no tensors").unwrap();
     told(&["--network", "broken.safetensors"], "broken.safetensors");
     FAL.run(folder.path(), train("run", 1, &[]));
@@ -55,6 +57,44 @@ fn networks_that_cannot_be_attacked_are_told() {
     assert_eq!(fs::read(results).unwrap(), before);
     let report = FAL.failure(folder.path(), ["report", "nowhere"], 2);
     assert!(report.contains("nowhere"), "{report}");
+}
+
+#[test]
+fn theory_without_room_for_its_points_leaves_the_folder_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let theory = |separation: &str| {
+        let settings = [separation, "sweep.separation=[0.1]", "seeds=1", "base.rounds=1"];
+        let settings = settings.iter().flat_map(|setting| ["--set", *setting]);
+        let arguments = ["theory", "--out", "theory", "--sweep", "local-steps"].into_iter();
+        arguments.chain(settings).map(String::from).collect::<Vec<_>>()
+    };
+    let line = FAL.failure(folder.path(), theory("base.separation=1.7"), 2);
+    assert!(line.contains("lower the separation"), "{line}");
+    assert!(!folder.path().join("theory").exists());
+    FAL.run(folder.path(), theory("base.separation=0.1"));
+}
+
+#[test]
+fn commands_that_are_done_in_one_go_offer_no_resumption() {
+    let folder = tempfile::tempdir().unwrap();
+    let offers = |command: &[&str]| {
+        let help = FAL.run(folder.path(), [command, &["--help"]].concat());
+        String::from_utf8(help.get_output().stdout.clone()).unwrap().contains("--resume")
+    };
+    assert!(offers(&["train"]) && offers(&["attack"]) && offers(&["theory"]));
+    assert!(!offers(&["data", "inspect"]) && !offers(&["flower-client"]));
+}
+
+#[test]
+fn addresses_that_are_none_are_told_before_anything_is_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    for (address, words) in
+        [("http://h:8000", "scheme"), ("h:99999", "1 to 65535"), ("h", "no port")]
+    {
+        let join = ["flower-client", "--client", "0", "--superlink", address];
+        let line = FAL.failure(folder.path(), join, 2);
+        assert!(line.contains(words), "{words} is not in {line}");
+    }
 }
 
 /// An update that is NaN stops the run after the last good checkpoint, with the remedy.

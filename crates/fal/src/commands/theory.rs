@@ -9,6 +9,7 @@ use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
 use experiment::report::Report;
 use experiment::run_directory::RunDirectory;
+use experiment::seed::Seed;
 use inner_outer::Threads;
 use inner_outer::parallel::in_order;
 use serde::Serialize;
@@ -80,6 +81,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         None => {
             let config = configuration(common)?;
+            // Before the folder is made, so that a corrected command finds it free.
+            require_places(&config, arguments.sweep.sweeps())?;
             (RunDirectory::create(&out, &config).bad_input()?, config)
         }
     };
@@ -117,6 +120,15 @@ fn configuration(common: &CommonArguments) -> Result<TheoryConfig, Failure> {
     config.seed = common.seed.unwrap_or(config.seed);
     config.check().bad_input()?;
     Ok(config)
+}
+
+/// Whether the points of every simulation find a place: no setting says that before they are drawn.
+fn require_places(config: &TheoryConfig, sweeps: &[Sweep]) -> Result<(), Failure> {
+    let simulations = config.simulations(sweeps);
+    let draw = |Simulation { settings, seed }: &Simulation| {
+        settings.draw_points(&Seed::new(*seed)).map(drop).bad_input()
+    };
+    simulations.iter().try_for_each(draw)
 }
 
 fn pending(config: &TheoryConfig, sweeps: &[Sweep], ledger: &Ledger) -> Vec<Simulation> {

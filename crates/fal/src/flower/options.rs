@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::FlowerError;
-use super::transport::{RetryPolicy, Security};
+use super::transport::{RetryPolicy, Security, check_address};
 
 /// Everything that a client must know to join a federation; the arguments of `fal flower-client`.
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -71,8 +71,9 @@ impl Options {
     /// Whether the settings make sense.
     ///
     /// # Errors
-    /// [`FlowerError::OutOfRange`] or [`FlowerError::Contradiction`].
+    /// [`FlowerError::OutOfRange`], [`FlowerError::Contradiction`], or [`FlowerError::Transport`] for an address that is none.
     pub fn check(&self) -> Result<(), FlowerError> {
+        check_address(&self.superlink)?;
         if self.insecure && self.root_certificates.is_some() {
             return Err(FlowerError::Contradiction);
         }

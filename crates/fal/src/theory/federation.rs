@@ -44,9 +44,8 @@ impl<B: Backend> TheoryFederation<B> {
         device: &Device<B>,
     ) -> Result<Self, TrainingError> {
         settings.check()?;
-        let TheorySettings { clients, points, dimension, separation, .. } = settings;
-        let set =
-            SphereSet::separable(clients * points, dimension, separation, &seed.child("points"))?;
+        let TheorySettings { clients, dimension, .. } = settings;
+        let set = settings.draw_points(seed)?;
         let dealt = deal(set.targets(), clients, settings.heterogeneity, &seed.child("clients"));
         let network = TwoLayer::new(settings.width, dimension, &seed.child("network"), device)?;
         Ok(Self {

@@ -1,9 +1,11 @@
 //! What a simulation of the theorem is made of.
 
+use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::{RegressionLoss, SphereAdversary};
 use crate::client::{ClientConfig, Work};
+use crate::data::{SphereError, SphereSet};
 use crate::server::{DriftControl, ServerChoice};
 use crate::training_error::{MOST, TrainingError, require, require_few, require_some};
 
@@ -111,6 +113,15 @@ impl TheorySettings {
         let apart = (0.0..=widest).contains(&self.separation);
         require(apart, "separation", self.separation, "from 0 to sqrt(3)")?;
         self.adversary.check()
+    }
+
+    /// The points of all clients of the simulation with this seed.
+    ///
+    /// # Errors
+    /// Those of [`SphereSet::separable`]; in particular [`SphereError::Full`] where they find no place.
+    pub fn draw_points(&self, seed: &Seed) -> Result<SphereSet, SphereError> {
+        let points = self.clients * self.points;
+        SphereSet::separable(points, self.dimension, self.separation, &seed.child("points"))
     }
 
     /// The rate of a local step: `eta_local = local_rate / (K m^(1/3))`.

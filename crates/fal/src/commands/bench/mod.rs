@@ -16,6 +16,7 @@ use clap::value_parser;
 use experiment::cli::{Failure, OrFailure, print_line};
 use inner_outer::Threads;
 use serde::Serialize;
+use serde_json::json;
 
 use case::{Case, Net};
 use experiment::peer::Python;
@@ -84,9 +85,18 @@ struct Bystanders {
     many: (Case, Measurement),
 }
 
+/// How far one client's update is from PyTorch's, relative to its length.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    network: Net,
+    relative_difference: f64,
+}
+
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
+    /// Nothing where PyTorch is absent.
+    checks: Vec<Check>,
     comparisons: Vec<Comparison>,
     bystanders: Option<Bystanders>,
 }
@@ -111,16 +121,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             None
         }
     };
+    let mut checks = Vec::new();
     if let Some(python) = &python {
         for network in &arguments.network {
-            let difference = check::relative_difference(*network, python)?;
-            eprintln!("{network}: the update differs from PyTorch's by {difference:.1e}");
+            let relative_difference = check::relative_difference(*network, python)?;
+            eprintln!("{network}: the update differs from PyTorch's by {relative_difference:.1e}");
+            checks.push(Check { network: *network, relative_difference });
         }
     }
     if arguments.check {
-        return Ok(());
+        return match arguments.json {
+            true => print_line(json!({ "checks": checks })),
+            false => Ok(()),
+        };
     }
-    let report = arguments.measure(python.as_ref())?;
+    let report = arguments.measure(checks, python.as_ref())?;
     match arguments.json {
         true => print_line(serde_json::to_string(&report).failed()?),
         false => print_line(table::table(&report)),
@@ -145,7 +160,7 @@ impl Arguments {
         cases
     }
 
-    fn measure(&self, python: Option<&Python>) -> Result<Report, Failure> {
+    fn measure(&self, checks: Vec<Check>, python: Option<&Python>) -> Result<Report, Failure> {
         let threads = self.threads();
         let ours = |case: &Case| measurement::in_fresh_process(case, self.repeats, threads);
         let mut comparisons = Vec::new();
@@ -175,6 +190,6 @@ impl Arguments {
                 Some(Bystanders { few: (few, ours(&few)?), many: (many, ours(&many)?) })
             }
         };
-        Ok(Report { comparisons, bystanders })
+        Ok(Report { checks, comparisons, bystanders })
     }
 }

@@ -90,7 +90,11 @@ mod tests {
             Bystanders { few: (case, measured(1.0, 80)), many: (case, measured(1.0, 90)) };
         let alone = Comparison { case, ours: measured(1.0, 50), peers: vec![] };
         let beside = Comparison { peers, ..alone.clone() };
-        let report = Report { comparisons: vec![beside, alone], bystanders: Some(bystanders) };
+        let report = Report {
+            checks: Vec::new(),
+            comparisons: vec![beside, alone],
+            bystanders: Some(bystanders),
+        };
         let text = table(&report);
         for line in [
             "| cnn | 5 | 32 | 1.000 | 4.000 | 2.000 | 0.50 | 50 | 400 | 0.12 |",

@@ -51,7 +51,7 @@ impl HttpTransport {
     ) -> Result<Self, TransportError> {
         let scheme = if *security == Security::Insecure { "http" } else { "https" };
         let base = format!("{scheme}://{address}");
-        check(address, &base)?;
+        check_address(address)?;
         let tls = TlsConfig::builder().root_certs(roots(security)?).build();
         let agent = Agent::config_builder()
             .tls_config(tls)
@@ -133,16 +133,31 @@ fn refusal(method: Method, status: u16, body: &[u8]) -> TransportError {
 }
 
 /// Whether there is a host and a port, and nothing else.
-fn check(address: &str, base: &str) -> Result<(), TransportError> {
-    let wrong = |cause: String| TransportError::Address { address: address.to_owned(), cause };
-    let uri: ureq::http::Uri = base.parse().map_err(|cause| wrong(format!("{cause}")))?;
-    let host = uri.host().filter(|host| !host.is_empty());
-    let host = host.ok_or_else(|| wrong("it has no host".to_owned()))?;
-    let port = uri.port_u16().ok_or_else(|| wrong("it has no port".to_owned()))?;
-    if address != format!("{host}:{port}") {
-        return Err(wrong("it has more than a host and a port".to_owned()));
+///
+/// # Errors
+/// [`TransportError::Address`].
+pub(in crate::flower) fn check_address(address: &str) -> Result<(), TransportError> {
+    let wrong =
+        |cause: &str| TransportError::Address { address: address.to_owned(), cause: cause.into() };
+    if address.contains("://") {
+        return Err(wrong("it begins with a scheme, which `--insecure` decides; leave that out"));
     }
-    Ok(())
+    // Either scheme would do.
+    let uri = format!("https://{address}").parse::<ureq::http::Uri>();
+    let uri = uri.map_err(|cause| wrong(&cause.to_string()))?;
+    let host = uri.host().filter(|host| !host.is_empty());
+    let host = host.ok_or_else(|| wrong("it has no host"))?;
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let after_user = authority.rsplit('@').next().unwrap_or_default();
+    let port = after_user.strip_prefix(host).and_then(|port| port.strip_prefix(':'));
+    let port = port.filter(|port| !port.is_empty()).ok_or_else(|| wrong("it has no port"))?;
+    if address != format!("{host}:{port}") {
+        return Err(wrong("it has more than a host and a port"));
+    }
+    match port.parse::<u16>() {
+        Ok(1..) => Ok(()),
+        _ => Err(wrong("its port is no number from 1 to 65535")),
+    }
 }
 
 fn roots(security: &Security) -> Result<RootCerts, TransportError> {

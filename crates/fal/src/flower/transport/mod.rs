@@ -8,6 +8,7 @@ mod http;
 mod retry;
 
 pub use error::TransportError;
+pub(super) use http::check_address;
 pub use http::{HttpTransport, Security};
 pub(super) use retry::pause;
 pub use retry::{RetryPolicy, Retrying};
