@@ -30,6 +30,10 @@ fn a_network_is_trained_attacked_and_reported() {
     let names: Vec<&str> =
         report["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["robust", "plain-0"]);
+    let runs = report["groups"][0]["runs"].as_array().unwrap();
+    assert_eq!((&runs[0]["run"], &runs[1]["seed"]), (&"runs/robust-0".into(), &2.into()));
+    assert_eq!(runs[0]["warnings"], trained["warnings"]);
+    assert_eq!(runs[0]["checks"]["black_box"], trained["report"]["checks"]["black_box"]);
     let page = fs::read_to_string(here.join("report.html")).unwrap();
     for part in ["robust", "plain", "PGD-5", "then taken for", "kind = &quot;pgd&quot;"] {
         assert!(page.contains(part), "the page has no {part}");
@@ -46,8 +50,10 @@ fn the_demo_shows_both_networks_and_goes_on_where_it_stopped() {
     for part in ["plain", "adversarial", "AutoAttack standard", "report.html"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+    assert_eq!(text.matches("gradient masking (64 samples)").count(), 2, "{text}");
     let again = FAL.run_json(folder.path(), [&arguments[..], &["--json"]].concat());
     assert_eq!(again["groups"].as_array().unwrap().len(), 2);
+    assert!(again["groups"][1]["runs"][0]["checks"]["white_box"]["mean"].is_number(), "{again}");
     let other = FAL.failure(folder.path(), ["demo", "--rounds", "3", "--out", "demo"], 2);
     assert!(other.contains("other settings"), "{other}");
 }

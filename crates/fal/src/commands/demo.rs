@@ -6,7 +6,6 @@ use burn::tensor::backend::Backend;
 use experiment::cli::{Device, Failure, OrFailure, print_line};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
-use serde_json::json;
 
 use super::report;
 use super::train::Experiment;
@@ -40,21 +39,19 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: a folder with a demo of other settings. Failed: training. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let report = arguments.out.join("report.html");
-    let groups = experiment::on_device!(arguments.device, B => demo::<B>(&arguments, &report))?;
+    let page = arguments.out.join("report.html");
+    let groups = experiment::on_device!(arguments.device, B => demo::<B>(&arguments, &page))?;
     if arguments.json {
-        let of = |group: &Group| json!({ "name": group.name, "accuracies": group.accuracies() });
-        let groups: Vec<_> = groups.iter().map(of).collect();
-        return print_line(json!({ "report": report, "groups": groups }));
+        return report::print_json(&page, &groups);
     }
     print_line("\n360 handwritten digits, pixels changed by at most 0.15 (95 % interval):")?;
     report::print_table(&groups)?;
-    print_line(format!("\nCurves and pictures: {}", report.display()))?;
+    print_line(format!("\nCurves and pictures: {}", page.display()))?;
     let network = arguments.out.join("adversarial");
     print_line(format!("Go on: fal attack --network {}", network.display()))
 }
 
-fn demo<B: Backend>(arguments: &Arguments, report: &Path) -> Result<Vec<Group>, Failure> {
+fn demo<B: Backend>(arguments: &Arguments, page: &Path) -> Result<Vec<Group>, Failure> {
     let interrupt = Interrupt::install().failed()?;
     let mut folders = Vec::new();
     for (name, config) in [("plain", plain(arguments)), ("adversarial", adversarial(arguments))] {
@@ -65,7 +62,7 @@ fn demo<B: Backend>(arguments: &Arguments, report: &Path) -> Result<Vec<Group>, 
         one_run::<B>(&folder, config, &interrupt)?;
         folders.push(folder);
     }
-    report::write_page(&folders, report, None)
+    report::write_page(&folders, page, None)
 }
 
 /// Goes on with the run in `folder`, or begins it.

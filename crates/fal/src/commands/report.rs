@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::train::{GALLERY_FILE, PARTITION_FILE, SURFACE_FILE};
 use crate::figures::{Figure, figures};
-use crate::finished::{FinishedRun, Group, grouped};
+use crate::finished::{FinishedRun, Group, Judgement, grouped};
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -37,15 +37,30 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let groups = write_page(&arguments.folders, &arguments.out, arguments.svg.as_deref())?;
     if arguments.json {
-        let of = |group: &Group| json!({ "name": group.name, "accuracies": group.accuracies() });
-        let groups: Vec<_> = groups.iter().map(of).collect();
-        return print_line(json!({ "report": arguments.out, "groups": groups }));
+        return print_json(&arguments.out, &groups);
     }
     print_table(&groups)?;
     print_line(format!("\n{}", arguments.out.display()))
 }
 
-/// A Markdown table with a line for each group, then the warnings.
+/// One line: the page, and each group with its accuracies and, for each run, the checks without which they are not to be shown.
+pub(super) fn print_json(page: &Path, groups: &[Group]) -> Result<(), Failure> {
+    let of_run = |run: &FinishedRun| {
+        let Judgement { report, warnings, .. } = &run.judgement;
+        let mut checks = json!(report.checks);
+        // Eighty-one numbers for a picture, which `results.json` has.
+        checks.as_object_mut().map(|checks| checks.remove("surface"));
+        json!({ "run": run.path, "seed": run.config.seed, "checks": checks, "warnings": warnings })
+    };
+    let of = |group: &Group| {
+        let runs: Vec<_> = group.runs.iter().map(of_run).collect();
+        json!({ "name": group.name, "accuracies": group.accuracies(), "runs": runs })
+    };
+    let groups: Vec<_> = groups.iter().map(of).collect();
+    print_line(json!({ "report": page, "groups": groups }))
+}
+
+/// A Markdown table with a line for each group, then the checks of each run with its warnings.
 pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
     let row = |cells: Vec<String>| print_line(format!("| {} |", cells.join(" | ")));
     let columns = columns(groups);
@@ -54,12 +69,17 @@ pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
     row(header)?;
     row(rule)?;
     groups.iter().try_for_each(|group| row(cells(group, &columns)))?;
-    for group in groups {
-        for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
-            print_line(format!("{}: warning: {warning}", group.name))?;
-        }
-    }
-    Ok(())
+    groups.iter().flat_map(|group| &group.runs).try_for_each(print_checks)
+}
+
+/// The checks against hidden gradients, which say too what does not hold.
+fn print_checks(run: &FinishedRun) -> Result<(), Failure> {
+    let Judgement { report, warnings, .. } = &run.judgement;
+    let checks = match &report.checks {
+        Some(checks) => checks.to_string(),
+        None => [&["without checks".to_owned()], &warnings[..]].concat().join("\n  WARNING: "),
+    };
+    print_line(format!("\n{} (seed {}): {checks}", run.path.display(), run.config.seed))
 }
 
 /// The names of all accuracies that any of the groups has, in the order of their first appearance.
@@ -122,10 +142,11 @@ fn page(groups: &[Group], figures: &[Figure]) -> Report {
     for group in groups {
         let run = &group.runs[0];
         report = report.heading(&format!("{} (seed {})", group.name, run.config.seed));
-        if let Some(checks) = &run.judgement.report.checks {
-            report = report
-                .paragraph("Checks against hidden gradients:")
-                .table(["check", "accuracy"], checks.rows());
+        for FinishedRun { config, judgement, .. } in &group.runs {
+            if let Some(checks) = &judgement.report.checks {
+                let title = format!("Checks against hidden gradients (seed {}):", config.seed);
+                report = report.paragraph(&title).table(["check", "accuracy"], checks.rows());
+            }
         }
         let pictures = [
             (GALLERY_FILE, "Test images, what the attack adds, and the results."),
