@@ -161,7 +161,8 @@ fn calibrated_scores_are_those_of_calfat() {
 fn adversaries_climb_what_their_papers_say() {
     let calibration = (0.1, 10.0);
     let moved = MOVED.as_flattened();
-    let each = |moved: &[f64], of: &dyn Fn(&[f64; 2], &[f64; 2], usize) -> f64| {
+    type OfSample<'f> = &'f dyn Fn(&[f64; 2], &[f64; 2], usize) -> f64;
+    let each = |moved: &[f64], of: OfSample<'_>| {
         let (rows, _) = moved.as_chunks::<2>();
         (0..SAMPLES).map(|j| of(&CLEAN[j], &rows[j], LABELS[j])).sum::<f64>() / SAMPLES as f64
     };
@@ -174,7 +175,6 @@ fn adversaries_climb_what_their_papers_say() {
     };
     let cross_entropy =
         |_: &[f64; 2], moved: &[f64; 2], y: usize| -softmax(scores(&WEIGHTS, moved))[y].ln();
-    type OfSample<'f> = &'f dyn Fn(&[f64; 2], &[f64; 2], usize) -> f64;
     let (weight, scale) = calibration;
     let cases: [(LossChoice, OfSample<'_>); 4] = [
         (LossChoice::Trades { beta: 6.0 }, &of_trades),
