@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod choice;
+pub mod copies;
 pub mod curvature;
 mod descent;
 mod error;

@@ -7,6 +7,8 @@ use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Distribution, Tensor};
 
+use crate::layers::affine;
+
 /// The low-rank change of one weight.
 #[derive(Module, Debug)]
 pub struct Lora<B: Backend> {
@@ -49,7 +51,7 @@ impl<B: Backend> Lora<B> {
 
     /// `(alpha / rank) x A B`: `[rows, in]` to `[rows, out]`, without forming the product of the factors.
     pub fn apply(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        x.matmul(self.a.val()).matmul(self.b.val()) * self.scale
+        affine(affine(x, self.a.val(), None), self.b.val(), None) * self.scale
     }
 
     /// `weight` with the change added.

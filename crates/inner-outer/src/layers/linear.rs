@@ -4,20 +4,37 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
+use crate::copies::{divided, on_rows};
+
 /// `x W + b`: `[rows, in]` to `[rows, out]`.
 pub fn linear<B: Backend>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
     affine(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val()))
 }
 
 /// `x W + b` for `x: [rows, in]`, `weight: [in, out]`, `bias: [out]`.
+///
+/// `weight` and `bias` may be those of several copies of the layer, `[copies in, out]` and `[copies out]`
+/// ([`copies`](crate::copies)).
+///
+/// # Panics
+/// If the shapes do not fit.
 pub fn affine<B: Backend>(
     x: Tensor<B, 2>,
     weight: Tensor<B, 2>,
     bias: Option<Tensor<B, 1>>,
 ) -> Tensor<B, 2> {
-    let product = x.matmul(weight);
+    let ([rows, inputs], [weight_rows, outputs]) = (x.dims(), weight.dims());
+    let copies = (weight_rows / inputs).max(1);
+    if copies == 1 {
+        let product = x.matmul(weight);
+        return match bias {
+            Some(bias) => product + bias.unsqueeze(),
+            None => product,
+        };
+    }
+    let product = divided(x, copies).matmul(divided(weight, copies)).reshape([rows, outputs]);
     match bias {
-        Some(bias) => product + bias.unsqueeze(),
+        Some(bias) => product + on_rows(bias, rows, copies),
         None => product,
     }
 }
@@ -45,6 +62,22 @@ mod tests {
             let x = Tensor::<Flex, 2>::random([4, 3], Distribution::Default, &device);
             assert_close(&to_f64(&linear(&layer, x.clone())), &to_f64(&layer.forward(x)), 1e-6);
         }
+    }
+
+    #[test]
+    fn copies_meet_their_own_rows() {
+        let device = Default::default();
+        let draw = |shape| Tensor::<Flex, 2>::random(shape, Distribution::Default, &device);
+        let (weights, biases) = ([draw([3, 2]), draw([3, 2])], [draw([1, 2]), draw([1, 2])]);
+        let x = draw([4, 3]);
+        let each = [0, 1].map(|copy| {
+            let rows = x.clone().narrow(0, 2 * copy, 2);
+            affine(rows, weights[copy].clone(), Some(biases[copy].clone().reshape([2])))
+        });
+        let expected = to_f64(&Tensor::cat(each.to_vec(), 0));
+        let bias = Tensor::cat(biases.to_vec(), 0).reshape([4]);
+        let found = affine(x, Tensor::cat(weights.to_vec(), 0), Some(bias));
+        assert_close(&to_f64(&found), &expected, 1e-6);
     }
 
     #[test]

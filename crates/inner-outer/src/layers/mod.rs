@@ -5,6 +5,9 @@
 //! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`] and [`cross_entropy`]
 //! state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
 //!
+//! [`affine`], [`linear`] and [`layer_norm`] take the parameters of several copies of a layer, too: see
+//! [`copies`](crate::copies).
+//!
 //! In double precision, write `x * (1.0 / c)` and not `x / c` for a number `c`: Burn rounds the derivative of the
 //! division to single precision.
 
@@ -14,8 +17,10 @@ mod attention;
 mod check;
 mod cross_entropy;
 mod linear;
+mod normalize;
 
 pub use activation::gelu_tanh;
 pub use attention::{attention, merge_heads, split_heads};
 pub use cross_entropy::cross_entropy;
 pub use linear::{affine, embedding, linear};
+pub use normalize::layer_norm;
