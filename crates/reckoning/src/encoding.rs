@@ -6,7 +6,7 @@
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 
-use crate::config::{Method, Objective, Recall};
+use crate::config::{FactLoss, Method, Objective, Recall};
 use crate::data::{KnowledgeSet, Question};
 use crate::task::{Rows, Sequence, Task};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -89,41 +89,48 @@ impl Encoder {
         self.joined(std::slice::from_ref(set), 1.0, device)
     }
 
-    /// One task from several knowledge sets, for methods without inner loop: all their questions as rows. Each set
-    /// counts `share` in the loss, divided among its questions.
+    /// One task from several knowledge sets, at least one, in one graph. Each has a copy of the model where facts go through
+    /// the inner loop; else all are asked of one. Each set counts `share` in the outer loss, divided among its questions.
     ///
     /// # Errors
     /// As [`Self::task`].
     pub fn joined<B: Backend>(
         &self,
         sets: &[KnowledgeSet],
-        share: f32,
+        share: f64,
         device: &Device<B>,
     ) -> Result<Task<B>, EncodingError> {
-        let mut rows = Vec::new();
-        for set in sets {
-            if set.questions.is_empty() {
-                return Err(EncodingError::Empty { id: set.id.clone(), what: "questions" });
-            }
-            let share = share / set.questions.len() as f32;
-            for question in &set.questions {
-                let mut row = match self.method {
-                    Method::Language => self.document(set, question)?,
-                    _ => self.weighted(&self.prompted(set, question)?),
-                };
-                row.weights.iter_mut().for_each(|weight| *weight *= share);
-                rows.push(row);
-            }
-        }
+        let asked = sets.iter().map(|set| self.asked(set)).collect::<Result<Vec<_>, _>>()?;
         let padding = self.tokenizer.padding();
-        let facts = match self.method.has_inner_loop() {
-            true => Some(Rows::new(&self.facts(&sets[0])?, padding, device)),
-            false => None,
+        if !self.method.has_inner_loop() {
+            let questions = Rows::new(&asked.concat(), padding, device);
+            return Ok(Task { facts: None, questions, copies: 1, share });
+        }
+        let facts = sets.iter().map(|set| self.facts(set)).collect::<Result<Vec<_>, _>>()?;
+        let each = |parts: &[Vec<Sequence>]| {
+            Rows::of_each(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>(), padding, device)
         };
-        Ok(Task { facts, questions: Rows::new(&rows, padding, device) })
+        Ok(Task { facts: Some(each(&facts)), questions: each(&asked), copies: sets.len(), share })
     }
 
-    /// Each fact as a row; the loss is the mean over facts of the mean over a fact's tokens (official code).
+    /// Each question of a set with its target; the loss is the mean over questions.
+    fn asked(&self, set: &KnowledgeSet) -> Result<Vec<Sequence>, EncodingError> {
+        if set.questions.is_empty() {
+            return Err(EncodingError::Empty { id: set.id.clone(), what: "questions" });
+        }
+        let share = 1.0 / set.questions.len() as f32;
+        let encode = |question| {
+            let mut row = match self.method {
+                Method::Language => self.document(set, question)?,
+                _ => self.weighted(&self.prompted(set, question)?),
+            };
+            row.weights.iter_mut().for_each(|weight| *weight *= share);
+            Ok(row)
+        };
+        set.questions.iter().map(encode).collect()
+    }
+
+    /// Each fact as a row; the loss is the mean or the sum over facts of the mean over a fact's tokens.
     ///
     /// # Errors
     /// As [`Self::task`].
@@ -131,7 +138,10 @@ impl Encoder {
         if set.facts.is_empty() {
             return Err(EncodingError::Empty { id: set.id.clone(), what: "facts" });
         }
-        let share = 1.0 / set.facts.len() as f32;
+        let share = match self.objective.facts {
+            FactLoss::Mean => 1.0 / set.facts.len() as f32,
+            FactLoss::Sum => 1.0,
+        };
         let encode = |(index, fact): (usize, &crate::data::Fact)| {
             let mut tokens = match self.objective.numbered_facts {
                 true => self.tokenizer.encode(&format!("fact {index} :"))?,
@@ -372,6 +382,18 @@ mod tests {
             begins(&reckoning),
             [tokenizer.encode(" kind").unwrap(), vec![because]].concat()
         );
+    }
+
+    #[test]
+    fn facts_are_averaged_or_added() {
+        let total = |facts| {
+            let mut encoder = encoder(Method::Reckoning, Recall::None);
+            encoder.objective.facts = facts;
+            let rows = encoder.facts(&set()).unwrap();
+            rows.iter().flat_map(|row| &row.weights).sum::<f32>()
+        };
+        assert!((total(FactLoss::Mean) - 1.0).abs() < 1e-6);
+        assert!((total(FactLoss::Sum) - 3.0).abs() < 1e-6);
     }
 
     #[test]

@@ -56,8 +56,8 @@ impl Problem for Reckoning {
         }
     }
 
-    fn init<B: Backend>(&self, model: &Gpt2<B>, _task: &Task<B>) -> Gpt2<B> {
-        model.clone()
+    fn init<B: Backend>(&self, model: &Gpt2<B>, task: &Task<B>) -> Gpt2<B> {
+        model.of_each(task.copies)
     }
 
     fn inner_loss<B: Backend>(
@@ -78,9 +78,10 @@ impl Problem for Reckoning {
         task: &Task<B>,
     ) -> Tensor<B, 1> {
         let answer = task.questions.loss(model);
-        match &task.facts {
+        let loss = match &task.facts {
             Some(facts) if self.retention != 0.0 => answer + facts.loss(model) * self.retention,
             _ => answer,
-        }
+        };
+        loss * task.share
     }
 }

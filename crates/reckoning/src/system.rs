@@ -111,10 +111,8 @@ impl<B: Backend> System<B> {
             entities: Vec::new(),
         };
         let padding = self.encoder.tokenizer.padding();
-        let task = Task {
-            facts: Some(Rows::new(&self.encoder.facts(&set)?, padding, &self.device)),
-            questions: Rows::new(&[self.dummy()], padding, &self.device),
-        };
+        let rows = Rows::new(&self.encoder.facts(&set)?, padding, &self.device);
+        let task = Task::of_one(Some(rows), Rows::new(&[self.dummy()], padding, &self.device));
         let task = self.encoder.fitting(task, self.trained.config.context)?;
         let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
         let TrainedSystem { config, model, rates, settings, .. } = &self.trained;

@@ -23,13 +23,17 @@ pub struct Rows<B: Backend> {
     pub first: usize,
 }
 
-/// One knowledge set: what the inner loop reads and what the outer loop asks.
+/// What the inner loop reads and what the outer loop asks: one knowledge set, or several that share a graph.
 #[derive(Module, Debug)]
 pub struct Task<B: Backend> {
-    /// Each fact a row; none for a baseline that reads facts in its context.
+    /// Each fact a row, an equal number of rows for each copy; none for a baseline that reads facts in its context.
     pub facts: Option<Rows<B>>,
-    /// Each question with its target a row.
+    /// Each question with its target a row, an equal number of rows for each copy.
     pub questions: Rows<B>,
+    /// Copies of the model that facts are written into, one for each knowledge set. Sets that are only asked share one.
+    pub copies: usize,
+    /// What the loss of a copy counts in the outer loss. The inner loss is the sum of the copies' losses.
+    pub share: f64,
 }
 
 family!(
@@ -46,32 +50,57 @@ pub struct Sequence {
     pub weights: Vec<f32>,
 }
 
+impl<B: Backend> Task<B> {
+    /// One knowledge set.
+    pub fn of_one(facts: Option<Rows<B>>, questions: Rows<B>) -> Self {
+        Self { facts, questions, copies: 1, share: 1.0 }
+    }
+}
+
 impl<B: Backend> Rows<B> {
     /// Batches sequences, padding inputs with `padding`.
     ///
     /// # Panics
     /// If there is no sequence, one is shorter than two tokens, or none has a weight.
     pub fn new(sequences: &[Sequence], padding: u32, device: &Device<B>) -> Self {
-        let length =
-            sequences.iter().map(|s| s.tokens.len()).max().expect("at least one sequence") - 1;
-        let mut tokens = Vec::with_capacity(sequences.len() * length);
-        let (mut positions, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, sequence) in sequences.iter().enumerate() {
-            let inputs = sequence.tokens.len() - 1;
-            tokens.extend(sequence.tokens[..inputs].iter().map(|&token| token as i32));
-            tokens.extend(std::iter::repeat_n(padding as i32, length - inputs));
-            for place in 0..inputs {
-                if sequence.weights[place + 1] != 0.0 {
-                    positions.push((row * length + place) as i32);
-                    targets.push(sequence.tokens[place + 1] as i32);
-                    weights.push(sequence.weights[place + 1]);
-                }
-            }
+        Self::of_each(&[sequences], padding, device)
+    }
+
+    /// [`Self::new`] of several groups, one below the other. Groups with fewer rows or predictions than others get some that
+    /// count nothing, so that each has the same number.
+    ///
+    /// # Panics
+    /// If there is no group, or as [`Self::new`] for one of them.
+    pub fn of_each(groups: &[&[Sequence]], padding: u32, device: &Device<B>) -> Self {
+        let lengths = groups.iter().flat_map(|group| group.iter()).map(|s| s.tokens.len());
+        let length = lengths.max().expect("at least one sequence") - 1;
+        let rows = groups.iter().map(|group| group.len()).max().unwrap_or_default();
+        let parts = groups.iter().enumerate();
+        let mut parts: Vec<Part> = parts
+            .map(|(group, sequences)| Part::of(sequences, group * rows, length, padding))
+            .collect();
+        let most = parts.iter().map(|part| part.targets.len()).max().unwrap_or_default();
+        for (group, part) in parts.iter_mut().enumerate() {
+            part.tokens.resize(rows * length, padding as i32);
+            part.positions.resize(most, (group * rows * length) as i32);
+            part.targets.resize(most, padding as i32);
+            part.weights.resize(most, 0.0);
         }
-        let predictions = positions.len();
-        assert!(predictions > 0, "at least one token to predict");
+        let predictions = groups.len() * most;
+        let numbers =
+            |of: fn(&Part) -> &[i32]| parts.iter().flat_map(of).copied().collect::<Vec<_>>();
+        let weights: Vec<f32> =
+            parts.iter().flat_map(|part| part.weights.iter().copied()).collect();
+        let (tokens, positions, targets) = (
+            numbers(|part| &part.tokens),
+            numbers(|part| &part.positions),
+            numbers(|part| &part.targets),
+        );
         Self {
-            tokens: Tensor::from_data(TensorData::new(tokens, [sequences.len(), length]), device),
+            tokens: Tensor::from_data(
+                TensorData::new(tokens, [groups.len() * rows, length]),
+                device,
+            ),
             positions: Tensor::from_data(TensorData::new(positions, [predictions]), device),
             targets: Tensor::from_data(TensorData::new(targets, [predictions, 1]), device),
             weights: Tensor::from_data(TensorData::new(weights, [predictions]), device),
@@ -96,5 +125,37 @@ impl<B: Backend> Rows<B> {
         let scores = log_softmax(model.logits(hidden), 1);
         let picked = scores.gather(1, self.targets.clone()).flatten::<1>(0, 1);
         (picked * self.weights.clone()).sum().neg()
+    }
+}
+
+/// The sequences of one group.
+struct Part {
+    tokens: Vec<i32>,
+    positions: Vec<i32>,
+    targets: Vec<i32>,
+    weights: Vec<f32>,
+}
+
+impl Part {
+    /// `sequences` as rows of `length` tokens, the first of which is row `first` of the batch.
+    fn of(sequences: &[Sequence], first: usize, length: usize, padding: u32) -> Self {
+        let mut part = Self {
+            tokens: Vec::new(),
+            positions: Vec::new(),
+            targets: Vec::new(),
+            weights: Vec::new(),
+        };
+        for (row, sequence) in sequences.iter().enumerate() {
+            let inputs = sequence.tokens.len() - 1;
+            part.tokens.extend(sequence.tokens[..inputs].iter().map(|&token| token as i32));
+            part.tokens.extend(std::iter::repeat_n(padding as i32, length - inputs));
+            for place in (0..inputs).filter(|place| sequence.weights[place + 1] != 0.0) {
+                part.positions.push(((first + row) * length + place) as i32);
+                part.targets.push(sequence.tokens[place + 1] as i32);
+                part.weights.push(sequence.weights[place + 1]);
+            }
+        }
+        assert!(!part.targets.is_empty(), "at least one token to predict");
+        part
     }
 }

@@ -3,12 +3,13 @@
 //! Methods without inner loop are the same problem with zero inner steps, so every method shares the driver, the
 //! optimiser, the schedule and the budget; only what is read differs.
 
+use burn::module::Module;
 use burn::optim::AdamWConfig;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::seed::Seed;
 use inner_outer::{
-    HypergradientChoice, MetaLearner, MetaLearnerConfig, MetaStep, RuleChoice, Threads,
+    HypergradientChoice, MetaLearner, MetaLearnerConfig, MetaStep, RateScope, RuleChoice, Threads,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -25,10 +26,13 @@ use crate::task::Task;
 use crate::tokenizer::{TokenizerError, WordTokenizer};
 use crate::trained::{StoredTokenizer, TrainedSystem};
 
-/// Knowledge sets that methods without inner loop put into one graph.
-const SETS_A_GRAPH: usize = 16;
-/// Words that those may have, questions times words of a set, so that long sets do not fill the memory.
+/// Words that the knowledge sets of one graph may have, questions times words of a set, so that long sets do not fill the
+/// memory.
 const WORDS_A_GRAPH: usize = 8192;
+/// The same where each set has a copy of the model: with more, arithmetic takes the time, and starting operations costs nothing.
+const WORDS_A_GRAPH_OF_COPIES: usize = 256;
+/// Weights that the copies of a model in one graph may have, so that large models get a graph for each set.
+const WEIGHTS_A_GRAPH: usize = 8_000_000;
 
 /// The learner of every method.
 pub type Learner<B> = MetaLearner<Reckoning, RuleChoice, HypergradientChoice, B>;
@@ -52,6 +56,16 @@ pub enum TrainingError {
     /// A knowledge set cannot be encoded.
     #[error(transparent)]
     Encoding(#[from] EncodingError),
+    /// The bi-level core refused one task.
+    #[error("outer step {step}, knowledge sets {sets}: {source}")]
+    InSets {
+        /// Outer step, from 0.
+        step: usize,
+        /// Identifiers of the sets whose graph it was.
+        sets: String,
+        /// What happened.
+        source: Box<inner_outer::Error>,
+    },
     /// The bi-level core refused.
     #[error("outer step {step}: {source}")]
     Learning {
@@ -144,13 +158,23 @@ impl<B: Backend> Trainer<B> {
         let step = self.learner.steps_taken();
         let batch = self.config.outer.batch;
         let sets = (0..batch).map(|place| self.corpus.training_set(step, place, batch, &self.seed));
-        let sets = self.with_facts_of_others(sets.collect::<Result<_, _>>()?);
-        let mut tasks = self.tasks(&sets)?;
+        let mut sets = self.with_facts_of_others(sets.collect::<Result<_, _>>()?);
+        if self.config.method.has_inner_loop() {
+            // Sets of one graph are filled up to the largest of them.
+            sets.sort_by_key(|set| (set.facts.len(), words_of(set)));
+        }
+        let groups = self.grouped(&sets, self.sets_a_graph());
+        let mut tasks = self.tasks(&groups, sets.len())?;
         if self.config.objective.shifted_positions {
             let mut random = self.seed.child("positions").index(step as u64).rng();
             tasks = tasks.into_iter().map(|task| self.shifted(task, &mut random)).collect();
         }
-        self.learner.step(&tasks).map_err(|source| TrainingError::Learning { step, source })
+        let mut done =
+            self.learner.step(&tasks).map_err(|source| in_sets(step, &groups, source))?;
+        // The inner loss of a graph is the sum of its copies' losses.
+        let share = tasks.len() as f64 / sets.len() as f64;
+        done.inner_losses.iter_mut().for_each(|loss| *loss *= share);
+        Ok(done)
     }
 
     /// Outcomes of every question of `sets`, in order.
@@ -159,12 +183,12 @@ impl<B: Backend> Trainer<B> {
     /// If a set cannot be encoded or an inner loss is not finite.
     pub fn outcomes(&self, sets: &[KnowledgeSet]) -> Result<Vec<Outcome>, TrainingError> {
         let sets = self.with_facts_of_others(sets.to_vec());
-        let exams = self
-            .grouped(&sets)
-            .into_iter()
-            .map(|group| Exam::new(&self.encoder, group, &self.device));
+        // An exam asks one model.
+        let most = if self.config.method.has_inner_loop() { 1 } else { self.sets_a_graph() };
+        let groups = self.grouped(&sets, most);
+        let exams = groups.iter().map(|group| Exam::new(&self.encoder, group, &self.device));
         let exams = exams.collect::<Result<Vec<_>, _>>()?;
-        let tasks = self.tasks(&sets)?;
+        let tasks = self.tasks(&groups, sets.len())?;
         let step = self.learner.steps_taken();
         let outcomes =
             self.learner.evaluate(&tasks, |index, _, adapted| exams[index].take(&adapted.inner));
@@ -180,18 +204,6 @@ impl<B: Backend> Trainer<B> {
         Ok(Accuracy::of("validation", &self.outcomes(&self.corpus.validation)?))
     }
 
-    /// Accuracy on every test set.
-    ///
-    /// # Errors
-    /// As [`Self::outcomes`].
-    pub fn test(&self) -> Result<Vec<Accuracy>, TrainingError> {
-        let mut accuracies = Vec::new();
-        for (name, sets) in &self.corpus.tests {
-            accuracies.extend(Accuracy::of(name, &self.outcomes(sets)?));
-        }
-        Ok(accuracies)
-    }
-
     /// The task with its questions at a random place of the context.
     fn shifted(&self, task: Task<B>, random: &mut ChaCha8Rng) -> Task<B> {
         let most = self.learner.outer().context() - task.questions.length();
@@ -199,11 +211,14 @@ impl<B: Backend> Trainer<B> {
         Task { questions, ..task }
     }
 
-    /// Tasks of `sets`, in order: one a set, or several sets a task without inner loop. Every set counts the same.
-    fn tasks(&self, sets: &[KnowledgeSet]) -> Result<Vec<Task<B>>, TrainingError> {
+    /// A task of each group of the `sets` knowledge sets. Every set counts the same.
+    fn tasks(
+        &self,
+        groups: &[&[KnowledgeSet]],
+        sets: usize,
+    ) -> Result<Vec<Task<B>>, TrainingError> {
         let context = self.learner.outer().context();
-        let groups = self.grouped(sets);
-        let share = groups.len() as f32 / sets.len() as f32;
+        let share = groups.len() as f64 / sets as f64;
         let encode = |group: &&[KnowledgeSet]| {
             let task = self.encoder.joined(group, share, &self.device)?;
             Ok(self.encoder.fitting(task, context)?)
@@ -211,18 +226,43 @@ impl<B: Backend> Trainer<B> {
         groups.iter().map(encode).collect()
     }
 
-    /// `sets` cut into those that share a graph: one where facts go through the inner loop, else as many as
-    /// [`SETS_A_GRAPH`] and [`WORDS_A_GRAPH`] allow.
-    fn grouped<'a>(&self, sets: &'a [KnowledgeSet]) -> Vec<&'a [KnowledgeSet]> {
-        let most = if self.config.method.has_inner_loop() { 1 } else { SETS_A_GRAPH };
+    /// Knowledge sets that share a graph, at most.
+    fn sets_a_graph(&self) -> usize {
+        let ExperimentConfig { method, inner, outer, .. } = &self.config;
+        if !method.has_inner_loop() {
+            return outer.sets_a_graph;
+        }
+        let walks_back = match inner.hypergradient {
+            HypergradientChoice::Unrolled { .. }
+            | HypergradientChoice::Truncated { .. }
+            | HypergradientChoice::FirstOrder => true,
+            // These look at the adapted weights of a task as a whole.
+            HypergradientChoice::Implicit { .. }
+            | HypergradientChoice::Envelope
+            | HypergradientChoice::Reptile => false,
+        };
+        match walks_back && inner.rate_scope != RateScope::PerElement {
+            true => {
+                let copies = WEIGHTS_A_GRAPH / self.learner.outer().num_params();
+                outer.sets_a_graph.min(copies).max(1)
+            }
+            false => 1,
+        }
+    }
+
+    /// `sets` cut into those that share a graph: `most`, as far as their words allow.
+    fn grouped<'a>(&self, sets: &'a [KnowledgeSet], most: usize) -> Vec<&'a [KnowledgeSet]> {
+        let most_words = match self.config.method.has_inner_loop() {
+            true => WORDS_A_GRAPH_OF_COPIES,
+            false => WORDS_A_GRAPH,
+        };
         let mut groups = Vec::new();
         let mut rest = sets;
         while !rest.is_empty() {
             let mut words = 0;
             let within = |set: &&KnowledgeSet| {
-                words += set.questions.len()
-                    * set.texts().map(|text| text.split(' ').count()).sum::<usize>();
-                words <= WORDS_A_GRAPH
+                words += set.questions.len() * words_of(set);
+                words <= most_words
             };
             let count = rest.iter().take(most).take_while(within).count().max(1);
             let (group, after) = rest.split_at(count);
@@ -247,6 +287,22 @@ impl<B: Backend> Trainer<B> {
         }
         Ok(())
     }
+}
+
+/// An error of outer step `step`, with the knowledge sets of the task that it names.
+fn in_sets(step: usize, groups: &[&[KnowledgeSet]], source: inner_outer::Error) -> TrainingError {
+    match source {
+        inner_outer::Error::InTask { task, source } => {
+            let sets: Vec<&str> = groups[task].iter().map(|set| set.id.as_str()).collect();
+            TrainingError::InSets { step, sets: sets.join(", "), source }
+        }
+        source => TrainingError::Learning { step, source },
+    }
+}
+
+/// Words of a set's facts, questions and answers.
+fn words_of(set: &KnowledgeSet) -> usize {
+    set.texts().map(|text| text.split(' ').count()).sum()
 }
 
 /// The model to start from, fresh or from a folder; `config.model` becomes its shape.
@@ -307,3 +363,6 @@ pub(crate) fn learner<B: Backend>(
         rates_optimizer,
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ fn facts(tokens: &[[u32; 4]]) -> (Vec<Fact>, Task<Flex>) {
         .collect();
     let rows = Rows::new(&rows, 0, &Default::default());
     let texts = tokens.iter().map(|tokens| Fact::from(format!("{tokens:?}, \"é\""))).collect();
-    (texts, Task { facts: Some(rows.clone()), questions: rows })
+    (texts, Task::of_one(Some(rows.clone()), rows))
 }
 
 /// Some facts, written into a model.
@@ -161,7 +161,7 @@ fn nothing_and_nonsense_are_not_remembered() {
     let rates = inner_loop.rates(&problem, RateScope::Global, 0.1, &base, &task).unwrap();
     let mut adapted = inner_loop.adapt(&problem, &base, &rates, &task).unwrap();
     let fingerprint = of_parameters(&base, &rates);
-    let without = Task { facts: None, questions: task.questions.clone() };
+    let without = Task::of_one(None, task.questions.clone());
     let error = Memory::encode(&problem, fingerprint, &texts, &without, &adapted).unwrap_err();
     assert!(matches!(error, MemoryError::NoFacts));
     adapted.inner_losses[1] = f64::NAN;

@@ -131,13 +131,45 @@ impl<B: Backend> Gpt2<B> {
     pub fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
         match &self.head {
             Some(head) => layers::linear(head, hidden),
-            None => hidden.matmul(self.token_embedding.weight.val().transpose()),
+            None => {
+                let (copies, [rows, width]) = (self.copies(), hidden.dims());
+                let words =
+                    self.token_embedding.weight.val().reshape([copies as i32, -1, width as i32]);
+                let hidden: Tensor<B, 3> = hidden.reshape([copies, rows / copies, width]);
+                hidden.matmul(words.swap_dims(1, 2)).reshape([rows as i32, -1])
+            }
         }
     }
 
     /// The longest sequence in tokens.
     pub fn context(&self) -> usize {
-        self.position_embedding.weight.dims()[0]
+        self.position_embedding.weight.dims()[0] / self.copies()
+    }
+
+    /// The model for `copies` tasks in one graph ([`inner_outer::copies`]): the first of equal parts of a batch meets the
+    /// first copy, and so on.
+    pub fn of_each(&self, copies: usize) -> Self {
+        inner_outer::copies::of_each(self.clone(), copies)
+    }
+
+    fn copies(&self) -> usize {
+        self.final_norm.gamma.dims()[0] / self.token_embedding.weight.dims()[1]
+    }
+
+    /// Words and positions, `[batch, tokens]` to `[batch tokens, width]`.
+    fn embedded(&self, tokens: Tensor<B, 2, Int>, first: usize) -> Tensor<B, 2> {
+        let ([batch, length], copies) = (tokens.dims(), self.copies());
+        let [rows, width] = self.token_embedding.weight.dims();
+        let mut tokens = tokens.reshape([copies, batch / copies * length]);
+        if copies > 1 {
+            let tables =
+                Tensor::arange(0..copies as i64, &tokens.device()) * (rows / copies) as i64;
+            tokens = tokens + tables.reshape([copies, 1]);
+        }
+        let words = layers::embedding(&self.token_embedding, tokens.reshape([batch * length]));
+        let tables = self.position_embedding.weight.val().reshape([copies, self.context(), width]);
+        let places = tables.narrow(1, first, length).reshape([copies, 1, length * width]);
+        words + places.repeat_dim(1, batch / copies).reshape([batch * length, width])
     }
 
     fn run(
@@ -149,22 +181,19 @@ impl<B: Backend> Gpt2<B> {
         let [batch, length] = tokens.dims();
         let device = tokens.device();
         let past = cache.as_ref().map_or(0, |cache| cache.tokens);
-        let words = layers::embedding(&self.token_embedding, tokens.reshape([batch * length]));
-        let positions = self.position_embedding.weight.val().narrow(0, first, length);
-        let positions = positions.unsqueeze::<3>().repeat_dim(0, batch).flatten(0, 1);
         let mask = future(past, length, &device);
-        let mut x = words + positions;
+        let mut x = self.embedded(tokens, first);
         for (index, block) in self.blocks.iter().enumerate() {
             let remembered = cache.as_mut().map(|cache| &mut cache.blocks[index]);
-            let normal = block.attention_norm.forward(x.clone());
+            let normal = layers::layer_norm(&block.attention_norm, x.clone());
             x = x + block.attention.forward(normal, batch, mask.clone(), remembered);
-            let normal = block.feed_forward_norm.forward(x.clone());
+            let normal = layers::layer_norm(&block.feed_forward_norm, x.clone());
             x = x + block.feed_forward.forward(normal);
         }
         if let Some(cache) = cache {
             cache.tokens += length;
         }
-        self.final_norm.forward(x)
+        layers::layer_norm(&self.final_norm, x)
     }
 }
 

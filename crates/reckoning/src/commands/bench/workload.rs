@@ -52,10 +52,10 @@ impl<B: Backend> Workload<B> {
         };
         let asked = Sequence { tokens: question.clone(), weights: vec![1.0; question_tokens] };
         Self {
-            task: Task {
-                facts: Some(Rows::new(&sequences, 0, device)),
-                questions: Rows::new(&[asked], 0, device),
-            },
+            task: Task::of_one(
+                Some(Rows::new(&sequences, 0, device)),
+                Rows::new(&[asked], 0, device),
+            ),
             context: tensor(&rows.concat()),
             question: tensor(&question),
             model: Gpt2::new(shape, random, device),
