@@ -14,6 +14,7 @@ use crate::metrics::{Metrics, MetricsError};
 /// The file of a run that holds its configuration.
 pub const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
+const INPUTS: &str = "inputs.txt";
 /// A program that a writer is just starting has the writer's files open until its own code begins, so a lock can
 /// outlive its holder by some milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -40,6 +41,9 @@ pub enum RunError {
     /// Another process writes the same run.
     #[error("another process is writing the run in {}: wait for it to end, or name another folder with --out", .0.display())]
     InUse(PathBuf),
+    /// The run was begun with something else.
+    #[error("the run in {} was begun with other data, or with another model: give those that it began with, or begin anew in another --out", .0.display())]
+    OtherInputs(PathBuf),
     /// The run was opened for reading only.
     #[error("the run in {} was opened for reading: resume it to write to it", .0.display())]
     ReadOnly(PathBuf),
@@ -125,6 +129,23 @@ impl RunDirectory {
             .map_err(|failure| RunError::Config { path, reason: failure.message().to_owned() })
     }
 
+    /// Writes down what the run is about beside its configuration, such as fingerprints of data and models, or checks that it
+    /// is about the same as before.
+    ///
+    /// # Errors
+    /// [`RunError::OtherInputs`] if the run was begun with others, and [`RunError::FileSystem`].
+    pub fn require_inputs(&self, inputs: &[String]) -> Result<(), RunError> {
+        let (path, text) = (self.path.join(INPUTS), inputs.join("\n"));
+        match fs::read_to_string(&path) {
+            Ok(before) if before == text => Ok(()),
+            Ok(_) => Err(RunError::OtherInputs(self.path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_atomically(&path, text.as_bytes()).map_err(refused(&path))
+            }
+            Err(source) => Err(RunError::FileSystem { path, source }),
+        }
+    }
+
     /// The run's metrics, to be logged to. `resume_from_step` is the step of the checkpoint that the run goes on
     /// from: rows of later steps are dropped, for the run will log them again. With `None` it starts from nothing.
     ///
@@ -186,6 +207,22 @@ mod tests {
         drop(run);
         let resumed = RunDirectory::resume(&path).unwrap();
         assert_eq!(resumed.config::<Config>().unwrap(), Config { steps: 3 });
+    }
+
+    #[test]
+    fn a_run_is_not_gone_on_with_about_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path().join("run"), &Config { steps: 3 }).unwrap();
+        let require = |inputs: &[&str]| {
+            run.require_inputs(&inputs.iter().map(|&input| input.into()).collect::<Vec<_>>())
+        };
+        require(&["data 1", "model 2"]).unwrap();
+        require(&["data 1", "model 2"]).unwrap();
+        for others in [vec!["data 1"], vec!["model 2", "data 1"]] {
+            let failure = require(&others).unwrap_err();
+            assert!(matches!(failure, RunError::OtherInputs(_)));
+            assert!(failure.to_string().contains("--out"));
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn a_run_goes_on_from_anywhere_and_only_with_its_own_images() {
 
     write_images(&here.join("images"), 251);
     let other = FAL.failure(here, resume, 2);
-    assert!(other.contains("other images") && other.contains("another --out"), "{other}");
+    assert!(other.contains("other data") && other.contains("another --out"), "{other}");
     write_images(&here.join("images"), 250);
     FAL.run(here, resume);
 }

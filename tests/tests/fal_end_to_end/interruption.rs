@@ -87,7 +87,7 @@ fn an_attack_that_is_asked_to_stop_keeps_what_is_done() {
     FAL.run(here, train("other", 2, &[]));
     let other = ["attack", "--network", "other", "--resume", "--out", "stopped"];
     let other = FAL.failure(here, other, 2);
-    assert!(other.contains("another network"), "{other}");
+    assert!(other.contains("another model"), "{other}");
 }
 
 fn undisturbed(folder: &Path) -> Outcome {

@@ -11,7 +11,6 @@ use experiment::interrupt::Interrupt;
 use experiment::metrics;
 use experiment::run_directory::RunDirectory;
 
-use super::inputs;
 use super::judgement::{Parts, Results, judge, judged};
 use super::train::{CHECKPOINTS_KEPT, STATE_FILE, SURFACE_FILE};
 use crate::algorithm::FederationState;
@@ -141,7 +140,8 @@ fn attack<B: Backend>(
     // Where nothing is kept, Ctrl-C need not wait for the attack at work.
     let interrupt = match &run {
         Some(run) => {
-            inputs::require(run, &[test.fingerprint(), trained.fingerprint()])?;
+            let inputs = [test.fingerprint(), trained.fingerprint()].map(|print| print.to_string());
+            run.require_inputs(&inputs).bad_input()?;
             Interrupt::install().failed()?
         }
         None => Interrupt::new(),

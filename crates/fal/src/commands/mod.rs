@@ -5,7 +5,6 @@ mod bench;
 mod data;
 mod demo;
 mod flower_client;
-mod inputs;
 mod judgement;
 mod report;
 mod theory;

@@ -13,7 +13,6 @@ use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 
-use super::inputs;
 use super::judgement::{Parts, Results, judge, judged};
 use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{Campaign, RobustnessReport, Samples};
@@ -115,7 +114,7 @@ impl<B: Backend> Experiment<B> {
     /// # Errors
     /// Bad input: a run that was begun with other images. Failed: training itself. Interrupted: after a checkpoint.
     pub fn train(mut self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
-        inputs::require(run, &[self.images])?;
+        run.require_inputs(&[self.images.to_string()]).bad_input()?;
         let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
         let latest = checkpoints.latest().failed()?;
         if let Some(round) = latest {

@@ -84,7 +84,7 @@ fn evaluate<B: Backend>(
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
-    inputs::require(&run, &about)?;
+    run.require_inputs(&about).bad_input()?;
     let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
     write_file(&run.path().join(RESULTS_FILE), &text)?;

@@ -86,7 +86,7 @@ fn plan<B: Backend>(
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
-    inputs::require(&run, &about)?;
+    run.require_inputs(&about).bad_input()?;
     let planning = planner.plan(run.path(), &Interrupt::install().failed()?)?;
     write_file(&run.path().join(RESULTS_FILE), serde_json::to_string_pretty(&planning).failed()?)?;
     write_file(&run.path().join(REPORT_FILE), planning.page().failed()?.to_html())?;

@@ -10,8 +10,6 @@ use experiment::run_directory::RunDirectory;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::inputs;
-
 const CHECKPOINTS_KEPT: usize = 2;
 
 /// How long to train, and how often to look up from it.
@@ -137,7 +135,7 @@ impl Place {
             Some(run) => run,
             None => RunDirectory::create(&self.out, config).bad_input()?,
         };
-        inputs::require(&run, training.inputs())?;
+        run.require_inputs(training.inputs()).bad_input()?;
         let trained = train(training, pace, &run, &Interrupt::install().failed()?)?;
         Ok((trained, run))
     }
