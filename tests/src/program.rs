@@ -18,10 +18,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// Builds the program `name` of the package of that name, whose lines of progress begin with `progress`.
+    /// Builds the programs of the workspace and takes the one called `name`, whose lines of progress begin with `progress`.
+    ///
+    /// A package built alone gives other features to what it shares with the rest, so that Burn would be built once more for
+    /// each.
     ///
     /// # Panics
-    /// If it does not build.
+    /// If they do not build.
     pub fn build(name: &str, progress: &'static str) -> Self {
         let test = std::env::current_exe().expect("a test knows its own path");
         let folder =
@@ -32,13 +35,13 @@ impl Program {
         };
         let target = folder.parent().expect("the folder of a profile lies in the target folder");
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", name, "--bin", name, "--profile", profile])
+            .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
             .arg("--target-dir")
             .arg(target)
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
             .expect("cargo starts");
-        assert!(status.success(), "`{name}` does not build");
+        assert!(status.success(), "the programs do not build");
         Self { path: folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)), progress }
     }
 
