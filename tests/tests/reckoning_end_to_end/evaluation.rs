@@ -91,7 +91,7 @@ fn a_file_that_was_trained_on_as_a_whole_is_refused() {
     run(folder.path(), train("run", 2, &source));
     let eval = |data: &str| ["eval", "--system", "run/system", "--data", data].map(String::from);
     let line = failure(folder.path(), eval("sets/train.jsonl"), 2);
-    assert!(line.contains("trained on all of this file"), "{line}");
+    assert!(line.contains("trained on all of the split `train`"), "{line}");
     let alone =
         run_json(folder.path(), [eval("sets/test.jsonl").as_slice(), &["--json".into()]].concat());
     assert_eq!(alone["scores"]["tests"][0]["part"], "whole");

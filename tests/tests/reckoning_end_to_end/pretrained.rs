@@ -1,11 +1,13 @@
 //! Starting from a GPT-2 as Hugging Face saves it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::binary::{failure, run, run_json};
+use super::binary::{failure, reckoning, run, run_json};
 use super::run_folder::train;
 
 /// Answers that the tiny tokenizer covers in full, and that fit its model's 16 tokens even where facts are recalled.
@@ -66,6 +68,8 @@ fn the_trained_system_evaluates_encodes_answers_and_is_started_from_again() {
     let encode =
         ["encode", "--system", "run/system", "--facts", "facts.txt", "--out", "memory", "--json"];
     assert_eq!(run_json(folder.path(), encode)["facts"], 2);
+    assert!(failure(folder.path(), encode, 2).contains("--overwrite"));
+    run(folder.path(), [encode.as_slice(), &["--overwrite"]].concat());
     let ask = ["ask", "--system", "run/system", "--memory", "memory", "--json", "Anna is"];
     assert!(run_json(folder.path(), ask)[0]["text"].is_string());
     let lora = [
@@ -84,6 +88,41 @@ fn the_trained_system_evaluates_encodes_answers_and_is_started_from_again() {
         folder.path(),
         arguments(folder.path(), "third", &folder.path().join("again/system"), &third),
     );
+}
+
+#[test]
+fn an_exported_model_is_one_to_start_from() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), arguments(folder.path(), "run", &gpt2(), &[]));
+    let export = ["export", "--system", "run/system", "--out", "exported", "--json"];
+    assert_eq!(run_json(folder.path(), export)["folder"], "exported");
+    assert!(failure(folder.path(), export, 2).contains("is there already"));
+    let exported = folder.path().join("exported");
+    fs::copy(gpt2().join("tokenizer.json"), exported.join("tokenizer.json")).unwrap();
+    run(folder.path(), arguments(folder.path(), "again", &exported, &[]));
+}
+
+#[test]
+fn a_talk_goes_on_after_what_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), arguments(folder.path(), "run", &gpt2(), &[]));
+    let mut chat = reckoning(folder.path())
+        .args(["chat", "--system", "run/system", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = b"Anna is other.\n\xff\xfe\n:save\n:save memory\nAnna is?\n:facts\n:quit\n";
+    chat.stdin.take().unwrap().write_all(said).unwrap();
+    let replies = chat.wait_with_output().unwrap();
+    assert!(replies.status.success());
+    let replies = String::from_utf8(replies.stdout).unwrap();
+    let replies: Vec<Value> =
+        replies.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused: Vec<bool> = replies.iter().map(|reply| reply["error"].is_string()).collect();
+    assert_eq!(refused, [false, true, true, false, false, false], "{replies:?}");
+    assert_eq!(replies[5]["reply"], "1. Anna is other.");
+    assert!(folder.path().join("memory").exists());
 }
 
 #[test]

@@ -46,9 +46,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         if io::stdin().is_terminal() {
             print_line(HELP)?;
         }
-        for line in io::stdin().lock().lines() {
+        for line in io::stdin().lock().split(b'\n') {
             let line = line.failed()?;
-            match talk.reply(line.trim()) {
+            let reply = match str::from_utf8(&line) {
+                Ok(line) => talk.reply(line.trim()),
+                Err(_) => Reply::Refused("the line is no text in UTF-8".into()),
+            };
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end();
+            match reply {
                 Reply::Nothing => {}
                 Reply::End => return Ok(()),
                 Reply::Said(text) if arguments.json => print_line(json!({ "said": line, "reply": text }))?,
@@ -86,6 +92,9 @@ impl<B: Backend> Talk<'_, B> {
             ":help" => Ok(HELP.to_owned()),
             ":facts" => Ok(self.listed()),
             ":forget" => return self.forget(rest),
+            ":save" if rest.trim().is_empty() => {
+                return Reply::Refused(":save takes the name of a file".into());
+            }
             ":save" => self.save(rest.trim()),
             _ if command.starts_with(':') => {
                 return Reply::Refused(format!("there is no {command}; {HELP}"));

@@ -14,6 +14,7 @@ use experiment::atomic::write_atomically;
 use experiment::cli::{Failure, OrFailure};
 use serde_json::{Value, json};
 
+use super::reading::refuse_to_replace;
 use crate::data::{EntityNames, KnowledgeSet, LoadOptions, Statistics, native};
 
 /// What to do with knowledge sets.
@@ -84,14 +85,7 @@ struct Output {
 impl Output {
     /// Refuses to replace what the user did not offer.
     fn check(&self) -> Result<(), Failure> {
-        match self.out.exists() && !self.overwrite {
-            true => Err(anyhow!(
-                "{} is there already: name another --out, or pass --overwrite",
-                self.out.display()
-            ))
-            .bad_input(),
-            false => Ok(()),
-        }
+        refuse_to_replace(&self.out, self.overwrite)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use experiment::cli::{Device, Failure, OrFailure, print_line};
 use serde_json::json;
 
-use super::reading::statements;
+use super::reading::{refuse_to_replace, statements};
 use crate::system::System;
 
 /// Arguments of `encode`.
@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Memory file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace what --out names
+    #[arg(long)]
+    overwrite: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,7 +36,8 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the system, the facts or the place to write.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { system, facts, out, json, device } = arguments;
+    let Arguments { system, facts, out, overwrite, json, device } = arguments;
+    refuse_to_replace(&out, overwrite)?;
     let facts = statements(&facts)?;
     let memory = experiment::on_device!(device, B => {
         let system = System::<B>::load(&system, &Default::default()).bad_input()?;

@@ -7,6 +7,7 @@ mod data;
 mod demo;
 mod encode;
 mod eval;
+mod export;
 mod reading;
 pub mod report;
 pub(crate) mod train;
@@ -29,6 +30,8 @@ pub enum Command {
     Ask(ask::Arguments),
     /// Tell facts and ask questions, line by line
     Chat(chat::Arguments),
+    /// Write the language model as Hugging Face saves a GPT-2
+    Export(export::Arguments),
     /// Generate knowledge sets, look at a data set, or convert it
     #[command(subcommand)]
     Data(data::Arguments),
@@ -51,6 +54,7 @@ impl Command {
             Self::Encode(arguments) => encode::run(arguments),
             Self::Ask(arguments) => ask::run(arguments),
             Self::Chat(arguments) => chat::run(arguments),
+            Self::Export(arguments) => export::run(arguments),
             Self::Data(arguments) => data::run(arguments),
             Self::Report(arguments) => report::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),

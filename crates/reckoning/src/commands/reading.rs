@@ -1,4 +1,4 @@
-//! Facts from a file.
+//! Facts from a file, and files that are not to be lost.
 
 use std::path::Path;
 
@@ -19,6 +19,20 @@ pub fn statements(path: &Path) -> Result<Vec<String>, Failure> {
         return Err(Failure::BadInput(cause));
     }
     Ok(lines)
+}
+
+/// Refuses to replace a file or folder that the user did not offer.
+///
+/// # Errors
+/// Bad input: `out` is there already, and `overwrite` is not set.
+pub fn refuse_to_replace(out: &Path, overwrite: bool) -> Result<(), Failure> {
+    match out.exists() && !overwrite {
+        true => Err(Failure::BadInput(anyhow::anyhow!(
+            "{} is there already: name another --out, or pass --overwrite",
+            out.display()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// One statement with its full stop.

@@ -63,8 +63,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     let common = &arguments.common;
-    let mut config: ExperimentConfig =
-        common.configuration(&ExperimentConfig::default()).bad_input()?;
+    let mut defaults = ExperimentConfig::default();
+    if let (Some(path), None) = (&arguments.data, &common.config) {
+        // So that --set reaches the options of files.
+        defaults.data.source = defaults.data.source.at(path.clone());
+    }
+    let mut config: ExperimentConfig = common.configuration(&defaults).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(path) = arguments.data.clone() {
         config.data.source = config.data.source.at(path);
@@ -116,9 +120,16 @@ pub fn train<B: Backend>(
             return Err(Failure::Interrupted);
         }
     }
-    progress.finish();
     trainer.system().save(&run.path().join(SYSTEM_FOLDER)).failed()?;
-    let accuracies = trainer.test().failed()?;
+    let mut accuracies = Vec::new();
+    for (name, sets) in &trainer.corpus.tests {
+        progress.message(format!("asking {name}"));
+        accuracies.extend(Accuracy::of(name, &trainer.outcomes(sets).failed()?));
+        if interrupt.requested() {
+            return Err(Failure::Interrupted);
+        }
+    }
+    progress.finish();
     write_results(run.path(), &accuracies)?;
     Ok(accuracies)
 }

@@ -49,6 +49,7 @@ pub use words::words;
 
 /// One set of facts and the questions asked about it ("knowledge set" in the paper, section 2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KnowledgeSet {
     /// Identifier, unique within its source.
     pub id: String,
@@ -72,6 +73,7 @@ pub struct Fact {
 
 /// One question, its answer, and the facts that give the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Question {
     /// The question as the model reads it.
     pub text: String,

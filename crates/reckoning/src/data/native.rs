@@ -69,6 +69,8 @@ mod tests {
         for bad in [
             r#"{"id": "1", "questions": []}"#,
             r#"{"id": "1", "facts": [1], "questions": []}"#,
+            r#"{"id": "1", "facts": [], "questions": [], "relevent": [0]}"#,
+            r#"{"id": "1", "facts": ["a"], "questions": [{"text": "?", "answer": "b", "relevent": [0]}]}"#,
             r#"{"id": "1", "facts": ["a"], "questions": [{"text": "?", "answer": "b", "relevant": [1]}]}"#,
         ] {
             let error = read("file", &format!("{good}\n{bad}\n")).unwrap_err();

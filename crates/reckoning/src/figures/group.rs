@@ -53,8 +53,14 @@ impl Group {
     }
 }
 
+/// Runs of several seeds that start from trained systems each start from that of their own seed, so the numbers in the names of
+/// those are left out, too.
 fn without_seed(config: &ExperimentConfig) -> ExperimentConfig {
-    ExperimentConfig { seed: 0, ..config.clone() }
+    let start = config.start_from.as_ref().map(|folder| {
+        let name = folder.to_string_lossy().into_owned();
+        name.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>().into()
+    });
+    ExperimentConfig { seed: 0, start_from: start, ..config.clone() }
 }
 
 /// `clutrr-seed-1`, `clutrr-seed-2` have the name `clutrr`; runs with nothing in common that of the first.
@@ -90,6 +96,22 @@ mod tests {
         let labels: Vec<(&str, usize)> =
             groups.iter().map(|group| (group.label.as_str(), group.runs.len())).collect();
         assert_eq!(labels, [("exact", 2), ("baseline", 1)]);
+    }
+
+    #[test]
+    fn runs_that_start_from_the_one_of_their_seed_are_one_group() {
+        let from = |name: &str, start: &str| {
+            let mut run = test_run(name, 1);
+            run.config.start_from = Some(start.into());
+            run
+        };
+        let runs = [
+            ("a-0", "runs/first-0/system"),
+            ("a-1", "runs/first-1/system"),
+            ("b", "runs/other-0/system"),
+        ];
+        let groups = grouped(runs.map(|(name, start)| from(name, start)).to_vec());
+        assert_eq!(groups.iter().map(|group| group.runs.len()).collect::<Vec<_>>(), [2, 1]);
     }
 
     #[test]

@@ -91,6 +91,13 @@ impl ModelConfig {
                 "model.lora.rank is 0; leave model.lora out, or give a rank of at least 1".into()
             );
         }
+        if self.lora.is_some_and(|lora| !lora.alpha.is_finite()) {
+            return Err("model.lora.alpha is no number; twice the rank is usual".into());
+        }
+        if !(self.norm_epsilon.is_finite() && self.norm_epsilon > 0.0) {
+            let found = self.norm_epsilon;
+            return Err(format!("model.norm_epsilon = {found}; it must be a number above 0"));
+        }
         Ok(())
     }
 }
@@ -106,6 +113,8 @@ mod tests {
         assert!(ModelConfig::default().check().unwrap_err().contains("vocabulary"));
         let odd = ModelConfig { heads: 5, ..config.clone() };
         assert!(odd.check().unwrap_err().contains("model.heads = 5"));
+        let endless = ModelConfig { norm_epsilon: -1.0, ..config.clone() };
+        assert!(endless.check().unwrap_err().contains("norm_epsilon"));
         let flat = ModelConfig { lora: Some(LoraConfig { rank: 0, alpha: 1.0 }), ..config };
         assert!(flat.check().unwrap_err().contains("rank"));
     }
