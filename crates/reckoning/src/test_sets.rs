@@ -19,7 +19,7 @@ pub struct TestSet {
 
 /// The test sets that `config` describes, for a system with the given training history.
 ///
-/// Generators have test sets of their own. Of data, each split that is asked ([`asked_splits`]) is asked as a whole, unless
+/// Generators have test sets of their own. Of data, each split that is asked is asked as a whole, unless
 /// the system was trained on its files; see [`unseen`].
 ///
 /// # Errors
