@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The table of CLUTRR: RECKONING, the in-context baseline and the controls, seeds 0, 1 and 2. Runs that are finished are not run
+# again. About ten minutes on one core for each run with an inner loop, five for the baseline's two stages.
+#   docs/results/clutrr/table.sh RECKONING RUNS, such as
+#   docs/results/clutrr/table.sh target/release/reckoning runs/clutrr
+set -euo pipefail
+reckoning=$1
+runs=$2
+configs=$(dirname "$0")/../../../configs/reckoning
+
+train() { # NAME SEED CONFIG ARGUMENT...
+    local out=$runs/$1-$2 seed=$2 config=$3
+    shift 3
+    [ -e "$out/results.json" ] && return
+    local resume=()
+    [ -e "$out/config.toml" ] && resume=(--resume)
+    if [ ${#resume[@]} -gt 0 ]; then
+        "$reckoning" train --resume --out "$out" >>"$out.log" 2>&1
+    else
+        "$reckoning" train --config "$configs/$config.toml" --set seed="$seed" "$@" --out "$out" >"$out.log" 2>&1
+    fi
+}
+
+mkdir -p "$runs"
+for seed in 0 1 2; do
+    train reckoning $seed clutrr
+    train language $seed clutrr-language
+    train in-context $seed clutrr-in-context --set start_from="$runs/language-$seed/system"
+    train no-facts $seed clutrr --set method=no-facts --set 'objective.recall={kind="none"}'
+done
+for seed in 0 1 2; do
+    train no-question $seed clutrr --set method=no-question
+    train random-facts $seed clutrr --set method=random-facts
+done
+"$reckoning" report "$runs"/{reckoning,in-context,no-facts,no-question,random-facts}-[0-2] --out "$runs/report.html" --svg "$runs/figures"
+"$(dirname "$0")/table.py" "$runs"
