@@ -3,6 +3,7 @@
 mod bench;
 mod binary;
 mod data;
+mod demo;
 mod evaluation;
 mod interruption;
 mod mistakes;
