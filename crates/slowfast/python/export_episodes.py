@@ -5,7 +5,8 @@
     slowfast data import episodes --out clips
 
 A scene is a building drawn from a seed (MiniWorld) or a map (ViZDoom); the last scenes are for tests, those before them for
-validation, so no scene is in two splits. Per scene the first episode explores and the next ones go there and back.
+validation, so no scene is in two splits. The episodes of a scene take the routes in turn: by default the first explores and
+the next three go there and back.
 
 The files are described in ``src/clip/loose.rs``. Actions are numbered as there: three times the turn (none, left, right)
 plus the walk (none, forward, back). MiniWorld's agent is put where whole-number poses say, so its ways back are exact; in
@@ -319,7 +320,7 @@ def split_of(scene, scenes):
 
 def export(scene, number, episode, options):
     """Records an episode of a scene and writes it to a file."""
-    route = ROUTES[episode % len(ROUTES)]
+    route = options.routes[episode % len(options.routes)]
     rng = random.Random(f"{options.seed} {number} {episode}")
     recorded = scene.record(route, options.actions, options.actions_there, rng)
     if recorded is None:
@@ -347,6 +348,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="folder to write the episodes to")
     parser.add_argument("--scenes", type=int, default=20, help="buildings or maps, at least 3; Freedoom has 32")
     parser.add_argument("--episodes-per-scene", type=int, default=4)
+    parser.add_argument("--routes", nargs="+", choices=ROUTES, default=ROUTES)
     parser.add_argument("--actions", type=int, default=64, help="actions of an episode that explores")
     parser.add_argument("--actions-there", type=int, default=12, help="actions of a way that is retraced")
     parser.add_argument("--size", type=int, default=64, help="height and width of frames in pixels")
