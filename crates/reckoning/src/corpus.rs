@@ -1,6 +1,6 @@
 //! The knowledge sets of an experiment: an endless stream or a pool for training, fixed lists for evaluation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use experiment::seed::Seed;
 use rand::RngExt;
@@ -18,6 +18,8 @@ use crate::encoding::TARGET_WORDS;
 use crate::fingerprint::Fingerprint;
 use crate::history::TrainedFile;
 
+/// Draws of a generated training set before its questions count as used up.
+const DRAWS: usize = 1000;
 const GENERATED_TEST_SETS: usize = 1000;
 /// Numbers that the prefixes of facts may use.
 const MOST_NUMBERED_FACTS: usize = 100;
@@ -31,10 +33,28 @@ enum Training {
     Pool { by_answer: BTreeMap<String, Vec<usize>>, sets: Vec<KnowledgeSet> },
 }
 
+/// What a knowledge set says and asks, in whatever order.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Text {
+    facts: BTreeSet<String>,
+    questions: BTreeSet<String>,
+}
+
+impl Text {
+    fn of(set: &KnowledgeSet) -> Self {
+        Self {
+            facts: set.facts.iter().map(|fact| fact.text.clone()).collect(),
+            questions: set.questions.iter().map(|question| question.text.clone()).collect(),
+        }
+    }
+}
+
 /// The knowledge sets of an experiment.
 pub struct Corpus {
     config: DataConfig,
     training: Training,
+    /// What a generator may not train on, since it is asked.
+    asked: BTreeSet<Text>,
     /// Test sets by name, such as `4 hops`.
     pub tests: Vec<(String, Vec<KnowledgeSet>)>,
     /// Sets for choices made while training, not trained on; with held-out chains, of those chains.
@@ -60,11 +80,11 @@ impl Corpus {
         }
     }
 
-    /// The training example at `place` of step `step`: renamed and cut as the configuration says. A pure function of
-    /// its arguments, so that resuming needs no state.
+    /// The training example at `place` of step `step`: renamed and cut as the configuration says, and none of those
+    /// that are asked, if it is generated. A pure function of its arguments, so that resuming needs no state.
     ///
     /// # Errors
-    /// As the generators.
+    /// As the generators; [`DataError::Exhausted`] if all that they generate is asked.
     pub fn training_set(
         &self,
         step: usize,
@@ -74,21 +94,35 @@ impl Corpus {
     ) -> Result<KnowledgeSet, DataError> {
         let index = (step * batch + place) as u64;
         let mut random = seed.child("example").index(index).rng();
+        for _ in 0..DRAWS {
+            let set = self.drawn(&mut random)?;
+            if self.asked.is_empty() || !self.asked.contains(&Text::of(&set)) {
+                return Ok(set);
+            }
+        }
+        Err(DataError::Exhausted {
+            what: "a knowledge set that is not asked in evaluation".into(),
+            attempts: DRAWS,
+            remedy: "generate longer chains or more names, or ask fewer sets (evaluation.sets, evaluation.final_sets)",
+        })
+    }
+
+    fn drawn(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
         let set = match &self.training {
             Training::Kinship(generator) => generator
                 .knowledge_set(Chains::Training, random.random_range(0..FIRST_TEST_SET / 2))?,
             Training::Rules(generator) => {
                 generator.knowledge_set(random.random_range(0..FIRST_TEST_SET / 2))?
             }
-            Training::Pool { by_answer, sets } => self.draw(by_answer, sets, &mut random),
+            Training::Pool { by_answer, sets } => self.draw(by_answer, sets, random),
         };
-        let mut set = self.cut(set, &mut random)?;
+        let mut set = self.cut(set, random)?;
         if self.config.shuffle_facts {
-            set = shuffled(set, &mut random);
+            set = shuffled(set, random);
         }
         match self.config.rename && !matches!(self.config.source, Source::Rules(_)) {
             true if set.entities.iter().all(|name| name.len() == 1) => {
-                set.rename_entities(&mut random, &letters())
+                set.rename_entities(random, &letters())
             }
             _ => Ok(set),
         }
@@ -162,6 +196,7 @@ impl Corpus {
         let corpus = Self {
             config: config.clone(),
             training,
+            asked: BTreeSet::new(),
             tests,
             validation,
             trained_on: Vec::new(),
@@ -192,6 +227,7 @@ impl Corpus {
         let corpus = Self {
             config: config.clone(),
             training: Training::Rules(generator),
+            asked: BTreeSet::new(),
             tests,
             validation,
             trained_on: Vec::new(),
@@ -225,6 +261,7 @@ impl Corpus {
         let corpus = Self {
             config: config.clone(),
             training: Training::Pool { by_answer: by_answer(&training), sets: training },
+            asked: BTreeSet::new(),
             tests: tests.into_iter().map(named).collect(),
             validation: some_by_id(validation, evaluation.sets, config.split_seed),
             trained_on,
@@ -239,6 +276,12 @@ impl Corpus {
         self.validation = asked(&self.validation, distractors, &seed.child("validation"))?;
         for index in 0..self.tests.len() {
             self.tests[index].1 = asked(&self.tests[index].1, distractors, &seed.child("test"))?;
+        }
+        // The splits of files are theirs; generated ones are made disjoint.
+        if !matches!(self.training, Training::Pool { .. }) {
+            self.asked = self.tests.iter().flat_map(|(_, sets)| sets).map(Text::of).collect();
+            self.validation.retain(|set| !self.asked.contains(&Text::of(set)));
+            self.asked.extend(self.validation.iter().map(Text::of));
         }
         Ok(self)
     }
@@ -397,4 +440,38 @@ fn with_target_words(mut vocabulary: Vec<String>) -> Vec<String> {
     vocabulary.extend(TARGET_WORDS.map(String::from));
     vocabulary.extend((0..MOST_NUMBERED_FACTS).map(|number| number.to_string()));
     vocabulary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Questions of one link between people of so many names.
+    fn small_world(names: usize, asked: usize) -> Corpus {
+        let names = letters().into_iter().take(names).collect();
+        let source = Source::Kinship(KinshipConfig { hops: vec![1], names, ..Default::default() });
+        let config = DataConfig { source, rename: false, ..Default::default() };
+        let evaluation = EvaluationConfig { sets: asked, final_sets: asked, ..Default::default() };
+        Corpus::new(&config, &evaluation).unwrap()
+    }
+
+    #[test]
+    fn generated_splits_share_no_text() {
+        let corpus = small_world(26, 200);
+        let texts = |sets: &[KnowledgeSet]| sets.iter().map(Text::of).collect::<BTreeSet<_>>();
+        let (test, validation) = (texts(&corpus.tests[0].1), texts(&corpus.validation));
+        assert!(!validation.is_empty() && test.is_disjoint(&validation));
+        let seed = Seed::new(0);
+        let drawn = |place| corpus.training_set(0, place, 4000, &seed).unwrap();
+        let training: Vec<KnowledgeSet> = (0..4000).map(drawn).collect();
+        let training = texts(&training);
+        assert!(training.is_disjoint(&test) && training.is_disjoint(&validation));
+    }
+
+    #[test]
+    fn a_generator_of_which_everything_is_asked_is_refused() {
+        let corpus = small_world(2, 1000);
+        let refused = corpus.training_set(0, 0, 1, &Seed::new(0)).unwrap_err();
+        assert!(matches!(refused, DataError::Exhausted { attempts: DRAWS, .. }), "{refused}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 
 use crate::config::{ExperimentConfig, SystemSettings};
@@ -36,6 +37,7 @@ pub struct Arguments {
 /// Bad input: the system or the data. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.common.refuse_resume()?;
+    refuse_without_effect(&arguments.common)?;
     let mut config: ExperimentConfig =
         arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
     if let Some(path) = arguments.data.clone() {
@@ -49,6 +51,23 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         return print_line(serde_json::to_string(&evaluation).failed()?);
     }
     lines(&evaluation.scores).into_iter().try_for_each(print_line)
+}
+
+/// A trained system has its model, method and seed already.
+fn refuse_without_effect(common: &CommonArguments) -> Result<(), Failure> {
+    let is_asked =
+        |set: &&String| ["data.", "evaluation."].iter().any(|part| set.starts_with(part));
+    let idle = common.set.iter().find(|set| !is_asked(set));
+    match (idle, common.seed) {
+        (Some(set), _) => Err(anyhow!(
+            "--set {set} would change nothing in a trained system: eval takes settings of `data` and `evaluation`"
+        )),
+        (None, Some(_)) => Err(anyhow!(
+            "--seed would change nothing in eval: leave it out; data.split_seed draws what is asked"
+        )),
+        (None, None) => Ok(()),
+    }
+    .bad_input()
 }
 
 fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluation, Failure> {
@@ -107,4 +126,32 @@ fn line(scores: &Scores) -> String {
         }
     }
     line + &format!(", {} questions", exact_match.n)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        common: CommonArguments,
+    }
+
+    #[test]
+    fn settings_without_effect_are_refused() {
+        let refusal = |arguments: &[&str]| {
+            let program = Program::parse_from(["eval"].iter().chain(arguments));
+            match refuse_without_effect(&program.common) {
+                Err(Failure::BadInput(cause)) => Some(cause.to_string()),
+                Ok(()) => None,
+                other => panic!("expected a refusal, found {other:?}"),
+            }
+        };
+        assert_eq!(refusal(&["--set", "evaluation.sets=4", "--set", "data.split_seed=1"]), None);
+        assert!(refusal(&["--set", "model.width=8"]).unwrap().contains("model.width=8"));
+        assert!(refusal(&["--seed", "1"]).unwrap().contains("data.split_seed"));
+    }
 }
