@@ -1,5 +1,6 @@
 //! `fal flower-client`: one client of a federation whose server is Flower's.
 
+use anyhow::anyhow;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
 use experiment::interrupt::Interrupt;
 
@@ -9,7 +10,7 @@ use crate::flower_node::FlowerNode;
 
 /// Arguments of `flower-client`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("resume", |argument| argument.hide(true)))]
+#[command(mut_arg("resume", |argument| argument.hide(true)), mut_arg("out", |argument| argument.hide(true)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -27,6 +28,12 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     common.refuse_resume()?;
+    if common.out.is_some() {
+        let cause = anyhow!(
+            "--out has no use here: the server keeps the weights; send the output to a file instead"
+        );
+        return Err(cause).bad_input();
+    }
     let mut config: ExperimentConfig =
         common.configuration(&ExperimentConfig::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
