@@ -5,6 +5,7 @@ mod scores;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use experiment::progress::Progress;
 use inner_outer::parallel::{Threads, in_order};
 
 use scores::Mark;
@@ -65,13 +66,16 @@ pub fn examine<B: Backend>(
     beams: usize,
 ) -> Result<Examination, ExaminationError> {
     let (mut scored, mut all) = (Vec::new(), Vec::new());
+    let sets: usize = tests.iter().map(|test| test.sets.len()).sum();
+    let progress = Progress::new(sets as u64, "questions asked, by knowledge set");
     for TestSet { name, part, sets } in tests {
-        let marks = Examiner::new(system, sets, beams)?.marks_of(sets)?;
+        let marks = Examiner::new(system, sets, beams)?.marks_of(sets, &progress)?;
         let scores =
             Breakdown::of(&marks).ok_or_else(|| ExaminationError::NoQuestions(name.clone()))?;
         scored.push(TestScores { name: name.clone(), part: *part, scores });
         all.extend(marks);
     }
+    progress.finish();
     let together = if scored.len() > 1 { Breakdown::of(&all) } else { None };
     Ok(Examination { tests: scored, together })
 }
@@ -105,7 +109,11 @@ impl<'s, B: Backend> Examiner<'s, B> {
     }
 
     /// The marks of every question of `sets`, in order.
-    fn marks_of(&self, sets: &[KnowledgeSet]) -> Result<Vec<Mark>, ExaminationError> {
+    fn marks_of(
+        &self,
+        sets: &[KnowledgeSet],
+        progress: &Progress,
+    ) -> Result<Vec<Mark>, ExaminationError> {
         let exchanged = match self.system.settings.method {
             Method::RandomFacts => with_facts_of_others(sets),
             _ => sets.to_vec(),
@@ -117,7 +125,10 @@ impl<'s, B: Backend> Examiner<'s, B> {
             &exchanged,
             Threads::default(),
             |_, set| self.marks(set),
-            |_, found| marks.extend(found),
+            |_, found| {
+                progress.advance(1);
+                marks.extend(found);
+            },
         )?;
         Ok(marks)
     }
