@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Everything that the results say about MiniWorld: episodes, autoencoder, slow learning, both loops, evaluation; some two hours on one core. What is
+# finished is not done again, and a training that was cut off goes on.
+#   python3 -m venv venv && venv/bin/pip install -r crates/slowfast/python/requirements.txt
+#   docs/results/miniworld/run.sh target/release/slowfast venv/bin/python runs/miniworld
+set -euo pipefail
+slowfast=$1 python=$2 folder=$3
+root=$(dirname "$0")/../../..
+configs=$root/configs/slowfast
+
+episodes() { # NAME ARGUMENT...
+    local name=$1
+    shift
+    [ -e "$folder/$name/index.json" ] && return
+    "$python" "$root/crates/slowfast/python/export_episodes.py" miniworld --out "$folder/$name-episodes" --scenes 200 "$@"
+    "$slowfast" data import "$folder/$name-episodes" --out "$folder/$name"
+}
+
+run() { # COMMAND NAME ARGUMENT...
+    local command=$1 out=$folder/$2
+    shift 2
+    [ -e "$out/results.json" ] && return
+    if [ -e "$out/config.toml" ]; then
+        "$slowfast" "$command" --resume --out "$out"
+    else
+        "$slowfast" "$command" --out "$out" "$@"
+    fi
+}
+
+mkdir -p "$folder"
+# Other scenes for the loops and the evaluation than for slow learning.
+episodes rooms
+episodes back --episodes-per-scene 3 --routes look-away full-turn retrace --actions-there 4 --seed 1
+
+run train-autoencoder autoencoder --config "$configs/autoencoder.toml" --set data="$folder/rooms" --set pace.steps=2000 --set rate.steps=2000
+run train-inverse-dynamics inverse-dynamics --data "$folder/rooms"
+run train slow --config "$configs/slow.toml" --set data="$folder/rooms" --set autoencoder="$folder/autoencoder/autoencoder.safetensors" \
+    --set pace.steps=6000 --set slow.rate.steps=6000
+for loop in stop-gradient second-order; do
+    run loop $loop --config "$configs/$loop.toml" --set data="$folder/back" --set model="$folder/slow/model" \
+        --set pace.steps=400 --set slow.rate.steps=400
+done
+
+evaluate() { # NAME MODEL CONFIG ARGUMENT...
+    local name=$1 model=$2 config=$3
+    shift 3
+    run eval "$name" --model "$folder/$model/model" --data "$folder/back" --inverse-dynamics "$folder/inverse-dynamics" \
+        --config "$configs/$config.toml" "$@"
+}
+for model in slow stop-gradient second-order; do
+    evaluate eval-$model $model eval
+done
+evaluate eval-forms slow eval-forms
+evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'
