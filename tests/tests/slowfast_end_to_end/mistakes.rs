@@ -20,6 +20,7 @@ fn what_is_missing_or_wrong_is_named() {
         (train(&["colour=3"]), "colour"),
         (failure(training("loop", "run", 2, &["data=clips", "model=nothing"])), "nothing"),
         (failure(training("train-autoencoder", "run", 0, &["data=clips"])), "pace.steps"),
+        (failure(training("train-autoencoder", "run", 9000, &["data=clips"])), "rate.steps"),
         (
             failure(training(
                 "train-autoencoder",
@@ -34,6 +35,18 @@ fn what_is_missing_or_wrong_is_named() {
         assert!(line.contains(expected), "{line} does not tell {expected}");
     }
     assert!(!folder.path().join("run").exists(), "a corrected command finds the folder free");
+}
+
+#[test]
+fn clips_without_scenes_to_judge_on_are_refused_at_the_start() {
+    let folder = prepared();
+    let two = ["data", "generate", "--out", "two", "--episodes", "2", "--size", "16"];
+    SLOWFAST.run(folder.path(), two);
+    for command in ["train-autoencoder", "train-inverse-dynamics"] {
+        let line = SLOWFAST.failure(folder.path(), training(command, "run", 1, &["data=two"]), 2);
+        assert!(line.contains("validation") || line.contains("test"), "{line}");
+        assert!(!folder.path().join("run").exists());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One training after the other, as the documentation has them.
 
-use super::{DENOISER, MODEL, SLOWFAST, outcome, prepared, settings, training};
+use super::{AUTOENCODER, DENOISER, MODEL, SLOWFAST, outcome, prepared, settings, training};
 
 const LOOP: [&str; 9] = [
     "data=clips",
@@ -22,6 +22,19 @@ fn every_training_leaves_a_model_for_the_next() {
     assert_eq!(results["steps"], 6);
     assert!(results["test"]["psnr"]["mean"].as_f64().unwrap() > 3.0, "{results}");
     assert_eq!(results["test"]["windows"], 3);
+
+    let denoiser_of_others = ["start_from=slow/model", "autoencoder=other/autoencoder.safetensors"];
+    let other = [AUTOENCODER.as_slice(), &["data=clips", "seed=1"]].concat();
+    SLOWFAST.run(folder.path(), training("train-autoencoder", "other", 1, &other));
+    let other = [DENOISER.as_slice(), &denoiser_of_others].concat();
+    let line = SLOWFAST.failure(folder.path(), training("train", "moved", 1, &other), 2);
+    assert!(line.contains("another autoencoder"), "{line}");
+
+    // The first window, of one given frame, would fit.
+    let long = [LOOP.as_slice(), &["chunks.frames=5", "chunks.start=1"]].concat();
+    let line = SLOWFAST.failure(folder.path(), training("loop", "long", 1, &long), 2);
+    assert!(line.contains("frames"), "{line}");
+    assert!(!folder.path().join("long").exists());
 
     let second_order = "method={ kind = \"second-order\", second_order = { written = 2, fast = { adapters = { rank = 2, alpha = 2.0 }, rate = 1e-2 } } }";
     let stop_gradient = "method={ kind = \"stop-gradient\", batch = 4, fast = { adapters = { rank = 2, alpha = 2.0 }, rate = 1e-2 } }";

@@ -70,7 +70,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let out = &arguments.out;
     print_line(evaluation.table())?;
-    print_line(format!("Truth, with memory, without: {}", out.join(animation(0)).display()))?;
+    if arguments.animations > 0 {
+        let first = out.join(animation(0));
+        print_line(format!("Truth, with memory, without: {}", first.display()))?;
+    }
     print_line(format!("Curves and pictures: {}", out.join(REPORT_FILE).display()))?;
     print_line(format!("Go on: slowfast serve --model {}", out.join(MODEL_FOLDER).display()))
 }
@@ -89,6 +92,12 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Evaluation, Failure> {
         let clip = side_by_side(&model, &clips, &config, *episode)?;
         let gif = clip.gif(ENLARGED, FRAMES_PER_SECOND).failed()?;
         write_file(&out.join(animation(number)), &gif)?;
+    }
+    // Those of an earlier call with more of them.
+    for number in arguments.animations.. {
+        if fs::remove_file(out.join(animation(number))).is_err() {
+            break;
+        }
     }
     Ok(evaluation)
 }

@@ -10,6 +10,8 @@ use experiment::progress::Progress;
 use serde_json::json;
 
 use super::serve::{Source, player};
+use crate::animation::Animation;
+use crate::autoencoder::AutoencoderConfig;
 use crate::serve::{Played, Player, Side};
 
 /// The episode on the side with memory, which `--memory` goes on from.
@@ -69,6 +71,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     experiment::on_device!(arguments.device, B => {
         let player = player::<B>(&arguments.source)?;
+        arguments.try_enlarging(&player)?;
         let played = arguments.play(&player)?;
         arguments.write(&player, &played)?;
         arguments.tell(&played)
@@ -98,15 +101,25 @@ impl Arguments {
         Ok(played)
     }
 
+    /// A frame of both sides as it will be written, before the first chunk is made.
+    fn try_enlarging<B: Backend>(&self, player: &Player<B>) -> Result<(), Failure> {
+        let AutoencoderConfig { height, width, .. } = player.model().autoencoder_config;
+        let blank = Animation::new(vec![0; 3 * height * width], height, width).failed()?;
+        let both = blank.beside(&blank).failed()?;
+        both.gif(self.enlarged, player.frames_per_second()).bad_input()?;
+        Ok(())
+    }
+
     fn write<B: Backend>(&self, player: &Player<B>, played: &Played<B>) -> Result<(), Failure> {
+        write_file(&self.out.join(MEMORY_FILE), player.save(played).failed()?)?;
+        let chunks = serde_json::to_string_pretty(&played.chunks).failed()?;
+        write_file(&self.out.join(CHUNKS_FILE), &chunks)?;
         for (name, side) in CLIPS {
             let clip = player.clip(played, side).failed()?;
             let gif = clip.gif(self.enlarged, player.frames_per_second()).bad_input()?;
             write_file(&self.out.join(name), &gif)?;
         }
-        write_file(&self.out.join(MEMORY_FILE), player.save(played).failed()?)?;
-        let chunks = serde_json::to_string_pretty(&played.chunks).failed()?;
-        write_file(&self.out.join(CHUNKS_FILE), &chunks)
+        Ok(())
     }
 
     fn tell<B: Backend>(&self, played: &Played<B>) -> Result<(), Failure> {

@@ -160,7 +160,7 @@ fn configuration(arguments: &Arguments) -> Result<LoopRun, Failure> {
 impl LoopRun {
     fn check(&self) -> Result<(), Failure> {
         self.pace.check()?;
-        self.slow.rate.check().bad_input()?;
+        self.pace.check_rate("slow.rate", &self.slow.rate)?;
         positive("episodes", self.episodes)?;
         positive("chunks.start", self.chunks.start)?;
         positive("chunks.frames", self.chunks.frames)?;
@@ -192,8 +192,11 @@ impl LoopRun {
         if let LoopMethod::StopGradient { batch, .. } = &self.method {
             positive("method.batch", *batch)?;
         }
-        let chunks = episodes.iter().flat_map(|recall| recall.chunks.windows(2)).next();
-        let Some([past, chunk]) = chunks else { return Ok(()) };
+        // The start is shorter than chunks are.
+        let pairs = episodes.iter().flat_map(|recall| recall.chunks.windows(2));
+        let longest =
+            pairs.max_by_key(|pair| self.fast().form.past_of(&pair[0]).frames() + pair[1].frames());
+        let Some([past, chunk]) = longest else { return Ok(()) };
         let window = self.fast().form.past_of(past).followed_by(chunk);
         model.trained.denoiser.check(window.latents.dims(), &window.phrases).bad_input()
     }
@@ -290,7 +293,8 @@ impl<B: Backend> LoopTraining<B> {
 
     fn pass(&mut self, fast: FastConfig, config: LoopConfig) -> Result<Vec<MetaStep>, Failure> {
         let denoiser = self.trainer.denoiser().clone().without_adapters();
-        let trained = TrainedDenoiser { denoiser, ..self.model.trained.clone() };
+        // Rates that another loop learned are not this one's, as `learned` has it.
+        let trained = TrainedDenoiser { denoiser, rates: None, ..self.model.trained.clone() };
         let world = VideoModel { trained, ..self.model.clone() }
             .world(self.config.sampler, Some(fast))
             .failed()?;

@@ -165,9 +165,21 @@ impl<B: Backend> SlowTraining<B> {
         let seed = Seed::new(config.seed);
         let clips = open_clips(&config.data)?;
         let autoencoder = load_autoencoder(&config.autoencoder, &device).bad_input()?;
-        let inputs = vec![inputs::of_clips(&clips), inputs::of_autoencoder(&autoencoder.0)];
+        let mut inputs = vec![inputs::of_clips(&clips), inputs::of_autoencoder(&autoencoder.0)];
         let start = match &config.start_from {
-            Some(folder) => Some(VideoModel::load(folder, &device).bad_input()?.trained),
+            Some(folder) => {
+                let start = VideoModel::load(folder, &device).bad_input()?;
+                if inputs::of_autoencoder(&start.autoencoder) != inputs[1] {
+                    let cause = anyhow::anyhow!(
+                        "{} reads latents of another autoencoder than {}: give its own with --autoencoder",
+                        folder.display(),
+                        config.autoencoder.display()
+                    );
+                    return Err(Failure::BadInput(cause));
+                }
+                inputs.push(inputs::of_model(&start)?);
+                Some(start.trained)
+            }
             None => None,
         };
         config.denoiser.latent = autoencoder.0.latent();
@@ -250,7 +262,7 @@ impl<B: Backend> SlowTraining<B> {
 fn check(config: &SlowRun) -> Result<(), Failure> {
     config.pace.check()?;
     config.windows.check().bad_input()?;
-    config.slow.rate.check().bad_input()?;
+    config.pace.check_rate("slow.rate", &config.slow.rate)?;
     positive("batch", config.batch)?;
     positive("graphs", config.graphs)?;
     positive("frames_per_action", config.frames_per_action)?;

@@ -149,7 +149,7 @@ struct AutoencoderTraining<B: Backend> {
 impl<B: Backend> AutoencoderTraining<B> {
     fn new(mut config: AutoencoderRun) -> Result<Self, Failure> {
         config.pace.check()?;
-        config.rate.check().bad_input()?;
+        config.pace.check_rate("rate", &config.rate)?;
         super::positive("batch", config.batch)?;
         super::positive("graphs", config.graphs)?;
         super::positive("glance_frames", config.glance_frames)?;
@@ -162,6 +162,13 @@ impl<B: Backend> AutoencoderTraining<B> {
         let seed = Seed::new(config.seed);
         let windows =
             WindowSampler::new(&clips, Split::Train, 1, Alignment::ANY, &seed).bad_input()?;
+        // What glances and the end need is tried before the folder is made.
+        for split in [Split::Validation, Split::Test] {
+            WindowSampler::new(&clips, split, 1, Alignment::ANY, &seed).bad_input()?;
+        }
+        let blank = vec![0; 3 * description.height * description.width];
+        let frame = Video::new(&blank, description.height, description.width).bad_input()?;
+        structural_similarity(frame, frame).bad_input()?;
         let device = Default::default();
         let fresh = Autoencoder::new(&config.autoencoder, &seed, &device).bad_input()?;
         let kl_weight = config.autoencoder.kl_weight;

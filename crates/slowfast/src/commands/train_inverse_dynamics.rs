@@ -71,7 +71,7 @@ impl Default for InverseDynamicsRun {
 impl InverseDynamicsRun {
     fn check(&self) -> Result<(), Failure> {
         self.pace.check()?;
-        self.rate.check().bad_input()?;
+        self.pace.check_rate("rate", &self.rate)?;
         self.network.check().bad_input()?;
         super::positive("pairs", self.pairs)?;
         super::positive("batch", self.batch)?;
@@ -164,6 +164,8 @@ impl<B: Backend> InverseDynamicsTraining<B> {
         let pairs =
             MotionPairs::to_learn(&clips, network.matching, pairs, softened, &seed).bad_input()?;
         let glanced = unseen(&clips, Split::Validation, config, config.glance_pairs)?;
+        // What the end needs is looked for before the folder is made.
+        unseen(&clips, Split::Test, config, 1)?;
         let trainer = InverseDynamicsTrainer::new(inverse, pairs, batch, rate, seed).bad_input()?;
         Ok(Self { config: config.clone(), clips, trainer, glanced, inputs })
     }

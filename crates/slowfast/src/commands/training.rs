@@ -7,6 +7,7 @@ use experiment::cli::{CommonArguments, Failure, OrFailure};
 use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
+use inner_outer::{Decay, Schedule};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,26 @@ impl Pace {
             }
             None => Ok(()),
         }
+    }
+
+    /// Checks the rate in `field`: that there is one in every step.
+    ///
+    /// # Errors
+    /// Bad input: a schedule out of range, or one that is at zero before the last step.
+    pub fn check_rate(&self, field: &str, rate: &Schedule) -> Result<(), Failure> {
+        rate.check().bad_input()?;
+        let cause = if rate.rate <= 0.0 {
+            anyhow::anyhow!("`{field}.rate` is {}: choose a number above 0", rate.rate)
+        } else if rate.decay != Decay::Constant && (rate.steps as u64) < self.steps {
+            anyhow::anyhow!(
+                "`{field}.steps` is {}, where the rate reaches zero, and `pace.steps` is {}: set both alike",
+                rate.steps,
+                self.steps
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Failure::BadInput(cause))
     }
 }
 
@@ -321,5 +342,19 @@ mod tests {
         assert!(
             matches!(refused, Err(Failure::BadInput(cause)) if cause.to_string().contains("pace.log_every"))
         );
+    }
+
+    #[test]
+    fn a_rate_that_ends_before_the_training_is_refused() {
+        let steps = PACE.steps as usize;
+        let rate = |steps| Schedule { steps, decay: Decay::Cosine, ..Schedule::constant(1e-3) };
+        let refusal = |rate: Schedule| match PACE.check_rate("slow.rate", &rate) {
+            Err(Failure::BadInput(cause)) => cause.to_string(),
+            other => panic!("expected a refusal, found {other:?}"),
+        };
+        assert!(PACE.check_rate("rate", &rate(steps)).is_ok());
+        assert!(PACE.check_rate("rate", &Schedule::constant(1e-3)).is_ok());
+        assert!(refusal(rate(steps - 1)).contains("slow.rate.steps"));
+        assert!(refusal(Schedule::constant(0.0)).contains("slow.rate.rate"));
     }
 }

@@ -1,6 +1,6 @@
 //! Rows of the table, with intervals over episodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use experiment::statistics::{Interval, mean_interval};
 use serde::{Deserialize, Serialize};
@@ -127,16 +127,24 @@ impl Row {
     }
 }
 
-/// The distance between halves of a method's features and of the truth's. None with too few windows.
+/// The distance between halves of a method's features and of the truth's, for each seed alone, since the distance falls with the
+/// number of windows, which the truth has once; their mean. None with too few windows.
 fn frechet(
     scores: &[Scores],
     truth: &[Scores],
     features: &dyn Fn(&Scores) -> Vec<Vec<f64>>,
 ) -> Result<Option<f64>, EvaluationError> {
-    let all = |scores: &[Scores]| scores.iter().flat_map(features).collect::<Vec<_>>();
-    let (found, expected) = (all(scores), all(truth));
-    if found.len() < 4 || expected.len() < 4 {
-        return Ok(None);
+    let expected: Vec<_> = truth.iter().flat_map(features).collect();
+    let seeds: BTreeSet<u64> = scores.iter().map(|score| score.seed).collect();
+    let mut distances = Vec::new();
+    for seed in seeds {
+        let of_seed = scores.iter().filter(|score| score.seed == seed);
+        let found: Vec<_> = of_seed.flat_map(features).collect();
+        if found.len() < 4 || expected.len() < 4 {
+            return Ok(None);
+        }
+        distances.push(frechet_between_halves(&found, &expected)?);
     }
-    Ok(Some(frechet_between_halves(&found, &expected)?))
+    let count = distances.len() as f64;
+    Ok((!distances.is_empty()).then(|| distances.iter().sum::<f64>() / count))
 }

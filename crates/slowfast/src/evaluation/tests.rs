@@ -150,6 +150,22 @@ fn references_bound_the_scores_and_gains_are_paired() {
     assert!(found.brief().scores[0][0].strip.is_none());
 }
 
+/// Twice as many windows would lie nearer to the truth, whatever they show.
+#[test]
+fn distances_of_several_seeds_are_the_mean_of_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let distance = |seeds: &[u64]| {
+        let config = EvaluationConfig { seeds: seeds.to_vec(), ..config() };
+        let run = folder.path().join(format!("{seeds:?}"));
+        let found = evaluate(&config, &clips, &run, &Interrupt::new()).unwrap();
+        found.rows[3].frechet_random.expect("four windows")
+    };
+    let (one, other, both) = (distance(&[3]), distance(&[4]), distance(&[3, 4]));
+    assert_ne!(one, other);
+    assert!((both - (one + other) / 2.0).abs() < 1e-9, "{one} and {other} make {both}");
+}
+
 #[test]
 fn an_interrupted_evaluation_ends_as_an_uninterrupted_one_on_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();

@@ -90,11 +90,16 @@ impl FastConfig {
                 return Err(MemoryError::Setting { setting, found: 0.0, range: "at least 1" });
             }
         }
-        match self.rate.is_finite() && self.rate > 0.0 {
-            true => Ok(()),
-            false => {
-                let (setting, range) = ("fast.rate", "a finite number above 0");
-                Err(MemoryError::Setting { setting, found: self.rate, range })
+        let positive = [
+            ("fast.rate", self.rate),
+            ("fast.optimizer.clip", self.optimizer.clip.unwrap_or(1.0)),
+            ("fast.adapters.alpha", self.adapters.alpha),
+        ];
+        let is_positive = |found: f64| found.is_finite() && found > 0.0;
+        match positive.into_iter().find(|(_, found)| !is_positive(*found)) {
+            None => Ok(()),
+            Some((setting, found)) => {
+                Err(MemoryError::Setting { setting, found, range: "a finite number above 0" })
             }
         }
     }

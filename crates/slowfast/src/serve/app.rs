@@ -47,11 +47,15 @@ impl<B: Backend> App<B> {
         limits: Limits,
         names: Vec<String>,
     ) -> Result<Arc<Self>, ServeError> {
-        let counts = [("sessions", limits.sessions), ("most-chunks", limits.chunks)];
+        let counts = [
+            ("sessions", limits.sessions),
+            ("most-chunks", limits.chunks),
+            ("computing", limits.computing),
+        ];
         if let Some((limit, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(ServeError::NoLimit(limit));
         }
-        let computing = Arc::new(Semaphore::new(limits.computing.max(1)));
+        let computing = Arc::new(Semaphore::new(limits.computing.min(Semaphore::MAX_PERMITS)));
         let sessions = Sessions::new();
         Ok(Arc::new(Self { player: Arc::new(player), sessions, limits, names, computing }))
     }

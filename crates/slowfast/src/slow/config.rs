@@ -67,7 +67,8 @@ pub struct SecondOrderConfig {
     pub draws: usize,
     /// Whether the adapters' first values are learned; else every lesson draws its own.
     pub learn_start: bool,
-    /// The rate of the learned fast rates; `None` keeps them as configured.
+    /// The rate of the learned fast rates; a rate of 0, or `None`, keeps them as configured, as hypergradients that give rates no
+    /// gradient need.
     pub rates_rate: Option<Schedule>,
     /// What shares a learned fast rate.
     pub rate_scope: RateScope,

@@ -339,6 +339,17 @@ fn what_makes_no_sense_is_refused() {
     assert!(second(SecondOrderConfig { fast: whole, ..second_order() }).contains("fast.form"));
     let still = FastConfig { rate: 0.0, ..second_order().fast };
     assert!(second(SecondOrderConfig { fast: still, ..second_order() }).contains("fast.rate"));
+    let mut backwards = second_order();
+    backwards.fast.optimizer.clip = Some(-1.0);
+    assert!(second(backwards).contains("fast.optimizer.clip"));
+    for alpha in [0.0, f64::NAN] {
+        let mut fast = second_order().fast;
+        fast.adapters.alpha = alpha;
+        let denoiser = tiny::transformer();
+        let refused =
+            SlowTrainer::<Flex>::stop_gradient(&slow(), &fast, denoiser, Seed::new(1)).err();
+        assert!(refused.unwrap().to_string().contains("alpha"), "{alpha}");
+    }
 }
 
 #[test]

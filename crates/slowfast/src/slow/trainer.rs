@@ -69,6 +69,7 @@ impl<B: Backend> SlowTrainer<B> {
         denoiser: Denoiser<B>,
         seed: Seed,
     ) -> Result<Self, SlowError> {
+        fast.check()?;
         let denoiser = equipped(denoiser, fast, &seed)?;
         let inner = Inner::without_steps(SlowFast::StopGradient, &denoiser);
         Self::new(config, denoiser, inner, seed)
@@ -96,7 +97,7 @@ impl<B: Backend> SlowTrainer<B> {
             optimizer: fast.optimizer,
             hypergradient: second_order.hypergradient,
             rates: Rates::new(*rate_scope, fast.rate, &memory_of(&denoiser), steps),
-            rates_rate: second_order.rates_rate,
+            rates_rate: second_order.rates_rate.filter(|schedule| schedule.rate > 0.0),
         };
         Self::new(config, denoiser, inner, seed)
     }

@@ -65,12 +65,16 @@ fn settings_are_checked() {
     assert!(refused(|config| config.world.room_rows = 0).contains("room_rows"));
     let refused = Starts::in_worlds(&config(), [16, 24]).unwrap_err();
     assert!(matches!(refused, ServeError::NotSquare { height: 16, width: 24 }));
-    for limits in
-        [Limits { sessions: 0, ..Limits::default() }, Limits { chunks: 0, ..Limits::default() }]
-    {
+    for limits in [
+        Limits { sessions: 0, ..Limits::default() },
+        Limits { chunks: 0, ..Limits::default() },
+        Limits { computing: 0, ..Limits::default() },
+    ] {
         let refused = App::new(player(1, &config()), limits, Vec::new());
         assert!(matches!(refused, Err(ServeError::NoLimit(_))));
     }
+    let endless = Limits { computing: usize::MAX, ..Limits::default() };
+    assert!(App::new(player(1, &config()), endless, Vec::new()).is_ok());
 }
 
 #[test]
