@@ -2,11 +2,12 @@
 # Everything that the results say about MiniWorld: episodes, autoencoder, slow learning, both loops, evaluation; some two hours on one core. What is
 # finished is not done again, and a training that was cut off goes on.
 #   python3 -m venv venv && venv/bin/pip install -r crates/slowfast/python/requirements.txt
-#   docs/results/miniworld/run.sh target/release/slowfast venv/bin/python runs/miniworld
+#   docs/results/miniworld/run.sh target/release/slowfast venv/bin/python runs/miniworld 0
 set -euo pipefail
-slowfast=$1 python=$2 folder=$3
+slowfast=$1 python=$2 folder=$3 seed=$4
 root=$(dirname "$0")/../../..
 configs=$root/configs/slowfast
+runs=$folder/seed-$seed
 
 episodes() { # NAME ARGUMENT...
     local name=$1
@@ -17,7 +18,7 @@ episodes() { # NAME ARGUMENT...
 }
 
 run() { # COMMAND NAME ARGUMENT...
-    local command=$1 out=$folder/$2
+    local command=$1 out=$runs/$2
     shift 2
     [ -e "$out/results.json" ] && return
     if [ -e "$out/config.toml" ]; then
@@ -27,24 +28,24 @@ run() { # COMMAND NAME ARGUMENT...
     fi
 }
 
-mkdir -p "$folder"
+mkdir -p "$runs"
 # Other scenes for the loops and the evaluation than for slow learning.
 episodes rooms
 episodes back --episodes-per-scene 3 --routes look-away full-turn retrace --actions-there 4 --seed 1
 
-run train-autoencoder autoencoder --config "$configs/autoencoder.toml" --set data="$folder/rooms" --set pace.steps=2000 --set rate.steps=2000
-run train-inverse-dynamics inverse-dynamics --data "$folder/rooms"
-run train slow --config "$configs/slow.toml" --set data="$folder/rooms" --set autoencoder="$folder/autoencoder/autoencoder.safetensors" \
+run train-autoencoder autoencoder --seed "$seed" --config "$configs/autoencoder.toml" --set data="$folder/rooms" --set pace.steps=2000 --set rate.steps=2000
+run train-inverse-dynamics inverse-dynamics --seed "$seed" --data "$folder/rooms"
+run train slow --seed "$seed" --config "$configs/slow.toml" --set data="$folder/rooms" --set autoencoder="$runs/autoencoder/autoencoder.safetensors" \
     --set pace.steps=6000 --set slow.rate.steps=6000
 for loop in stop-gradient second-order; do
-    run loop $loop --config "$configs/$loop.toml" --set data="$folder/back" --set model="$folder/slow/model" \
+    run loop $loop --seed "$seed" --config "$configs/$loop.toml" --set data="$folder/back" --set model="$runs/slow/model" \
         --set pace.steps=400 --set slow.rate.steps=400
 done
 
 evaluate() { # NAME MODEL CONFIG ARGUMENT...
     local name=$1 model=$2 config=$3
     shift 3
-    run eval "$name" --model "$folder/$model/model" --data "$folder/back" --inverse-dynamics "$folder/inverse-dynamics" \
+    run eval "$name" --model "$runs/$model/model" --data "$folder/back" --inverse-dynamics "$runs/inverse-dynamics" \
         --config "$configs/$config.toml" "$@"
 }
 for model in slow stop-gradient second-order; do
