@@ -43,11 +43,17 @@ for loop in stop-gradient second-order; do
 done
 
 evaluate() { # NAME MODEL CONFIG ARGUMENT...
-    local name=$1 model=$2 config=$3
+    local out=$runs/$1 config=$configs/$3.toml
+    local given=(--model "$runs/$2/model" --data "$folder/back" --inverse-dynamics "$runs/inverse-dynamics" --out "$out")
     shift 3
-    run eval "$name" --model "$runs/$model/model" --data "$folder/back" --inverse-dynamics "$runs/inverse-dynamics" \
-        --config "$configs/$config.toml" "$@"
+    [ -e "$out/results.json" ] && return
+    if [ -e "$out/config.toml" ]; then
+        "$slowfast" eval "${given[@]}" --resume
+    else
+        "$slowfast" eval "${given[@]}" --config "$config" "$@"
+    fi
 }
+
 for model in slow stop-gradient second-order; do
     evaluate eval-$model $model eval
 done
