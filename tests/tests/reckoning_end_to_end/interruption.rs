@@ -78,7 +78,8 @@ fn a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on_when_there_is_spac
 #[test]
 fn two_programs_do_not_write_one_run() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = start(folder.path(), "busy", false);
+    // It must not end before the second has asked, however long that takes to start.
+    let mut child = spawn(folder.path(), train("busy", 1_000_000, &[]));
     wait_for_rows(&mut child, &folder.path().join("busy"), 1);
     let second =
         reckoning(folder.path()).args(["train", "--resume", "--out", "busy"]).assert().code(2);
@@ -98,6 +99,10 @@ fn start(folder: &Path, out: &str, resume: bool) -> Child {
         true => ["train", "--resume", "--out", out].map(String::from).to_vec(),
         false => train(out, STEPS, &[]),
     };
+    spawn(folder, arguments)
+}
+
+fn spawn(folder: &Path, arguments: Vec<String>) -> Child {
     let mut command = reckoning(folder);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
