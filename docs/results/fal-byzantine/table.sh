@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The Byzantine table: 20 % and 40 % bad clients of each kind against every aggregator, with and without adversarial
 # training. Runs that are finished are not run again, and those that were interrupted go on. A run that diverges is part of
-# the table: RUNS/failures.tsv keeps its name, exit code and last line. Whatever else goes wrong ends the script. Leaves
-# RUNS/accuracies.json and prints the tables.
-#   docs/results/fal-byzantine/table.sh FAL RUNS, such as
-#   docs/results/fal-byzantine/table.sh target/release/fal runs/byzantine
+# the table: RUNS/seed-SEED/failures.tsv keeps its name, exit code and last line. Whatever else goes wrong ends the script.
+# Leaves RUNS/seed-SEED/accuracies.json and prints the tables of all seeds that are finished.
+#   docs/results/fal-byzantine/table.sh FAL RUNS SEED, such as
+#   docs/results/fal-byzantine/table.sh target/release/fal runs/byzantine 0
 set -euo pipefail
 fal=$1
-runs=$2
+seed=$3
+runs=$2/seed-$seed
 config=$(dirname "$0")/../../../configs/fal/byzantine.toml
 
 train() { # NAME SETTING...
@@ -15,7 +16,7 @@ train() { # NAME SETTING...
     shift
     [ -e "$out/results.json" ] && return
     grep -q "^$name$tab" "$failures" && return
-    local arguments=(--config "$config")
+    local arguments=(--config "$config" --set "seed=$seed")
     for setting in "$@"; do arguments+=(--set "$setting"); done
     [ -e "$out/config.toml" ] && arguments=(--resume)
     "$fal" train "${arguments[@]}" --out "$out" >"$out.log" 2>&1 || code=$?
@@ -76,4 +77,4 @@ done
 
 finished=("$runs"/*/results.json)
 "$fal" report --json --out "$runs/report.html" "${finished[@]%/results.json}" >"$runs/accuracies.json"
-"$(dirname "$0")/table.py" "$runs/accuracies.json" "$failures"
+"$(dirname "$0")/table.py" "$2"
