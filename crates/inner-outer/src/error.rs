@@ -60,8 +60,9 @@ pub enum Error {
     NoRatesGradient,
     /// A learned outer parameter gets no gradient at all.
     #[error(
-        "the learned outer parameter `{path}` reaches neither the outer loss nor, through `init` or the inner loss, the adapted parameters. \
-         Use it there, or leave it out of `Problem::learned`"
+        "the learned outer parameter `{path}` gets no gradient in this meta-batch: as the hypergradient differentiates it, it reaches neither \
+         the outer loss nor, through `init` or the inner loss, the adapted parameters. Use it there, choose `Unrolled`, which differentiates both ways, \
+         or leave it out of `Problem::learned`"
     )]
     NoGradient {
         /// Path of the outer parameter.
@@ -93,7 +94,7 @@ pub enum Error {
     ImplicitGradientIsZero,
     /// The linear solver of the implicit gradient met negative curvature or diverged.
     #[error(
-        "the {solver} solver stopped at iteration {iteration}: {reason}. Run more inner steps so that the inner problem is closer to its minimum, or raise the damping"
+        "the {solver} solver stopped at iteration {iteration}: {reason}. Run more inner steps so that the inner problem is closer to its minimum, or {remedy}"
     )]
     LinearSolver {
         /// Name of the solver.
@@ -102,6 +103,16 @@ pub enum Error {
         iteration: usize,
         /// What happened.
         reason: String,
+        /// What to set in the solver.
+        remedy: &'static str,
+    },
+    /// A loss that is not one number.
+    #[error("the {loss} loss has {elements} elements and must have one: average or sum it")]
+    LossShape {
+        /// `inner` or `outer`.
+        loss: &'static str,
+        /// Its elements.
+        elements: usize,
     },
     /// A layer whose backward pass has no derivative.
     #[error("`{operation}` cannot be differentiated twice by the engine `{engine}`: {remedy}")]

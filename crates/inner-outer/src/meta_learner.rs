@@ -134,7 +134,7 @@ where
         Self { threads, ..self }
     }
 
-    /// The learner with `observer` called after every step: metrics, progress, early stopping.
+    /// The learner with `observer` called after every step: metrics, progress.
     pub fn observe(mut self, observer: impl FnMut(&MetaStep) + Send + 'static) -> Self {
         self.observers.push(Box::new(observer));
         self
@@ -143,15 +143,19 @@ where
     /// One outer step on a meta-batch.
     ///
     /// # Errors
-    /// As [`meta_batch`](fn@meta_batch) and [`MetaLearnerConfig::check`], [`Error::NonFiniteMetaGradient`], and at the first step
-    /// [`Error::ZeroGradient`] and [`Error::NoRatesGradient`]. The learner is left as it was.
+    /// As [`meta_batch`](fn@meta_batch) and [`MetaLearnerConfig::check`], [`Error::NonFiniteMetaGradient`],
+    /// [`Error::NoRatesGradient`], and at the first step [`Error::ZeroGradient`]. The learner is left as it was.
     pub fn step(&mut self, tasks: &[On<P::Task, B>]) -> Result<MetaStep> {
         self.config.check()?;
         let batch = self.meta_gradient(tasks)?;
-        if self.step == 0 {
-            self.check_gradients(&batch)?;
-        }
         let learns_rates = self.config.rates_rate.is_some();
+        // At every step, for a resumed learner may have another hypergradient than the one that was checked at its first.
+        if learns_rates && batch.rates.is_zero() {
+            return Err(Error::NoRatesGradient);
+        }
+        if self.step == 0 && !self.config.allow_zero_gradients {
+            refuse_zero_gradients(&batch)?;
+        }
         let rates_norm = if learns_rates { batch.rates.norm() } else { 0.0 };
         let gradient_norm = batch.outer.norm().hypot(rates_norm);
         if !gradient_norm.is_finite() {
@@ -179,17 +183,6 @@ where
         self.step += 1;
         self.observers.iter_mut().for_each(|observe| observe(&report));
         Ok(report)
-    }
-
-    /// Whether the first meta-gradient reaches everything that is to be learned.
-    fn check_gradients(&self, batch: &MetaBatch<B>) -> Result<()> {
-        if self.config.rates_rate.is_some() && batch.rates.is_zero() {
-            return Err(Error::NoRatesGradient);
-        }
-        match self.config.allow_zero_gradients {
-            true => Ok(()),
-            false => refuse_zero_gradients(batch),
-        }
     }
 
     /// The meta-gradient of a meta-batch, without a step.
@@ -437,7 +430,7 @@ mod tests {
         check(Reptile, false);
         check(Envelope, false);
         check(Implicit::<crate::ConjugateGradient>::default(), false);
-        check(HypergradientChoice::Reptile, false);
+        check(HypergradientChoice::Reptile {}, false);
         check(FirstOrder, true);
         check(Unrolled::<crate::ForwardOverReverse>::default(), true);
     }

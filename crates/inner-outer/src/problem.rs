@@ -10,6 +10,10 @@ use crate::tensors::{Tensors, parameter_paths};
 use crate::{Error, Family, On, Result, Selection};
 
 /// A bi-level problem, written once for every backend on ordinary Burn modules.
+///
+/// Its functions must return the same for the same arguments: the walk back evaluates `init` and the losses again, so that dropout
+/// or random draws inside them would make gradients of other functions than those that were followed. Draw outside, and hand the
+/// draws over in the task.
 pub trait Problem: Send + Sync {
     /// What the outer loop learns, `phi`.
     type Outer: Family;

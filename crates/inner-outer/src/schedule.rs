@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::require_not_negative;
 use crate::{Error, Result};
 
 /// How the outer rate changes over the steps.
@@ -21,7 +22,7 @@ pub enum Decay {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// The largest rate, above 0.
+    /// The largest rate, at least 0.
     pub rate: f64,
     /// Steps of linear warm-up from zero.
     pub warm_up: usize,
@@ -43,11 +44,12 @@ impl Schedule {
         Self { rate, warm_up: 0, steps: 0, decay: Decay::Constant }
     }
 
-    /// Checks that a decay has steps to happen in.
+    /// Checks that the rate is a number of at least 0, and that a decay has steps to happen in.
     ///
     /// # Errors
-    /// [`Error::NoStepToDecay`] if the rate should decay, but the warm-up lasts to the last step or longer.
+    /// [`Error::OutOfRange`] for the rate; [`Error::NoStepToDecay`] if the rate should decay, but the warm-up lasts to the last step or longer.
     pub fn check(&self) -> Result<()> {
+        require_not_negative("Schedule::rate", self.rate)?;
         match self.decay != Decay::Constant && self.steps <= self.warm_up {
             true => Err(Error::NoStepToDecay { warm_up: self.warm_up, steps: self.steps }),
             false => Ok(()),
@@ -84,6 +86,15 @@ mod tests {
         assert_eq!(schedule.at(100), 0.0);
         let cosine = Schedule { decay: Decay::Cosine, ..schedule };
         assert!((cosine.at(9) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_rate_that_ascends_or_is_no_number_is_refused() {
+        for rate in [-1e-3, f64::NAN, f64::INFINITY] {
+            let refused = Schedule::constant(rate).check().unwrap_err();
+            assert!(refused.to_string().contains("Schedule::rate"), "{refused}");
+        }
+        assert!(Schedule::constant(0.0).check().is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use crate::Autodiff;
+use crate::{Autodiff, Error, Result};
 
 /// An ordered list of flattened tensors, each `[elements]`.
 #[derive(Clone, Debug)]
@@ -235,6 +235,17 @@ pub fn parameter_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<(String, Ve
 /// The elements of a tensor as `f64`, whatever its precision.
 pub fn to_f64<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> Vec<f64> {
     tensor.to_data().convert::<f64>().into_vec().expect("data was just converted to f64")
+}
+
+/// The number that the `inner` or `outer` loss is.
+///
+/// # Errors
+/// [`Error::LossShape`] if it has more or fewer elements than one.
+pub(crate) fn loss_value<B: Backend>(loss: &'static str, tensor: &Tensor<B, 1>) -> Result<f64> {
+    match to_f64(tensor)[..] {
+        [value] => Ok(value),
+        ref values => Err(Error::LossShape { loss, elements: values.len() }),
+    }
 }
 
 /// Whether a tensor hangs on an autodiff graph.

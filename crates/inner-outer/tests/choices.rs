@@ -57,8 +57,8 @@ fn hypergradients() {
         HypergradientChoice::Truncated { exact_steps: 1, curvature: CurvatureChoice::Nested };
     let named = Truncated { exact_steps: 1, curvature: Nested };
     assert_eq!(gradient(Sgd, &truncated), gradient(Sgd, &named));
-    assert_eq!(gradient(Sgd, &HypergradientChoice::FirstOrder), gradient(Sgd, &FirstOrder));
-    assert_eq!(gradient(Sgd, &HypergradientChoice::Reptile), gradient(Sgd, &Reptile));
+    assert_eq!(gradient(Sgd, &HypergradientChoice::FirstOrder {}), gradient(Sgd, &FirstOrder));
+    assert_eq!(gradient(Sgd, &HypergradientChoice::Reptile {}), gradient(Sgd, &Reptile));
     assert_eq!(
         gradient(Sgd, &HypergradientChoice::default()),
         gradient(Sgd, &common::methods::unrolled())
@@ -82,5 +82,7 @@ fn choices_are_written_and_read_again() {
         check(HypergradientChoice::Unrolled { curvature });
         check(HypergradientChoice::Truncated { exact_steps: 2, curvature });
     }
-    [HypergradientChoice::FirstOrder, HypergradientChoice::Reptile].into_iter().for_each(check);
+    [HypergradientChoice::FirstOrder {}, HypergradientChoice::Reptile {}]
+        .into_iter()
+        .for_each(check);
 }

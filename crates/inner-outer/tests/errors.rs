@@ -236,7 +236,10 @@ fn linear_solvers_that_break_down() {
     error(found, &["conjugate gradient", "iteration 0", "search direction is -", "damping"]);
     let series = Implicit { solver: Neumann { terms: 50, step: 2.0 }, curvature: Nested };
     let found = series.meta_gradient(&WeightedMean, &LOOP, &outer, &rate(0.1), &task);
-    assert!(matches!(error(found, &["Neumann", "diverges at step 2"]), Error::LinearSolver { .. }));
+    assert!(matches!(
+        error(found, &["Neumann", "diverges at step 2", "a smaller `Neumann::step`"]),
+        Error::LinearSolver { .. }
+    ));
 }
 
 #[test]
@@ -261,6 +264,17 @@ fn an_outer_loss_that_is_not_finite() {
     refused(&Envelope);
     refused(&Reptile);
     refused(&Implicit::<ConjugateGradient>::default());
+}
+
+#[test]
+fn a_loss_that_is_not_one_number() {
+    let task = parabola(1.0, 0.0, 0.0);
+    for (mistake, loss) in [(Mistake::InnerLossOfTwo, "inner"), (Mistake::OuterLossOfTwo, "outer")]
+    {
+        let found = unrolled().meta_gradient(&Mistaken(mistake), &LOOP, &pair(), &rate(0.1), &task);
+        let found = error(found, &[&format!("the {loss} loss has 2 elements"), "average or sum"]);
+        assert!(matches!(found, Error::LossShape { elements: 2, .. }));
+    }
 }
 
 #[test]

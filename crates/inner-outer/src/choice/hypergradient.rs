@@ -44,6 +44,7 @@ impl LinearSolver for SolverChoice {
 /// A hypergradient chosen at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+// Braces without fields: serde accepts unknown fields beside the tag of a variant that has none.
 pub enum HypergradientChoice {
     /// [`Unrolled`].
     Unrolled {
@@ -60,9 +61,9 @@ pub enum HypergradientChoice {
         curvature: CurvatureChoice,
     },
     /// [`FirstOrder`].
-    FirstOrder,
+    FirstOrder {},
     /// [`Envelope`].
-    Envelope,
+    Envelope {},
     /// [`Implicit`].
     Implicit {
         /// How the linear system is solved.
@@ -73,7 +74,7 @@ pub enum HypergradientChoice {
         curvature: CurvatureChoice,
     },
     /// [`Reptile`].
-    Reptile,
+    Reptile {},
 }
 
 impl Default for HypergradientChoice {
@@ -97,11 +98,13 @@ impl Hypergradient for HypergradientChoice {
             }
             Self::Truncated { exact_steps, curvature } => Truncated { exact_steps, curvature }
                 .meta_gradient(problem, inner_loop, outer, rates, task),
-            Self::FirstOrder => FirstOrder.meta_gradient(problem, inner_loop, outer, rates, task),
-            Self::Envelope => Envelope.meta_gradient(problem, inner_loop, outer, rates, task),
+            Self::FirstOrder {} => {
+                FirstOrder.meta_gradient(problem, inner_loop, outer, rates, task)
+            }
+            Self::Envelope {} => Envelope.meta_gradient(problem, inner_loop, outer, rates, task),
             Self::Implicit { solver, curvature } => Implicit { solver, curvature }
                 .meta_gradient(problem, inner_loop, outer, rates, task),
-            Self::Reptile => Reptile.meta_gradient(problem, inner_loop, outer, rates, task),
+            Self::Reptile {} => Reptile.meta_gradient(problem, inner_loop, outer, rates, task),
         }
     }
 }
@@ -137,7 +140,7 @@ mod tests {
         let read = serde_json::from_str::<HypergradientChoice>;
         let implicit = |solver, curvature| HypergradientChoice::Implicit { solver, curvature };
         let usual = CurvatureChoice::default();
-        assert_eq!(read(r#"{"kind": "envelope"}"#).unwrap(), HypergradientChoice::Envelope);
+        assert_eq!(read(r#"{"kind": "envelope"}"#).unwrap(), HypergradientChoice::Envelope {});
         let plain = read(r#"{"kind": "implicit"}"#).unwrap();
         assert_eq!(plain, implicit(SolverChoice::default(), usual));
         let iterations = r#"{"kind": "implicit", "curvature": "nested", "solver": {"kind": "conjugate-gradient", "iterations": 7}}"#;
@@ -156,7 +159,7 @@ mod tests {
         let sketch = Nystroem { rank: 3, damping: 0.5, seed: 7 };
         let curvature = CurvatureChoice::CentralDifference;
         for choice in [
-            HypergradientChoice::Envelope,
+            HypergradientChoice::Envelope {},
             HypergradientChoice::Implicit { solver: SolverChoice::default(), curvature },
             HypergradientChoice::Implicit { solver: SolverChoice::Nystroem(sketch), curvature },
         ] {
@@ -176,5 +179,8 @@ mod tests {
             read(r#"{"kind": "implicit", "solver": {"kind": "neumann", "terms": 3}}"#).is_err()
         );
         assert!(read(r#"{"kind": "implicit", "rank": 3}"#).is_err());
+        assert!(read(r#"{"kind": "first-order", "curvature": "nested"}"#).is_err());
+        assert!(read(r#"{"kind": "reptile", "exact_steps": 3}"#).is_err());
+        assert!(read(r#"{"kind": "envelope", "steps": 1}"#).is_err());
     }
 }

@@ -18,7 +18,7 @@ use super::MetaGradient;
 use crate::curvature::{Curvature, Point};
 use crate::inner::{InnerLoop, InnerOptimizer, IterateCotangents, Keep, Rates};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Cotangents, Tensors, gradients, to_f64};
+use crate::tensors::{Cotangents, Tensors, gradients, loss_value};
 use crate::{Autodiff, Error, On, Result};
 
 /// The scalars and derivatives of an outer loss at one iterate.
@@ -36,7 +36,7 @@ impl<B: Backend> OuterLoss<B> {
         phi: &Tensors<Autodiff<B>>,
         steps: usize,
     ) -> Result<Self> {
-        let value = to_f64(&loss.clone().inner())[0];
+        let value = loss_value("outer", &loss.clone().inner())?;
         if !value.is_finite() {
             return Err(Error::NonFiniteOuterLoss { loss: value, steps });
         }

@@ -6,13 +6,13 @@ use super::adjoint::Walk;
 use super::{Hypergradient, MetaGradient};
 use crate::inner::{InnerLoop, InnerOptimizer, Keep, Rates};
 use crate::problem::Problem;
-use crate::tensors::{Cotangents, to_f64};
+use crate::tensors::{Cotangents, loss_value};
 use crate::{Error, On, Result};
 
 /// The direction from the adapted parameters back to the initial ones, `theta_0 - theta_K` (Nichol et al. 2018),
 /// pulled through `init`.
 ///
-/// The outer loss is evaluated for the record only, after the last step: Reptile has no query set. Rates get no
+/// The outer loss is evaluated for the record only, after the last step and without trajectory losses: Reptile has no query set. Rates get no
 /// gradient, and a variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reptile;
@@ -33,7 +33,7 @@ impl Hypergradient for Reptile {
             inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Nothing)?;
         let end = walk.theta(&trajectory.end.theta);
         let lambda = before.minus(&trajectory.end.theta).spread(&walk.roles.adapted);
-        let outer_loss = to_f64(&walk.instance.outer_loss(&end, &walk.phi))[0];
+        let outer_loss = loss_value("outer", &walk.instance.outer_loss(&end, &walk.phi))?;
         if !outer_loss.is_finite() {
             return Err(Error::NonFiniteOuterLoss { loss: outer_loss, steps: inner_loop.steps });
         }

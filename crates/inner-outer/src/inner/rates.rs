@@ -73,6 +73,9 @@ impl<B: Backend> Rates<B> {
             if rates.dims()[0] == 1 || steps.is_empty() {
                 return rows.flatten().reduce(|a, b| a + b);
             }
+            if steps.iter().all(|step| of_step(step).is_none()) {
+                return None;
+            }
             let zeros = || Tensor::zeros_like(&rates.val().narrow(0, 0, 1)).flatten(0, 1);
             Some(Tensor::cat(rows.map(|row| row.unwrap_or_else(zeros)).collect(), 0))
         };

@@ -5,7 +5,7 @@ use burn::tensor::backend::Backend;
 
 use super::{InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Tensors, gradients, to_f64};
+use crate::tensors::{Tensors, gradients, loss_value, to_f64};
 use crate::{Autodiff, Error, Result};
 
 /// An inner loop on its way.
@@ -55,13 +55,13 @@ impl<'a, P: Problem, O: InnerOptimizer, B: Backend> Stepper<'a, P, O, B> {
     /// One step: `theta_{k+1} = U_k(theta_k, grad L_k(theta_k, phi))`.
     ///
     /// # Errors
-    /// [`Error::NonFiniteInnerLoss`].
+    /// [`Error::NonFiniteInnerLoss`], [`Error::LossShape`].
     pub fn step(&mut self) -> Result<()> {
         let step = self.losses.len();
         let leaves = self.at.theta.track();
         let theta = self.base.replace(&self.roles.adapted, &leaves);
         let loss = self.lifted.inner_loss(&theta, &self.phi, step);
-        let value = to_f64(&loss.clone().inner())[0];
+        let value = loss_value("inner", &loss.clone().inner())?;
         if !value.is_finite() {
             let paths = self.roles.adapted_paths();
             return Err(non_finite(step, value, self.gradient.as_ref(), &paths));

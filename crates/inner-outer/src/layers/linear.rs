@@ -25,6 +25,15 @@ pub fn affine<B: Backend>(
 ) -> Tensor<B, 2> {
     let ([rows, inputs], [weight_rows, outputs]) = (x.dims(), weight.dims());
     let copies = (weight_rows / inputs).max(1);
+    assert_eq!(
+        weight_rows,
+        copies * inputs,
+        "a weight of {weight_rows} rows is not that of whole copies of {inputs} inputs"
+    );
+    if let Some(bias) = &bias {
+        let (found, expected) = (bias.dims()[0], copies * outputs);
+        assert_eq!(found, expected, "the bias has {found} elements, the weight {expected} outputs");
+    }
     if copies == 1 {
         let product = x.matmul(weight);
         return match bias {
@@ -78,6 +87,13 @@ mod tests {
         let bias = Tensor::cat(biases.to_vec(), 0).reshape([4]);
         let found = affine(x, Tensor::cat(weights.to_vec(), 0), Some(bias));
         assert_close(&to_f64(&found), &expected, 1e-6);
+    }
+
+    #[test]
+    #[should_panic(expected = "the bias has 2 elements, the weight 4 outputs")]
+    fn a_weight_of_other_inputs_is_not_taken_for_copies() {
+        let zeros = |shape| Tensor::<Flex, 2>::zeros(shape, &Default::default());
+        affine(zeros([4, 3]), zeros([6, 2]), Some(Tensor::zeros([2], &Default::default())));
     }
 
     #[test]

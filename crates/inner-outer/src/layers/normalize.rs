@@ -11,9 +11,17 @@ use crate::copies::on_rows;
 ///
 /// `gamma` and `beta` may be those of several copies of the layer, `[copies width]`
 /// ([`copies`](crate::copies)).
+///
+/// # Panics
+/// If the shapes do not fit.
 pub fn layer_norm<B: Backend>(layer: &LayerNorm<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
     let [rows, width] = x.dims();
-    let copies = layer.gamma.dims()[0] / width;
+    let scales = layer.gamma.dims()[0];
+    let copies = scales / width;
+    assert!(
+        copies > 0 && scales == copies * width,
+        "{scales} scales are not those of whole copies of a layer of width {width}"
+    );
     if copies == 1 {
         return layer.forward(x);
     }

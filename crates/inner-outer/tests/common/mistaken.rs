@@ -42,6 +42,10 @@ pub enum Mistake {
     InfinityAlongTheWay,
     /// Only the inner loss of this step reads the other parameter.
     ReadAtStep(usize),
+    /// The inner loss has two elements.
+    InnerLossOfTwo,
+    /// The outer loss has two elements.
+    OuterLossOfTwo,
     /// Nothing is adapted.
     NothingAdapted,
     /// The code of the problem panics.
@@ -83,6 +87,7 @@ impl Problem for Mistaken {
             Mistake::ReadAtStep(read_at) if read_at == step => {
                 loss + outer.other.val() * inner.w.val()
             }
+            Mistake::InnerLossOfTwo => loss.repeat_dim(0, 2),
             _ => loss,
         }
     }
@@ -96,6 +101,7 @@ impl Problem for Mistaken {
         let loss = (inner.w.val() - task.target.clone()).powi_scalar(2) * 0.5;
         match self.0 {
             Mistake::TimesZero => loss + outer.other.val() * 0.0,
+            Mistake::OuterLossOfTwo => loss.repeat_dim(0, 2),
             Mistake::RootOfZero => loss + outer.other.val().powi_scalar(2).sqrt(),
             _ => loss,
         }

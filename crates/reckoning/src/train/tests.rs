@@ -78,7 +78,19 @@ fn what_looks_at_a_whole_task_has_its_own_graph() {
     assert_same_learning(&config);
     config.inner.rate_scope = RateScope::Global;
     config.inner.fixed_rates = true;
-    config.inner.hypergradient = HypergradientChoice::Reptile;
+    config.inner.hypergradient = HypergradientChoice::Reptile {};
     config.objective.retention = 0.0;
     assert_same_learning(&config);
+}
+
+#[test]
+fn random_facts_need_sets_of_other_theories() {
+    let mut config = config();
+    config.method = Method::RandomFacts;
+    config.evaluation.sets = 8;
+    config.evaluation.final_sets = 1;
+    let refused = Trainer::<Flex>::new(&config, &Default::default()).err().expect("refused");
+    assert!(matches!(refused, TrainingError::NoOtherFacts { .. }), "{refused}");
+    config.evaluation.final_sets = 4;
+    Trainer::<Flex>::new(&config, &Default::default()).map(drop).unwrap();
 }

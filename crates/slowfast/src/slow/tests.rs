@@ -271,7 +271,7 @@ fn second_order_is_not_first_order() {
     };
     let exact = after(HypergradientChoice::default());
     assert!(matches!(HypergradientChoice::default(), HypergradientChoice::Unrolled { .. }));
-    assert_ne!(exact, after(HypergradientChoice::FirstOrder));
+    assert_ne!(exact, after(HypergradientChoice::FirstOrder {}));
 }
 
 #[test]

@@ -270,7 +270,7 @@ impl<B: Backend> Inner<B> {
             stage,
             steps: 0,
             optimizer: ConfiguredRule::default(),
-            hypergradient: HypergradientChoice::FirstOrder,
+            hypergradient: HypergradientChoice::FirstOrder {},
             rates: Rates::new(RateScope::Global, 1.0, &Tensors::of(denoiser), 0),
             rates_rate: None,
         }

@@ -36,7 +36,12 @@ impl LinearSolver for Neumann {
                     "a term is {ratio:.3} times the right-hand side: the series diverges at step {}",
                     self.step
                 );
-                return Err(Error::LinearSolver { solver: "Neumann", iteration, reason });
+                return Err(Error::LinearSolver {
+                    solver: "Neumann",
+                    iteration,
+                    reason,
+                    remedy: "take a smaller `Neumann::step`",
+                });
             }
             sum = add_scaled(&sum, 1.0, &term);
         }

@@ -51,7 +51,12 @@ impl LinearSolver for Nystroem {
         let projected = DVector::from_fn(self.rank, |i, _| dot(&columns[i], right));
         let smallest = system.amax() * f64::EPSILON * self.rank as f64;
         let weights = system.svd(true, true).solve(&projected, smallest).map_err(|reason| {
-            Error::LinearSolver { solver: "Nystroem", iteration: 0, reason: reason.into() }
+            Error::LinearSolver {
+                solver: "Nystroem",
+                iteration: 0,
+                reason: reason.into(),
+                remedy: "raise the damping",
+            }
         })?;
         let correct = |sum: Tensors<B>, (column, weight): (&Tensors<B>, &f64)| {
             add_scaled(&sum, -weight, column)
