@@ -21,14 +21,14 @@ pub fn of_autoencoder<B: Backend>(autoencoder: &Autoencoder<B>) -> String {
     of_module(autoencoder, &[]).to_string()
 }
 
-/// Which model this is.
+/// Which model this is, with the start and the rates that a loop learned for its memory.
 ///
 /// # Errors
 /// Bad input: a model that cannot be used.
 pub fn of_model<B: Backend>(model: &VideoModel<B>) -> Result<String, Failure> {
     // Not the usual twenty steps: a diffusion may have fewer.
     let sampler = SamplerConfig { steps: 1, ..SamplerConfig::default() };
-    let world = model.world(sampler, None).bad_input()?;
+    let world = model.world(sampler, model.trained.config.fast.clone()).bad_input()?;
     let parts = [world.fingerprint(), of_module(&model.autoencoder, &[])];
     Ok(Fingerprint::of_all(&parts).to_string())
 }
@@ -36,4 +36,33 @@ pub fn of_model<B: Backend>(model: &VideoModel<B>) -> Result<String, Failure> {
 /// Which inverse dynamics these are.
 pub fn of_inverse<B: Backend>(inverse: &InverseDynamics<B>) -> String {
     of_module(&inverse.network, &[]).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use inner_outer::{RateScope, Rates};
+
+    use super::*;
+    use crate::memory::{FastConfig, memory_of};
+    use crate::tiny;
+
+    #[test]
+    fn what_a_loop_learned_for_the_memory_counts() {
+        let mut model = tiny::video_model(1);
+        let fast = FastConfig::default();
+        model.trained.denoiser = tiny::with_memory(model.trained.denoiser);
+        model.trained.config.fast = Some(fast.clone());
+        let memory = memory_of(&model.trained.denoiser);
+        let mut with_rates = |rate: Option<f64>| {
+            let steps = fast.steps;
+            model.trained.rates = rate
+                .map(|rate| Rates::<Flex>::new(RateScope::PerTensorPerStep, rate, &memory, steps));
+            of_model(&model).unwrap()
+        };
+        let unlearned = with_rates(None);
+        assert_eq!(with_rates(Some(0.1)), with_rates(Some(0.1)));
+        assert_ne!(with_rates(Some(0.1)), with_rates(Some(0.2)));
+        assert_ne!(with_rates(Some(0.1)), unlearned);
+    }
 }
