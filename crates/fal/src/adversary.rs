@@ -16,7 +16,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::attack::Norm;
-use crate::training_error::{TrainingError, require, require_few};
+use crate::training_error::{TrainingError, require, require_few, require_radius, require_step};
 
 /// Where the ascent begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,12 +41,12 @@ pub enum Start {
 pub struct AdversaryConfig {
     /// How the size of a perturbation is measured.
     pub norm: Norm,
-    /// The radius of the ball, rho, in the unit of the pixels; at least 0. With 0 there is no adversary and training is
-    /// plain.
+    /// The radius of the ball, rho, in the unit of the pixels; from 0 to a million. With 0 there is no adversary and
+    /// training is plain.
     pub radius: f64,
     /// Steps of ascent, at most a million; with none training is plain.
     pub steps: usize,
-    /// Length of a step, above 0, in the unit of the pixels.
+    /// Length of a step, above 0 and at most a million, in the unit of the pixels.
     pub step: f64,
     /// Where the ascent begins.
     pub start: Start,
@@ -103,8 +103,8 @@ impl AdversaryConfig {
     pub fn check(&self) -> Result<(), TrainingError> {
         let Self { radius, step, steps, .. } = *self;
         require_few("adversary.steps", steps)?;
-        require(radius.is_finite() && radius >= 0.0, "adversary.radius", radius, "at least 0")?;
-        require(step.is_finite() && step > 0.0, "adversary.step", step, "above 0")?;
+        require_radius("adversary.radius", radius)?;
+        require_step("adversary.step", step)?;
         let share = (0.0..=1.0).contains(&self.warm_up);
         require(share, "adversary.warm_up", self.warm_up, "at least 0 and at most 1")?;
         match self.start {

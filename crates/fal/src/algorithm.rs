@@ -232,10 +232,8 @@ impl<B: Backend> Federation<B> {
         seed: &Seed,
     ) -> inner_outer::Result<Encounter<AdversarialGame, Ascent, B>> {
         let (images, mut labels) = self.images.batch::<B>(chosen, &self.device);
-        if let Some(behaviour) = self.lie_of(client) {
-            let own: Vec<u8> = chosen.iter().map(|index| self.images.labels()[*index]).collect();
-            let told = behaviour.labels(&own, self.images.classes());
-            let told: Vec<i64> = told.into_iter().map(i64::from).collect();
+        if self.lie_of(client).is_some() {
+            let told: Vec<i64> = self.labels(client, chosen).into_iter().map(i64::from).collect();
             labels = Tensor::from_data(TensorData::new(told, [chosen.len()]), &self.device);
         }
         let pixels: Vec<f32> =
@@ -256,11 +254,23 @@ impl<B: Backend> Federation<B> {
         })
     }
 
-    /// Logarithms of the numbers of samples that a client has of each class.
+    /// The labels that a client learns from at some of its `samples`: the true ones, unless it flips them.
+    fn labels(&self, client: usize, samples: &[usize]) -> Vec<u8> {
+        let own: Vec<u8> = samples.iter().map(|index| self.images.labels()[*index]).collect();
+        match self.lie_of(client) {
+            Some(behaviour) => behaviour.labels(&own, self.images.classes()),
+            None => own,
+        }
+    }
+
+    /// Logarithms of the numbers of samples that a client has of each class, by the labels that it learns from.
     fn class_counts(&self, client: usize) -> Tensor<B, 1> {
-        let counts = self.partition.counts()[client].iter();
-        let logarithms: Vec<f64> = counts.map(|count| (*count as f64 + NO_SAMPLE).ln()).collect();
-        let classes = logarithms.len();
+        let classes = self.images.classes();
+        let mut counts = vec![0_usize; classes];
+        let labels = self.labels(client, &self.partition.clients[client]);
+        labels.into_iter().for_each(|label| counts[usize::from(label)] += 1);
+        let logarithms = counts.into_iter().map(|count| (count as f64 + NO_SAMPLE).ln());
+        let logarithms: Vec<f64> = logarithms.collect();
         Tensor::from_data(TensorData::new(logarithms, [classes]), &self.device)
     }
 

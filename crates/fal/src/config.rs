@@ -5,7 +5,7 @@ use std::path::{self, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::adversary::AdversaryConfig;
+use crate::adversary::{AdversaryConfig, Start};
 use crate::attack::{Norm, ThreatModel};
 use crate::client::ClientConfig;
 use crate::data::{DataChoice, Split};
@@ -14,8 +14,11 @@ use crate::network::NetworkChoice;
 use crate::partition::PartitionChoice;
 use crate::server::{
     AggregatorChoice, Attackers, DriftControl, OptimizerChoice, Participation, ServerChoice,
+    Weighting,
 };
-use crate::training_error::{TrainingError, require, require_few, require_some};
+use crate::training_error::{
+    TrainingError, require, require_few, require_radius, require_some, require_step,
+};
 
 /// Everything that makes a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,7 +85,7 @@ pub struct PopulationConfig {
 pub struct EvaluationConfig {
     /// How the size of a perturbation is measured.
     pub norm: Norm,
-    /// Radius of the attacks, at least 0, in the unit of the pixels.
+    /// Radius of the attacks, from 0 to a million, in the unit of the pixels.
     pub radius: f64,
     /// Rounds between looks at the test images, at least 1.
     pub every: u64,
@@ -107,7 +110,7 @@ pub enum AttackChoice {
         /// Starts, each for the images that still stand; only with `random_start` more than 1.
         #[serde(default = "one")]
         restarts: usize,
-        /// Length of a step, divided by the radius; above 0.
+        /// Length of a step, divided by the radius; above 0 and at most a million.
         #[serde(default = "a_quarter")]
         relative_step: f64,
         /// Starts at a random point of the ball instead of the image itself.
@@ -295,36 +298,58 @@ impl ExperimentConfig {
         require(self.checkpoint_every > 0, "checkpoint_every", 0.0, "at least 1")?;
         require(every > 0, "evaluation.every", 0.0, "at least 1")?;
         require(samples > 0, "evaluation.samples", 0.0, "at least 1")?;
-        let usable = radius.is_finite() && radius >= 0.0;
-        require(usable, "evaluation.radius", radius, "at least 0")?;
+        require_radius("evaluation.radius", radius)?;
         self.data.check()?;
         require_few("clients.count", self.clients.count)?;
         self.clients.partition.check(self.clients.count)?;
         self.clients.participation.check()?;
         if let Some(attackers) = &self.clients.attackers {
             attackers.check()?;
+            attackers.check_for(self.clients.count)?;
         }
         self.adversary.check()?;
         self.loss.check()?;
+        self.check_start()?;
         self.client.check()?;
         self.server.check()?;
         self.evaluation.attacks.iter().try_for_each(AttackChoice::check)?;
         self.check_server()
     }
 
+    /// Whether the adversary can leave the point where it starts.
+    fn check_start(&self) -> Result<(), TrainingError> {
+        let Self { loss, adversary, .. } = self;
+        // The divergence from the clean prediction is smallest there, so its gradient is zero.
+        let is_stuck =
+            loss.climbs_divergence() && adversary.start == Start::Sample && !adversary.is_idle();
+        match is_stuck {
+            true => Err(TrainingError::Excluded(
+                "the adversary of this loss climbs a divergence that is flat at the sample itself, and would never leave it; set adversary.start.kind = \"uniform\" or \"normal\", or another loss",
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// Whether the server can do with the clients' updates what it is to do.
     fn check_server(&self) -> Result<(), TrainingError> {
         let server = &self.server;
-        // Control variates are means over clients, which other aggregations and rates do not move by.
+        // Control variates are plain means over clients, which other aggregations and rates do not move by.
+        let mean = AggregatorChoice::Mean { weighting: Weighting::Uniform };
         let is_plain = matches!(server.optimizer, OptimizerChoice::Rate { .. })
-            && matches!(server.aggregator, AggregatorChoice::Mean { .. })
+            && server.aggregator == mean
             && server.clip.is_none();
         if self.client.drift == DriftControl::Scaffold && !is_plain {
             return Err(TrainingError::Excluded(
-                "SCAFFOLD moves the server by a mean and a rate; set server.aggregator.kind = \"mean\" and server.optimizer.kind = \"rate\", leave server.clip out, or choose another client.drift",
+                "SCAFFOLD moves the server by a mean in which clients count the same, and a rate; set server.aggregator = { kind = \"mean\", weighting = \"uniform\" } and server.optimizer.kind = \"rate\", leave server.clip out, or choose another client.drift",
             ));
         }
-        if server.aggregator == AggregatorChoice::Nova && self.client.momentum != 0.0 {
+        let is_nova = server.aggregator == AggregatorChoice::Nova;
+        if is_nova && matches!(self.client.drift, DriftControl::Proximal { .. }) {
+            return Err(TrainingError::Excluded(
+                "FedNova divides by numbers of steps, which say how far clients went only without a proximal term; set client.drift.kind = \"none\", or another server.aggregator",
+            ));
+        }
+        if is_nova && self.client.momentum != 0.0 {
             return Err(TrainingError::Excluded(
                 "FedNova divides by numbers of steps, which say how far clients went only without momentum; set client.momentum = 0, or another server.aggregator",
             ));
@@ -351,9 +376,7 @@ impl AttackChoice {
             Self::Pgd { steps: count, restarts: starts, relative_step, random_start } => {
                 steps(count)?;
                 restarts(starts)?;
-                let usable = relative_step.is_finite() && relative_step > 0.0;
-                let setting = "evaluation.attacks.relative_step";
-                require(usable, setting, relative_step, "above 0")?;
+                require_step("evaluation.attacks.relative_step", relative_step)?;
                 match random_start || starts == 1 {
                     true => Ok(()),
                     false => Err(TrainingError::Excluded(
@@ -434,9 +457,18 @@ mod tests {
         let mut scaffold = ExperimentConfig::default();
         scaffold.client.drift = DriftControl::Scaffold;
         scaffold.client.momentum = 0.0;
+        let by_samples = scaffold.check().unwrap_err().to_string();
+        assert!(by_samples.contains("weighting = \"uniform\""), "{by_samples}");
+        scaffold.server = ServerChoice::paper(1.0);
         scaffold.check().unwrap();
         scaffold.server.clip = Some(1.0);
         assert!(scaffold.check().unwrap_err().to_string().contains("server.clip"));
+        let mut nova = ExperimentConfig::default();
+        nova.server.aggregator = AggregatorChoice::Nova;
+        nova.client.momentum = 0.0;
+        nova.check().unwrap();
+        nova.client.drift = DriftControl::Proximal { mu: 0.1 };
+        assert!(nova.check().unwrap_err().to_string().contains("client.drift.kind = \"none\""));
         AttackChoice::AutoAttack.check_classes(4).unwrap();
         assert!(AttackChoice::AutoAttack.check_classes(3).is_err());
         AttackChoice::Fgsm.check_classes(2).unwrap();
@@ -456,6 +488,60 @@ mod tests {
             r#"{kind="pgd",steps=2,restarts=2,random_start=false}"#,
         ] {
             refused(&format!("evaluation.attacks=[{wrong}]"));
+        }
+    }
+
+    #[test]
+    fn a_divergence_is_not_climbed_from_the_sample_itself() {
+        for loss in
+            [LossChoice::Trades { beta: 6.0 }, LossChoice::Calibrated { weight: 0.1, scale: 10.0 }]
+        {
+            let mut config = ExperimentConfig { loss, ..ExperimentConfig::default() };
+            config.check().unwrap();
+            config.adversary.start = Start::Sample;
+            assert!(config.check().unwrap_err().to_string().contains("adversary.start.kind"));
+            config.adversary.steps = 0;
+            config.check().unwrap();
+        }
+        let mut config = ExperimentConfig::default();
+        config.adversary.start = Start::Sample;
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn settings_without_effect_are_refused() {
+        let slack = |alpha, top| {
+            let mut config = ExperimentConfig::default();
+            config.server.aggregator = AggregatorChoice::Slack { alpha, top };
+            config.check()
+        };
+        slack(0.1, 4).unwrap();
+        assert!(slack(0.0, 1).unwrap_err().to_string().contains("`alpha`"));
+        assert!(slack(0.1, 5).unwrap_err().to_string().contains("`top`"));
+        let attacked = |share| {
+            let mut config = ExperimentConfig::default();
+            let behaviour = crate::server::AttackerChoice::LabelFlip;
+            config.clients.attackers = Some(Attackers { share, behaviour });
+            config.check()
+        };
+        attacked(0.0).unwrap();
+        attacked(0.1).unwrap();
+        assert!(attacked(0.09).unwrap_err().to_string().contains("`share`"));
+    }
+
+    #[test]
+    fn balls_beyond_single_precision_are_refused() {
+        for set in [
+            "evaluation.radius=1e39",
+            "adversary.radius=1e39",
+            "adversary.step=1e39",
+            r#"evaluation.attacks=[{kind="pgd",steps=1,relative_step=1e39}]"#,
+        ] {
+            let set = [set.to_owned()];
+            let config: ExperimentConfig =
+                experiment::config::load(&ExperimentConfig::default(), None, &set).unwrap();
+            let refusal = config.check().unwrap_err().to_string();
+            assert!(refusal.contains("at most a million"), "{refusal}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use experiment::figure::{Axis, BarChart, FigureError, LineChart, Series};
 use experiment::statistics::{Interval, mean_interval};
 
-use crate::finished::Group;
+use crate::finished::{Group, columns};
 
 /// A figure for a page.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Figure {
     pub caption: String,
 }
 
-/// Accuracies of the last judgement as bars, accuracies and losses over rounds as curves.
+/// Accuracies of the last judgement as bars, accuracies and losses over rounds as curves, where there were rounds.
 ///
 /// # Errors
 /// [`FigureError`] where one cannot be drawn.
@@ -29,9 +29,9 @@ pub fn figures(groups: &[Group]) -> Result<Vec<Figure>, FigureError> {
     ];
     let mut figures = vec![bars(groups)?];
     for (name, value, title) in curves {
-        figures.push(curve(groups, name, value, title, 100.0)?);
+        figures.extend(curve(groups, name, value, title, 100.0)?);
     }
-    figures.push(curve(
+    figures.extend(curve(
         groups,
         "loss-curve",
         "loss",
@@ -42,8 +42,7 @@ pub fn figures(groups: &[Group]) -> Result<Vec<Figure>, FigureError> {
 }
 
 fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
-    let attacks: Vec<String> =
-        groups[0].accuracies().into_iter().map(|(attack, _)| attack).collect();
+    let attacks = columns(groups);
     let axis = Axis::linear("accuracy, %").including(100.0);
     let mut chart = BarChart::new("Accuracy, clean and under attack", axis, attacks.clone());
     for group in groups {
@@ -57,20 +56,25 @@ fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
     Ok(Figure { name: "accuracy", svg: chart.to_svg()?, caption })
 }
 
+/// None where no run has a point to draw.
 fn curve(
     groups: &[Group],
     name: &'static str,
     value: &str,
     title: &str,
     scale: f64,
-) -> Result<Figure, FigureError> {
+) -> Result<Option<Figure>, FigureError> {
+    let curves: Vec<_> = groups.iter().map(|group| points(group, value, scale)).collect();
+    if !curves.iter().flatten().any(|(_, found)| found.mean.is_finite()) {
+        return Ok(None);
+    }
     let unit = if scale == 100.0 { "accuracy, %" } else { "loss" };
     let mut chart = LineChart::new(title, Axis::counts("round"), Axis::linear(unit).including(0.0));
-    for group in groups {
-        chart = chart.series(Series::of_intervals(group.name.clone(), points(group, value, scale)));
+    for (group, points) in groups.iter().zip(curves) {
+        chart = chart.series(Series::of_intervals(group.name.clone(), points));
     }
     let caption = format!("{title}. Bands are 95 % intervals over seeds where there are several.");
-    Ok(Figure { name, svg: chart.to_svg()?, caption })
+    Ok(Some(Figure { name, svg: chart.to_svg()?, caption }))
 }
 
 /// The mean of the runs at each round.
@@ -121,5 +125,18 @@ mod tests {
         let points = points(&groups[0], "clean accuracy", 100.0);
         assert_eq!(points.len(), 3);
         assert!((points[0].1.mean - 75.0).abs() < 1e-9 && points[0].1.n == 2);
+    }
+
+    #[test]
+    fn every_attack_has_its_bars_and_runs_without_rounds_have_no_curves() {
+        let mut first = run("first", 0, 0.9);
+        first.judgement.report.robust.clear();
+        first.rows.clear();
+        let mut second = run("second", 0, 0.8);
+        second.config.adversary.steps = 0;
+        second.rows.clear();
+        let figures = figures(&grouped(vec![first, second]).unwrap()).unwrap();
+        assert_eq!(figures.len(), 1);
+        assert!(figures[0].svg.contains("PGD-20"));
     }
 }

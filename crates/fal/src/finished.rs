@@ -164,6 +164,17 @@ fn name_of(runs: &[FinishedRun]) -> String {
     if bare.is_empty() { name.into_owned() } else { bare.to_owned() }
 }
 
+/// The names of all accuracies that any of the groups has, in the order of their first appearance.
+pub fn columns(groups: &[Group]) -> Vec<String> {
+    let mut columns = Vec::new();
+    for (name, _) in groups.iter().flat_map(Group::accuracies) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    columns
+}
+
 impl Group {
     /// Clean accuracy and that under each attack, by name: over the seeds where there are several (Student's t), over the
     /// images of the one run (Wilson) otherwise.

@@ -41,6 +41,14 @@ pub enum TrainingError {
         /// The round, from 1.
         round: u64,
     },
+    /// A simulation of the theorem that left the finite numbers.
+    #[error(
+        "the network of round {round} has a loss or a distance that is not finite; lower `base.local_rate` or `base.global_rate`"
+    )]
+    Diverged {
+        /// The round, counted from 1; 0 for the start.
+        round: u64,
+    },
     /// A saved state that cannot be gone on with.
     #[error("{what} does not belong to this run: {cause}; start again in another folder")]
     State {
@@ -89,6 +97,21 @@ pub(crate) const MOST: usize = 1_000_000;
 pub(crate) fn require_some(setting: &'static str, count: usize) -> Result<(), TrainingError> {
     let accepted = (1..=MOST).contains(&count);
     require(accepted, setting, count as f64, "at least 1 and at most a million")
+}
+
+/// The largest radius and the longest step: far more than any image spans, and still finite in single precision.
+pub(crate) const LONGEST: f64 = 1e6;
+
+/// Refuses a radius unless it is from 0 to [`LONGEST`].
+pub(crate) fn require_radius(setting: &'static str, radius: f64) -> Result<(), TrainingError> {
+    let accepted = (0.0..=LONGEST).contains(&radius);
+    require(accepted, setting, radius, "at least 0 and at most a million")
+}
+
+/// Refuses the length of a step unless it is above 0 and at most [`LONGEST`].
+pub(crate) fn require_step(setting: &'static str, length: f64) -> Result<(), TrainingError> {
+    let accepted = length > 0.0 && length <= LONGEST;
+    require(accepted, setting, length, "above 0 and at most a million")
 }
 
 /// Refuses a number of steps or the like that is beyond [`MOST`]; there may be none.

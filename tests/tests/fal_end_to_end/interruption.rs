@@ -13,11 +13,13 @@ use super::{FAL, Outcome, outcome, train};
 
 const ROUNDS: usize = 24;
 /// Everything that a server and its clients can remember from round to round.
-const REMEMBERING: [&str; 6] = [
+const REMEMBERING: [&str; 8] = [
     "--set",
     "client.drift.kind=scaffold",
     "--set",
     "client.momentum=0.0",
+    "--set",
+    "server.aggregator={ kind = \"mean\", weighting = \"uniform\" }",
     "--set",
     "clients.participation={ fraction = 0.7, dropout = 0.2, straggling = 0.3 }",
 ];

@@ -48,6 +48,10 @@ fn networks_that_cannot_be_attacked_are_told() {
     FAL.run(folder.path(), train("run", 1, &[]));
     let weights = "run/network/weights.safetensors";
     told(&["--network", weights], "does not hold the weights of this network");
+    for network in ["run", "run/network"] {
+        let other = ["--network", network, "--set", "network.hidden=[3]"];
+        told(&other, "the settings of `network` are not those of the trained network");
+    }
     let results = folder.path().join("run/results.json");
     let before = fs::read(&results).unwrap();
     for more in [&[][..], &["--resume"], &["--seed", "9"]] {
@@ -94,6 +98,17 @@ fn addresses_that_are_none_are_told_before_anything_is_joined() {
         let join = ["flower-client", "--client", "0", "--superlink", address];
         let line = FAL.failure(folder.path(), join, 2);
         assert!(line.contains(words), "{words} is not in {line}");
+    }
+}
+
+#[test]
+fn keys_and_certificates_that_are_none_are_the_user_s_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("none.pem"), "no key and no certificate").unwrap();
+    for option in ["--key", "--root-certificates"] {
+        let join = ["flower-client", "--client", "0", "--superlink", "h:8000", option, "none.pem"];
+        let line = FAL.failure(folder.path(), join, 2);
+        assert!(line.contains("none.pem"), "{line}");
     }
 }
 

@@ -278,7 +278,9 @@ fn every_loss_and_server_learns_the_toy() {
     }
     for drift in [DriftControl::Proximal { mu: 0.1 }, DriftControl::Scaffold] {
         let client = ClientConfig { drift, momentum: 0.0, ..client };
-        let reached = accuracy(&trained(&ExperimentConfig { client, ..base.clone() }, 60));
+        let server = ServerChoice::paper(1.0);
+        let config = ExperimentConfig { client, server, ..base.clone() };
+        let reached = accuracy(&trained(&config, 60));
         assert!(reached > 0.95, "{drift:?}: {reached}");
     }
 }
@@ -366,9 +368,21 @@ fn who_flips_labels_learns_what_honest_clients_learn_from_flipped_ones() {
         (0..3).for_each(|_| drop(federation.round().unwrap()));
         federation.state().global.clone()
     };
-    let expected = after(&config, flipped);
+    let expected = after(&config, flipped.clone());
     assert_ne!(after(&config, honest.clone()), expected);
-    config.clients.attackers = Some(Attackers { share: 1.0, behaviour: AttackerChoice::LabelFlip });
+    let flips = Some(Attackers { share: 1.0, behaviour: AttackerChoice::LabelFlip });
+    config.clients.attackers = flips;
+    assert_eq!(after(&config, honest.clone()), expected);
+
+    // Class counts too are those of the flipped labels, which tells only where classes are unequal.
+    let unequal: Vec<usize> = (0..24).filter(|image| image % CLASSES > 0 || *image < 9).collect();
+    let [honest, flipped] = [honest, flipped].map(|set| set.subset(&unequal).unwrap());
+    config.clients.attackers = None;
+    config.loss = LossChoice::Calibrated { weight: 0.1, scale: 10.0 };
+    config.client.rate /= 10.0;
+    config.adversary.start = Start::Normal { deviation: 0.01 };
+    let expected = after(&config, flipped);
+    config.clients.attackers = flips;
     assert_eq!(after(&config, honest), expected);
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AttackError;
 use super::error::require;
+use crate::training_error::LONGEST;
 
 /// How the size of a perturbation is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl fmt::Display for Norm {
 pub struct ThreatModel {
     /// How distance is measured.
     pub norm: Norm,
-    /// Largest distance, in the unit of the pixels.
+    /// Largest distance, at most a million, in the unit of the pixels.
     pub epsilon: f64,
     /// Smallest pixel.
     pub low: f32,
@@ -110,11 +111,12 @@ impl ThreatModel {
     /// Refuses what is no threat model.
     ///
     /// # Errors
-    /// [`AttackError::Setting`] for an epsilon that is negative or not finite, and for an empty pixel range.
+    /// [`AttackError::Setting`] for an epsilon that is not from 0 to a million, and for an empty pixel range.
     pub fn check(&self) -> Result<(), AttackError> {
         let Self { epsilon, low, high, .. } = *self;
-        let usable = epsilon.is_finite() && epsilon >= 0.0;
-        require(usable, "ThreatModel::epsilon", epsilon, "a finite number of at least 0")?;
+        // Farther off, single precision overflows, and a projection would never reach the ball.
+        let usable = (0.0..=LONGEST).contains(&epsilon);
+        require(usable, "ThreatModel::epsilon", epsilon, "at least 0 and at most a million")?;
         let range = "finite and below `ThreatModel::high`, which must be finite";
         let usable = low.is_finite() && high.is_finite() && low < high;
         require(usable, "ThreatModel::low", f64::from(low), range)
@@ -262,12 +264,14 @@ mod tests {
             ThreatModel::linf(-0.1),
             ThreatModel::l2(f64::NAN),
             ThreatModel::l2(f64::INFINITY),
+            ThreatModel::l2(1e39),
             ThreatModel::linf(0.1).pixels(1.0, 1.0),
             ThreatModel::linf(0.1).pixels(f32::NAN, 1.0),
         ] {
             assert!(matches!(threat.check(), Err(AttackError::Setting { .. })), "{threat:?}");
         }
         assert_eq!(ThreatModel::linf(0.0).check(), Ok(()));
+        assert_eq!(ThreatModel::l2(1e6).check(), Ok(()));
     }
 
     #[test]

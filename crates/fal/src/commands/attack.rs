@@ -17,6 +17,7 @@ use crate::algorithm::FederationState;
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
 use crate::finished::RESULTS_FILE;
+use crate::network::NetworkChoice;
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
 /// Arguments of `attack`. With `--out`, every attack is kept as soon as it is done, and `--resume` goes on with the others.
@@ -104,10 +105,18 @@ fn network<B: Backend>(
         return Ok((trained.bad_input()?, None));
     }
     let Ok(run) = RunDirectory::open(path) else {
-        return Ok((Trained::load(path, device).bad_input()?, None));
+        let trained = Trained::load(path, device).bad_input()?;
+        // No configuration comes with a folder, and the default network is one that nobody asked for.
+        if config.network != NetworkChoice::default() {
+            require_same(path, &config.network, &trained.description.network)?;
+        }
+        return Ok((trained, None));
     };
+    // What is set for the attack says nothing of the training.
+    let training: ExperimentConfig = run.config().bad_input()?;
+    require_same(path, &config.network, &training.network)?;
     if path.join(NETWORK_FOLDER).is_dir() {
-        return Ok((Trained::load(path, device).bad_input()?, Some(config.rounds)));
+        return Ok((Trained::load(path, device).bad_input()?, Some(training.rounds)));
     }
     let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).bad_input()?;
     let Some(round) = checkpoints.latest().bad_input()? else {
@@ -120,6 +129,18 @@ fn network<B: Backend>(
     let description = Description::new(config.network.clone(), test);
     let trained = Trained::with_parameters(description, &state.bad_input()?.global, device);
     Ok((trained.bad_input()?, Some(round)))
+}
+
+/// Another network than the trained one cannot be attacked, whatever is set.
+fn require_same(path: &Path, asked: &NetworkChoice, found: &NetworkChoice) -> Result<(), Failure> {
+    match asked == found {
+        true => Ok(()),
+        false => Err(anyhow!(
+            "the settings of `network` are not those of the trained network in {}; leave them out, or name another --network",
+            path.display()
+        ))
+        .bad_input(),
+    }
 }
 
 fn attack<B: Backend>(

@@ -24,7 +24,7 @@ pub struct Arguments {
 /// Joins, trains and evaluates whenever the ServerApp asks, until Ctrl-C.
 ///
 /// # Errors
-/// Bad input: the configuration, the data, the client's number or the options. Failed: the federation cannot be joined or is lost.
+/// Bad input: the configuration, the data, the client's number, the options or their files. Failed: the federation cannot be joined or is lost.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     common.refuse_resume()?;
@@ -51,6 +51,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     experiment::on_device!(common.device, B => {
         let mut node = FlowerNode::<B>::new(&config, arguments.client, &Default::default()).bad_input()?;
-        join(options, &mut node, &interrupt, &tell).failed()
+        match join(options, &mut node, &interrupt, &tell) {
+            Err(mistake) if mistake.is_of_options() => Err(mistake).bad_input(),
+            joined => joined.failed(),
+        }
     })
 }

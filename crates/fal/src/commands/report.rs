@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::train::{GALLERY_FILE, PARTITION_FILE, SURFACE_FILE};
 use crate::figures::{Figure, figures};
-use crate::finished::{FinishedRun, Group, Judgement, grouped};
+use crate::finished::{FinishedRun, Group, Judgement, columns, grouped};
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -80,17 +80,6 @@ fn print_checks(run: &FinishedRun) -> Result<(), Failure> {
         None => [&["without checks".to_owned()], &warnings[..]].concat().join("\n  WARNING: "),
     };
     print_line(format!("\n{} (seed {}): {checks}", run.path.display(), run.config.seed))
-}
-
-/// The names of all accuracies that any of the groups has, in the order of their first appearance.
-fn columns(groups: &[Group]) -> Vec<String> {
-    let mut columns = Vec::new();
-    for (name, _) in groups.iter().flat_map(Group::accuracies) {
-        if !columns.contains(&name) {
-            columns.push(name);
-        }
-    }
-    columns
 }
 
 fn header(columns: &[String]) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! `fal theory`: the convergence theorem in simulation, in a run directory that can be killed and resumed.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use burn::tensor::backend::Backend;
 use clap::ValueEnum;
@@ -143,12 +144,13 @@ fn simulate_all<B: Backend>(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     let progress = Progress::new(pending.len() as u64, "simulations");
-    let mut kept = Ok(());
-    in_order(
+    let refusal = OnceLock::new();
+    let ended = in_order(
         pending,
         Threads::default(),
         |_, simulation| {
-            if interrupt.requested() {
+            // What could not be kept need not be found.
+            if interrupt.requested() || refusal.get().is_some() {
                 return Err(Failure::Interrupted);
             }
             let Simulation { settings, seed } = *simulation;
@@ -157,14 +159,20 @@ fn simulate_all<B: Backend>(
             Ok(Finished { simulation: *simulation, course })
         },
         |_, finished| {
-            if kept.is_ok() {
-                kept = ledger.add(&finished);
+            if refusal.get().is_none()
+                && let Err(cause) = ledger.add(&finished)
+            {
+                refusal.get_or_init(|| cause);
             }
             progress.advance(1);
         },
-    )?;
+    );
+    if let Some(cause) = refusal.into_inner() {
+        return Err(cause).failed();
+    }
+    ended?;
     progress.finish();
-    kept.failed()
+    Ok(())
 }
 
 /// `results.json`, a figure or two for each sweep, and `report.html`.
@@ -292,6 +300,17 @@ mod tests {
         interrupt.request();
         assert!(matches!(width(folder.path(), &interrupt), Err(Failure::Interrupted)));
         assert!(!folder.path().join(RESULTS_FILE).exists());
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_written_ends_the_simulations() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("absent/file")).unwrap();
+        let pending = pending(&config(), &[Sweep::Width], &ledger);
+        let ended = simulate_all::<Flex>(&pending, &mut ledger, &Interrupt::new());
+        assert!(matches!(ended, Err(Failure::Failed(_))), "{ended:?}");
+        let kept = |simulation: &&Simulation| ledger.course(simulation).is_some();
+        assert_eq!(pending.iter().filter(kept).count(), 1);
     }
 
     #[test]

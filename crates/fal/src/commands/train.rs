@@ -38,7 +38,7 @@ pub(super) const CHECKPOINTS_KEPT: usize = 2;
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
-    /// Folder with four idx files to learn from instead of the configuration's images
+    /// Folder with the files of the configuration's set; four idx files of any set if that one needs no folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }

@@ -69,6 +69,16 @@ pub enum FlowerError {
 }
 
 impl FlowerError {
+    /// Whether the settings, the key, the certificates or the address cannot be used, whatever the SuperLink says.
+    pub fn is_of_options(&self) -> bool {
+        match self {
+            Self::Identity(identity) => identity.is_of_file(),
+            Self::Transport(transport) => transport.is_of_options(),
+            Self::OutOfRange { .. } | Self::Contradiction => true,
+            _ => false,
+        }
+    }
+
     /// Whether the node is to go on with the next message: the fault was with this one alone.
     pub(super) fn is_of_one_message(&self) -> bool {
         match self {

@@ -68,6 +68,13 @@ pub enum IdentityError {
     Encoding,
 }
 
+impl IdentityError {
+    /// Whether another file would do.
+    pub(super) fn is_of_file(&self) -> bool {
+        !matches!(self, Self::Random | Self::Time | Self::Encoding)
+    }
+}
+
 /// A key pair. What it shows of itself is the public half alone.
 #[derive(Clone)]
 pub struct Identity {

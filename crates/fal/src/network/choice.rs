@@ -171,5 +171,10 @@ mod tests {
         assert_eq!(choice.check(TINY, 0), Err(zero("classes")));
         assert_eq!(choice.check(ImageShape { height: 0, ..TINY }, 10), Err(zero("shape")));
         choice.check(TINY, 10).unwrap();
+        let endless = ImageShape { channels: 3, height: usize::MAX, width: usize::MAX };
+        for text in [r#"{"kind": "mlp"}"#, r#"{"kind": "lenet"}"#, r#"{"kind": "cnn"}"#] {
+            let refusal = read(text).check(endless, 10).unwrap_err();
+            assert!(matches!(refusal, NetworkError::TooLarge { .. }), "{text}: {refusal}");
+        }
     }
 }

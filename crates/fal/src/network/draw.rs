@@ -28,7 +28,8 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Rows or columns that are left of `length`.
     pub(super) fn leaves(self, length: usize) -> usize {
-        (length + 2 * self.padding - self.size) / self.stride + 1
+        // Sides that a file names may be anything.
+        (length.saturating_add(2 * self.padding) - self.size) / self.stride + 1
     }
 }
 

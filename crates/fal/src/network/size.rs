@@ -8,9 +8,10 @@ use crate::data::ImageShape;
 pub(super) fn parameters(choice: &NetworkChoice, shape: ImageShape, classes: usize) -> f64 {
     match choice {
         NetworkChoice::Mlp { hidden } => {
-            let widths: Vec<usize> =
-                [shape.pixels()].iter().chain(hidden).chain(&[classes]).copied().collect();
-            widths.windows(2).map(|pair| layer(pair[0] as f64, pair[1])).sum()
+            let pixels = shape.channels as f64 * shape.height as f64 * shape.width as f64;
+            let before = [pixels].into_iter().chain(hidden.iter().map(|width| *width as f64));
+            let after = hidden.iter().chain([&classes]);
+            before.zip(after).map(|(from, to)| layer(from, *to)).sum()
         }
         NetworkChoice::Lenet => {
             let pixels = 16.0 * lenet::left(shape.height) as f64 * lenet::left(shape.width) as f64;

@@ -33,9 +33,9 @@ pub enum AggregatorChoice {
     /// Slack aggregation of SFAT (Zhu et al. 2023): the `top` clients with the smallest adversarial loss count
     /// `(1 + alpha) / (1 - alpha)` times as much as others. The first round is a plain mean.
     Slack {
-        /// At least 0, below 1; 1/11 to 3/13 for the factors 1.2 to 1.6 of the authors.
+        /// Above 0, below 1; 1/11 to 3/13 for the factors 1.2 to 1.6 of the authors.
         alpha: f64,
-        /// How many clients count more, at least 1.
+        /// How many clients count more, at least 1 and fewer than take part.
         #[serde(default = "one")]
         top: usize,
     },
@@ -106,7 +106,7 @@ impl AggregatorChoice {
     pub fn check(&self) -> Result<(), ServerError> {
         match *self {
             Self::Slack { alpha, top } => {
-                require((0.0..1.0).contains(&alpha), "alpha", alpha, "at least 0 and below 1")?;
+                require(alpha > 0.0 && alpha < 1.0, "alpha", alpha, "above 0 and below 1")?;
                 require(top > 0, "top", top as f64, "at least 1")
             }
             Self::TrimmedMean { share } => {
@@ -126,8 +126,13 @@ impl AggregatorChoice {
     /// Whether the rule can do anything with the updates of so many clients.
     ///
     /// # Errors
-    /// [`ServerError::TooFewUpdates`], [`ServerError::Keep`] and [`ServerError::TrimsNobody`].
+    /// [`ServerError::TooFewUpdates`], [`ServerError::Keep`] and [`ServerError::TrimsNobody`]; [`ServerError::OutOfRange`] for
+    /// slack that all of them would be given.
     pub fn check_for(&self, clients: usize) -> Result<(), ServerError> {
+        if let Self::Slack { top, .. } = *self {
+            let range = "below the number of clients that take part, for else all count the same";
+            require(top < clients, "top", top as f64, range)?;
+        }
         let of_client =
             |client| Update { client, delta: vec![client as f32], samples: 1, steps: 1, loss: 0.0 };
         self.aggregate(1, &(0..clients).map(of_client).collect::<Vec<_>>()).map(drop)

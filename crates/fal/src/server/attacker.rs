@@ -39,7 +39,7 @@ pub enum AttackerChoice {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attackers {
-    /// Share of clients that are bad, from 0 to 1; rounded to whole clients.
+    /// Share of clients that are bad, from 0 to 1; rounded to whole clients, at least one unless it is 0.
     pub share: f64,
     /// What they do.
     pub behaviour: AttackerChoice,
@@ -106,10 +106,24 @@ impl Attackers {
         self.behaviour.check()
     }
 
+    /// Whether the share is at least one of so many clients, unless it is 0.
+    ///
+    /// # Errors
+    /// [`ServerError::OutOfRange`].
+    pub fn check_for(&self, clients: usize) -> Result<(), ServerError> {
+        let somebody = self.share == 0.0 || self.count(clients) > 0;
+        let range = "0, or so large that it is rounded to at least one of the clients";
+        require(somebody, "share", self.share, range)
+    }
+
+    fn count(&self, clients: usize) -> usize {
+        (self.share.clamp(0.0, 1.0) * clients as f64).round() as usize
+    }
+
     /// Which of `clients` are bad, the same in every round.
     pub fn among(&self, clients: usize, seed: &Seed) -> BTreeSet<usize> {
-        let count = (self.share.clamp(0.0, 1.0) * clients as f64).round() as usize;
-        index::sample(&mut seed.child("attackers").rng(), clients, count).into_iter().collect()
+        let mut rng = seed.child("attackers").rng();
+        index::sample(&mut rng, clients, self.count(clients)).into_iter().collect()
     }
 }
 

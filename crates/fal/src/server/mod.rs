@@ -10,7 +10,7 @@
 //! | the paper's | uniform mean | global rate | |
 //! | FedAvg | mean by samples | rate 1 | |
 //! | FedProx | mean by samples | rate 1 | [`DriftControl::Proximal`] |
-//! | SCAFFOLD | mean | rate | [`Scaffold`] |
+//! | SCAFFOLD | uniform mean | rate | [`Scaffold`] |
 //! | FedNova | [`AggregatorChoice::Nova`] | rate 1 | |
 //! | FedAvgM, FedAdam, FedYogi, FedAdagrad | mean by samples | the rule of that name | |
 //! | SFAT | [`AggregatorChoice::Slack`] | rate 1 | |

@@ -17,7 +17,9 @@ pub(super) fn median(deltas: &[&[f32]]) -> Vec<f32> {
 /// [`ServerError::TrimsNobody`] if that is less than one value.
 pub(super) fn trimmed_mean(deltas: &[&[f32]], share: f64) -> Result<Vec<f32>, ServerError> {
     let updates = deltas.len();
-    let cut = (share * updates as f64 + ROUNDING) as usize;
+    // Against rounding too: a share just below 1/2 must leave something to average.
+    let most = updates.saturating_sub(1) / 2;
+    let cut = ((share * updates as f64 + ROUNDING) as usize).min(most);
     if cut == 0 {
         return Err(ServerError::TrimsNobody { share, updates });
     }
@@ -91,6 +93,15 @@ mod tests {
         assert_eq!(trimmed_mean(&deltas[..3], 0.34).unwrap(), [2.0, 0.0]);
         let nobody = trimmed_mean(&deltas, 0.2);
         assert_eq!(nobody, Err(ServerError::TrimsNobody { share: 0.2, updates: 4 }));
+    }
+
+    #[test]
+    fn a_share_just_below_one_half_leaves_the_middle() {
+        let deltas: [&[f32]; 4] = [&[1.0], &[9.0], &[2.0], &[4.0]];
+        let share = 0.499_999_999_9;
+        assert_eq!(trimmed_mean(&deltas, share).unwrap(), [3.0]);
+        let nobody = trimmed_mean(&deltas[..2], share);
+        assert_eq!(nobody, Err(ServerError::TrimsNobody { share, updates: 2 }));
     }
 
     /// The median of an equilateral triangle with a fourth point far off is known: Fermat's point of a convex

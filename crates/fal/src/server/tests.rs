@@ -208,6 +208,7 @@ fn settings_out_of_range_are_named() {
     assert_eq!(refused(r#"{"clip": 0.0}"#), "clip");
     let aggregator = |fields: &str| refused(&format!(r#"{{"aggregator": {{"kind": {fields}}}}}"#));
     assert_eq!(aggregator(r#""slack", "alpha": 1.0"#), "alpha");
+    assert_eq!(aggregator(r#""slack", "alpha": 0.0"#), "alpha");
     assert_eq!(aggregator(r#""slack", "alpha": 0.1, "top": 0"#), "top");
     assert_eq!(aggregator(r#""trimmed-mean", "share": 0.5"#), "share");
     assert_eq!(aggregator(r#""multi-krum", "byzantine": 1, "keep": 0"#), "keep");

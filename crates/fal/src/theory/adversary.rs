@@ -14,7 +14,7 @@ use super::{SphereBatch, SphereGame, SphericalCap};
 use crate::client::Encounter;
 use crate::data::SphereSet;
 use crate::network::TwoLayer;
-use crate::training_error::{TrainingError, require, require_few};
+use crate::training_error::{TrainingError, require_few, require_radius, require_step};
 
 /// A step along the gradient of each point, then back to its cap.
 pub type SphereAscent = Projected<NormalizedAscent, SphericalCap>;
@@ -23,11 +23,11 @@ pub type SphereAscent = Projected<NormalizedAscent, SphericalCap>;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SphereAdversary {
-    /// The straight distance that a point may be moved, rho; at least 0. With 0 training is plain.
+    /// The straight distance that a point may be moved, rho; from 0 to a million. With 0 training is plain.
     pub radius: f64,
     /// Steps of ascent, at most a million; with none training is plain.
     pub steps: usize,
-    /// Length of a step, above 0, in radii.
+    /// Length of a step, above 0 and at most a million, in radii.
     pub step: f64,
 }
 
@@ -55,8 +55,8 @@ impl SphereAdversary {
     pub fn check(&self) -> Result<(), TrainingError> {
         let Self { radius, step, steps } = *self;
         require_few("adversary.steps", steps)?;
-        require(radius.is_finite() && radius >= 0.0, "adversary.radius", radius, "at least 0")?;
-        require(step.is_finite() && step > 0.0, "adversary.step", step, "above 0")
+        require_radius("adversary.radius", radius)?;
+        require_step("adversary.step", step)
     }
 
     /// Whether there is nothing to do.

@@ -29,6 +29,19 @@ pub struct Measure {
     pub perturbed_pseudo_gap: f64,
 }
 
+impl Measure {
+    /// The measure, if all of it is finite: a ledger could not be read again with anything else.
+    fn finite(self) -> Result<Self, TrainingError> {
+        let Self { round, robust_loss, least_robust_loss, clean_loss, .. } = self;
+        let losses = [robust_loss, least_robust_loss, clean_loss];
+        let distances = [self.drift, self.pseudo_gap, self.perturbed_pseudo_gap];
+        match losses.iter().chain(&distances).all(|value| value.is_finite()) {
+            true => Ok(self),
+            false => Err(TrainingError::Diverged { round }),
+        }
+    }
+}
+
 /// One simulation from start to end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Course {
@@ -51,7 +64,7 @@ impl Course {
 /// Runs the federation that `settings` and `seed` describe, on `threads` threads. The result does not depend on their number.
 ///
 /// # Errors
-/// Those of [`TheoryFederation`].
+/// Those of [`TheoryFederation`]; [`TrainingError::Diverged`].
 pub fn simulate<B: Backend>(
     settings: TheorySettings,
     seed: u64,
@@ -69,6 +82,7 @@ pub fn simulate<B: Backend>(
         let round = federation.rounds();
         if round.is_multiple_of(settings.measurement.every) || round == settings.rounds {
             let measure = measure(&federation, &settings, least, &seed.child("measurement"))?;
+            let measure = measure.finite()?;
             least = measure.least_robust_loss;
             course.measures.push(measure);
         }

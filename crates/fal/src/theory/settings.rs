@@ -15,7 +15,7 @@ use crate::training_error::{MOST, TrainingError, require, require_few, require_s
 pub struct TheorySettings {
     /// Number of clients, `N`, at least 1.
     pub clients: usize,
-    /// Points of each client, `J`, at least 1.
+    /// Points of each client, `J`, at least 1; at least 2 points in all.
     pub points: usize,
     /// Coordinates of a point, `d`, at least 3; the last is 1/2.
     pub dimension: usize,
@@ -33,7 +33,7 @@ pub struct TheorySettings {
     pub local_rate: f64,
     /// Factor of the mean update, eta_global, above 0.
     pub global_rate: f64,
-    /// Rounds of communication, `T`.
+    /// Rounds of communication, `T`, at least 1.
     pub rounds: u64,
     /// The adversary of training.
     pub adversary: SphereAdversary,
@@ -96,7 +96,12 @@ impl TheorySettings {
         ] {
             require_some(setting, count)?;
         }
-        require_few("clients times points", self.clients * self.points)?;
+        // A single point has no distance to another, and so no separation.
+        let points = self.clients * self.points;
+        let usable = (2..=MOST).contains(&points);
+        let range = "at least 2 and at most a million";
+        require(usable, "clients times points", points as f64, range)?;
+        require(self.rounds > 0, "rounds", 0.0, "at least 1")?;
         require(every > 0, "measurement.every", 0.0, "at least 1")?;
         let dimension = self.dimension;
         let usable = (3..=MOST).contains(&dimension);
@@ -189,6 +194,8 @@ mod tests {
         refused("adversary.steps", |settings| settings.adversary.steps = usize::MAX);
         refused("measurement.steps", |settings| settings.measurement.steps = usize::MAX);
         refused("clients times points", |settings| settings.clients = 300_000);
+        refused("clients times points", |settings| (settings.clients, settings.points) = (1, 1));
+        refused("rounds", |settings| settings.rounds = 0);
         refused("dimension times width", |settings| {
             settings.dimension = 1000;
             settings.width = 1_000_000;

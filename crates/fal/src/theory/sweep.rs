@@ -1,5 +1,7 @@
 //! Which simulations are compared.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::TheorySettings;
@@ -26,7 +28,7 @@ pub enum Sweep {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SweepValues {
-    /// Of [`TheorySettings::width`].
+    /// Of [`TheorySettings::width`], each only once.
     pub width: Vec<usize>,
     /// Of [`TheorySettings::separation`].
     pub separation: Vec<f64>,
@@ -107,7 +109,7 @@ impl TheoryConfig {
     /// Whether the settings make sense, those of every simulation included.
     ///
     /// # Errors
-    /// [`TrainingError::OutOfRange`].
+    /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`].
     pub fn check(&self) -> Result<(), TrainingError> {
         let seeds = (1..=MOST_SEEDS).contains(&self.seeds);
         require(seeds, "seeds", self.seeds as f64, "at least 1 and at most a thousand")?;
@@ -123,7 +125,19 @@ impl TheoryConfig {
             require(!values.is_empty(), empty, 0.0, "a list of at least 1 value")?;
             values.iter().try_for_each(|(_, settings)| settings.check())?;
         }
-        Ok(())
+        self.check_widths()
+    }
+
+    /// Whether no width stands twice.
+    fn check_widths(&self) -> Result<(), TrainingError> {
+        let widths = &self.sweep.width;
+        let distinct: BTreeSet<usize> = widths.iter().copied().collect();
+        match distinct.len() == widths.len() {
+            true => Ok(()),
+            false => Err(TrainingError::Excluded(
+                "sweep.width names a width twice, but exponents are fitted over widths that differ; name each only once",
+            )),
+        }
     }
 
     /// The values of `sweep` in order, each with the settings that it makes.
@@ -208,6 +222,7 @@ mod tests {
         refused(|config| config.seeds = u64::MAX, "`seeds`");
         refused(|config| config.base.clients = 0, "`clients`");
         refused(|config| config.sweep.width = vec![4, 0], "`width`");
+        refused(|config| config.sweep.width = vec![4, 8, 4], "sweep.width");
         refused(|config| config.sweep.separation = vec![2.0], "`separation`");
         refused(|config| config.sweep.local_steps = Vec::new(), "`sweep.local_steps`");
         refused(|config| config.sweep.heterogeneity = vec![-0.5], "`heterogeneity`");

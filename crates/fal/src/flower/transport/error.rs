@@ -97,6 +97,11 @@ impl TransportError {
         }
     }
 
+    /// Whether the address or the certificates cannot be used.
+    pub(in crate::flower) fn is_of_options(&self) -> bool {
+        matches!(self, Self::Address { .. } | Self::Certificates { .. })
+    }
+
     /// Whether a key cannot be registered because it is, or because keys are registered by hand.
     pub(in crate::flower) fn is_registered_elsewhere(&self) -> bool {
         self.has_code(&[code::PUBLIC_KEY_ALREADY_IN_USE, code::REGISTRATION_DISABLED])

@@ -34,6 +34,18 @@ fn the_start_the_end_and_every_nth_round_are_looked_at() {
 }
 
 #[test]
+fn a_measure_that_is_not_finite_is_a_divergence() {
+    let start = course(TheorySettings { rounds: 1, ..short() }, 1).measures[0];
+    assert_eq!(start.finite().unwrap(), start);
+    for lost in [
+        Measure { robust_loss: f64::NAN, round: 7, ..start },
+        Measure { drift: f64::INFINITY, round: 7, ..start },
+    ] {
+        assert!(matches!(lost.finite(), Err(TrainingError::Diverged { round: 7 })));
+    }
+}
+
+#[test]
 fn looking_does_not_change_the_course() {
     let rare = course(short(), 2).end();
     let mut settings = short();
