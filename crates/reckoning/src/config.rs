@@ -98,14 +98,18 @@ impl Source {
 pub struct DataConfig {
     /// Where they come from.
     pub source: Source,
-    /// Share of a file's only split that is held out for testing, and of its training split for validation; at
-    /// least 0 and below 1.
+    /// Share of a file's only split that is held out for testing; at least 0 and below 1. Without a split of its own,
+    /// validation takes the same share of what is trained on, but at most 0.05.
     pub held_out: f64,
     /// Seed of that division; apart from the experiment's, so that systems of different seeds share their test sets.
     pub split_seed: u64,
     /// One knowledge set a question, with this many irrelevant facts; `None` keeps the sets whole, with all their
     /// questions.
     pub distractors: Option<Distractors>,
+    /// Most stories that a training example tells at once, each of its own people: from one to so many, each number as
+    /// likely. A system is then trained on more facts than any one story has. Needs people whose names are letters.
+    #[serde(skip_serializing_if = "is_one")]
+    pub stories: usize,
     /// Train on questions of these hops only; empty for all.
     pub train_hops: Vec<usize>,
     /// Give people whose names are letters new letters in every training example.
@@ -126,6 +130,7 @@ impl Default for DataConfig {
             held_out: 0.1,
             split_seed: 0,
             distractors: None,
+            stories: 1,
             train_hops: Vec::new(),
             rename: true,
             shuffle_facts: true,
@@ -133,6 +138,10 @@ impl Default for DataConfig {
             balance_answers: false,
         }
     }
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 /// What follows the question in training.
@@ -320,7 +329,7 @@ impl OuterConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluationConfig {
-    /// Steps between evaluations; the last step always has one.
+    /// Steps between evaluations on the validation sets. The last step has none: the test sets follow it.
     pub every: usize,
     /// Knowledge sets of an evaluation while training; of a file's, some that depend on `data.split_seed` alone.
     pub sets: usize,
@@ -369,6 +378,7 @@ impl ExperimentConfig {
     /// A sentence that names the field and its remedy.
     pub fn check(&self) -> Result<(), String> {
         let positive = [
+            ("data.stories", self.data.stories),
             ("outer.batch", self.outer.batch),
             ("outer.sets_a_graph", self.outer.sets_a_graph),
             ("outer.checkpoint_every", self.outer.checkpoint_every),
@@ -395,6 +405,12 @@ impl ExperimentConfig {
         {
             return Err("data.balance_answers needs a file and data.distractors, so that a training example has one question; leave it out or set both".into());
         }
+        if self.data.stories > 1
+            && (!self.data.rename || matches!(self.data.source, Source::Rules(_)))
+        {
+            return Err("data.stories tells several stories at once, each of people with letters of their own; set data.rename = true and take data about people, or leave it out".into());
+        }
+        self.check_idle()?;
         self.check_hypergradient()?;
         let rates = [
             ("inner.rate", self.inner.rate),
@@ -407,6 +423,9 @@ impl ExperimentConfig {
             rates.iter().find(|(_, value)| !value.is_finite() || *value < 0.0)
         {
             return Err(format!("{name} = {value}; it must be a number of at least 0"));
+        }
+        if matches!(self.objective.recall, Recall::Sum { weight: 0.0 }) {
+            return Err("objective.recall.weight is 0, so the system would not learn where an answer ends; set it above 0, or objective.recall.kind = \"none\"".into());
         }
         if !(0.0..1.0).contains(&self.data.held_out) {
             return Err(format!(
@@ -422,6 +441,38 @@ impl ExperimentConfig {
 }
 
 impl ExperimentConfig {
+    /// Settings that something else in the configuration leaves without effect.
+    fn check_idle(&self) -> Result<(), String> {
+        let Self { data, objective, evaluation, method, .. } = self;
+        let is_file = matches!(data.source, Source::File { .. });
+        let is_idle = [
+            (
+                !is_file && !data.train_hops.is_empty(),
+                "data.train_hops chooses questions of a file; for a generator set data.source.hops",
+            ),
+            (
+                is_file && !evaluation.hops.is_empty(),
+                "evaluation.hops is for generators, and all questions of a file's test splits are asked; leave it out",
+            ),
+            (
+                data.questions > 0 && data.distractors.is_some(),
+                "data.questions has no effect beside data.distractors, which makes a set of each question; leave one of them out",
+            ),
+            (
+                !method.has_inner_loop() && objective.numbered_facts,
+                "objective.numbered_facts is for the facts of an inner loop, which the method does not have; leave it out",
+            ),
+            (
+                !method.has_inner_loop() && !objective.facts.is_mean(),
+                "objective.facts is for the inner loss, which the method does not have; leave it out",
+            ),
+        ];
+        match is_idle.iter().find(|(is_idle, _)| *is_idle) {
+            Some((_, refusal)) => Err((*refusal).to_owned()),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the hypergradient can reach what is to be learned.
     fn check_hypergradient(&self) -> Result<(), String> {
         let hypergradient = &self.inner.hypergradient;
@@ -434,7 +485,7 @@ impl ExperimentConfig {
                 None => Ok(()),
             };
         }
-        if matches!(hypergradient, HypergradientChoice::Envelope) {
+        if matches!(hypergradient, HypergradientChoice::Envelope {}) {
             return Err("inner.hypergradient.kind = \"envelope\" stops at the adapted model, through which alone facts reach the answer, so nothing could be learned; choose \"unrolled\", \"truncated\", \"first-order\" or \"reptile\"".into());
         }
         if matches!(hypergradient, HypergradientChoice::Implicit { .. }) {
@@ -452,12 +503,12 @@ impl ExperimentConfig {
 /// The name of a hypergradient that gives inner rates no gradient.
 fn blind_to_rates(hypergradient: &HypergradientChoice) -> Option<&'static str> {
     match hypergradient {
-        HypergradientChoice::Envelope => Some("envelope"),
-        HypergradientChoice::Reptile => Some("reptile"),
+        HypergradientChoice::Envelope {} => Some("envelope"),
+        HypergradientChoice::Reptile {} => Some("reptile"),
         HypergradientChoice::Implicit { .. } => Some("implicit"),
         HypergradientChoice::Unrolled { .. }
         | HypergradientChoice::Truncated { .. }
-        | HypergradientChoice::FirstOrder => None,
+        | HypergradientChoice::FirstOrder {} => None,
     }
 }
 
@@ -468,13 +519,13 @@ mod tests {
     #[test]
     fn hypergradients_that_cannot_learn_rates_need_fixed_ones() {
         let mut config = ExperimentConfig::default();
-        config.inner.hypergradient = HypergradientChoice::Reptile;
+        config.inner.hypergradient = HypergradientChoice::Reptile {};
         let refusal = config.check().unwrap_err();
         assert!(refusal.contains("reptile") && refusal.contains("inner.fixed_rates = true"));
         config.inner.fixed_rates = true;
         config.check().unwrap();
         config.inner.fixed_rates = false;
-        for choice in [HypergradientChoice::FirstOrder, HypergradientChoice::default()] {
+        for choice in [HypergradientChoice::FirstOrder {}, HypergradientChoice::default()] {
             config.inner.hypergradient = choice;
             config.check().unwrap();
         }
@@ -488,14 +539,14 @@ mod tests {
             solver: Default::default(),
             curvature: Default::default(),
         };
-        for choice in [HypergradientChoice::Envelope, implicit] {
+        for choice in [HypergradientChoice::Envelope {}, implicit] {
             config.inner.hypergradient = choice;
             assert!(config.check().unwrap_err().contains("choose"));
         }
         // Without an inner loop the difference of start and end is zero.
         for method in [Method::InContext, Method::NoFacts, Method::Language] {
             config.method = method;
-            config.inner.hypergradient = HypergradientChoice::Reptile;
+            config.inner.hypergradient = HypergradientChoice::Reptile {};
             assert!(config.check().unwrap_err().contains("no inner loop"), "{method:?}");
             config.inner.hypergradient = HypergradientChoice::default();
             config.check().unwrap();
@@ -531,6 +582,60 @@ mod tests {
         let mut config = ExperimentConfig::default();
         config.objective.recall = recall;
         assert!(config.check().unwrap_err().contains("objective.recall.weight"));
+    }
+
+    fn to_file(config: &mut ExperimentConfig) {
+        config.data.source = config.data.source.at("sets.jsonl".into());
+    }
+
+    #[test]
+    fn settings_without_effect_are_refused() {
+        let refused = |change: fn(&mut ExperimentConfig)| {
+            let mut config = ExperimentConfig::default();
+            change(&mut config);
+            config.check().unwrap_err()
+        };
+        assert!(refused(|config| config.data.train_hops = vec![2]).contains("data.source.hops"));
+        let hops = refused(|config| {
+            to_file(config);
+            config.evaluation.hops = vec![2];
+        });
+        assert!(hops.contains("evaluation.hops"));
+        let questions = refused(|config| {
+            config.data.questions = 1;
+            config.data.distractors = Some(Distractors::All);
+        });
+        assert!(questions.contains("data.questions"));
+        let numbered = refused(|config| {
+            config.method = Method::InContext;
+            config.objective.numbered_facts = true;
+        });
+        assert!(numbered.contains("objective.numbered_facts"));
+        let facts = refused(|config| {
+            config.method = Method::NoFacts;
+            config.objective.facts = FactLoss::Sum;
+        });
+        assert!(facts.contains("objective.facts"));
+
+        let mut config = ExperimentConfig::default();
+        to_file(&mut config);
+        config.data.train_hops = vec![2, 3];
+        config.data.questions = 1;
+        config.objective.numbered_facts = true;
+        config.check().unwrap();
+        // The results on CLUTRR take a method without facts from the configuration of RECKONING.
+        config = ExperimentConfig { method: Method::NoFacts, ..ExperimentConfig::default() };
+        config.objective.retention = 0.1;
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn recall_that_counts_nothing_is_refused() {
+        let mut config = ExperimentConfig::default();
+        config.objective.recall = Recall::Sum { weight: 0.0 };
+        assert!(config.check().unwrap_err().contains("objective.recall.weight"));
+        config.objective.recall = Recall::Sum { weight: 0.5 };
+        config.check().unwrap();
     }
 
     #[test]

@@ -80,11 +80,13 @@ impl Corpus {
         }
     }
 
-    /// The training example at `place` of step `step`: renamed and cut as the configuration says, and none of those
-    /// that are asked, if it is generated. A pure function of its arguments, so that resuming needs no state.
+    /// The training example at `place` of step `step`: of one or several stories, renamed and cut as the configuration
+    /// says, and of none that is asked, if it is generated. A pure function of its arguments, so that resuming needs no
+    /// state.
     ///
     /// # Errors
-    /// As the generators; [`DataError::Exhausted`] if all that they generate is asked.
+    /// As the generators; [`DataError::Exhausted`] if all that they generate is asked, [`DataError::TooFewNames`] if the
+    /// stories that are told together have more people than there are letters.
     pub fn training_set(
         &self,
         step: usize,
@@ -94,8 +96,19 @@ impl Corpus {
     ) -> Result<KnowledgeSet, DataError> {
         let index = (step * batch + place) as u64;
         let mut random = seed.child("example").index(index).rng();
+        if self.config.stories == 1 {
+            return self.unasked(&mut random);
+        }
+        let stories = random.random_range(1..=self.config.stories);
+        let stories = (0..stories).map(|_| self.unasked(&mut random));
+        let stories = stories.collect::<Result<Vec<_>, _>>()?;
+        let set = KnowledgeSet::told_together(&stories, &mut random, &letters())?;
+        Ok(if self.config.shuffle_facts { shuffled(set, &mut random) } else { set })
+    }
+
+    fn unasked(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
         for _ in 0..DRAWS {
-            let set = self.drawn(&mut random)?;
+            let set = self.drawn(random)?;
             if self.asked.is_empty() || !self.asked.contains(&Text::of(&set)) {
                 return Ok(set);
             }
@@ -466,6 +479,28 @@ mod tests {
         let training: Vec<KnowledgeSet> = (0..4000).map(drawn).collect();
         let training = texts(&training);
         assert!(training.is_disjoint(&test) && training.is_disjoint(&validation));
+    }
+
+    #[test]
+    fn several_stories_are_told_at_once_and_every_one_of_them_is_asked_about() {
+        let source = Source::Kinship(KinshipConfig { hops: vec![2, 3], ..Default::default() });
+        let config = DataConfig { source, stories: 3, ..Default::default() };
+        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
+        let drawn = |place| corpus.training_set(0, place, 100, &Seed::new(0)).unwrap();
+        let counts: BTreeSet<usize> = (0..100)
+            .map(drawn)
+            .map(|set| {
+                let needed: BTreeSet<usize> =
+                    set.questions.iter().flat_map(|question| question.relevant.clone()).collect();
+                assert_eq!(needed, (0..set.facts.len()).collect());
+                assert!(
+                    set.questions.iter().all(|question| question.relevant.len() == question.hops)
+                );
+                set.questions.len()
+            })
+            .collect();
+        assert_eq!(counts, BTreeSet::from([1, 2, 3]));
+        assert_eq!(drawn(7), drawn(7));
     }
 
     #[test]

@@ -33,12 +33,12 @@ pub enum EncodingError {
     },
     /// A fact is too short to predict anything.
     #[error(
-        "the fact `{fact}` has {tokens} tokens after its prefix; the inner loop predicts words from those before, so it needs at least 2"
+        "the fact `{fact}` has {tokens} tokens; the inner loop predicts words from those before, so give it at least one word more"
     )]
     ShortFact {
         /// The fact.
         fact: String,
-        /// Its tokens.
+        /// Its tokens, without those of a numbered prefix.
         tokens: usize,
     },
     /// A sequence is longer than the model's context.
@@ -147,13 +147,14 @@ impl Encoder {
                 true => self.tokenizer.encode(&format!("fact {index} :"))?,
                 false => Vec::new(),
             };
-            let prefix = tokens.len().max(1);
+            let numbered = tokens.len();
+            let prefix = numbered.max(1);
             tokens.extend(self.following(&tokens, &fact.text)?);
             let predicted = tokens.len().saturating_sub(prefix);
             if predicted == 0 {
                 return Err(EncodingError::ShortFact {
                     fact: fact.text.clone(),
-                    tokens: tokens.len(),
+                    tokens: tokens.len() - numbered,
                 });
             }
             let mut weights = vec![share / predicted as f32; tokens.len()];
@@ -394,6 +395,24 @@ mod tests {
         };
         assert!((total(FactLoss::Mean) - 1.0).abs() < 1e-6);
         assert!((total(FactLoss::Sum) - 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_short_fact_is_refused_with_its_own_tokens() {
+        let refusal = |numbered_facts: bool, fact: &str| {
+            let mut encoder = encoder(Method::Reckoning, Recall::None);
+            let vocabulary = ["A", "0"];
+            let words = vocabulary.iter().chain(&TARGET_WORDS);
+            encoder.tokenizer = Tokenizer::Word(WordTokenizer::from_words(words).unwrap());
+            encoder.objective.numbered_facts = numbered_facts;
+            let mut set = set();
+            set.facts = vec![Fact { text: fact.into() }];
+            encoder.facts(&set).unwrap_err()
+        };
+        for (refusal, expected) in [(refusal(false, "A"), 1), (refusal(true, ""), 0)] {
+            let EncodingError::ShortFact { tokens, .. } = refusal else { panic!("{refusal}") };
+            assert_eq!(tokens, expected);
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub struct Rows<B: Backend> {
     pub targets: Tensor<B, 2, Int>,
     /// Their weights in the loss, `[predictions]`.
     pub weights: Tensor<B, 1>,
-    /// Position of every row's first token; 0 but in training with shifted positions.
-    pub first: usize,
+    /// Position of each row's first token, `[rows]`, in training with shifted positions; 0 for `None`.
+    pub first: Option<Tensor<B, 1, Int>>,
 }
 
 /// What the inner loop reads and what the outer loop asks: one knowledge set, or several that share a graph.
@@ -104,7 +104,7 @@ impl<B: Backend> Rows<B> {
             positions: Tensor::from_data(TensorData::new(positions, [predictions]), device),
             targets: Tensor::from_data(TensorData::new(targets, [predictions, 1]), device),
             weights: Tensor::from_data(TensorData::new(weights, [predictions]), device),
-            first: 0,
+            first: None,
         }
     }
 
@@ -113,15 +113,24 @@ impl<B: Backend> Rows<B> {
         self.tokens.dims()[1]
     }
 
-    /// The rows with their first token at position `first`.
-    pub fn shifted(self, first: usize) -> Self {
-        Self { first, ..self }
+    /// The rows with the first token of each at its position of `first`.
+    ///
+    /// # Panics
+    /// If these are not as many as rows.
+    pub fn shifted(self, first: &[usize]) -> Self {
+        assert_eq!(first.len(), self.tokens.dims()[0], "a position for each row");
+        let first: Vec<i32> = first.iter().map(|&place| place as i32).collect();
+        let first = TensorData::new(first, [self.tokens.dims()[0]]);
+        Self { first: Some(Tensor::from_data(first, &self.tokens.device())), ..self }
     }
 
     /// `- sum_i weight_i log p(target_i)`, `[1]`.
     pub fn loss(&self, model: &Gpt2<B>) -> Tensor<B, 1> {
-        let hidden =
-            model.hidden_from(self.first, self.tokens.clone()).select(0, self.positions.clone());
+        let hidden = match &self.first {
+            Some(first) => model.hidden_from(first.clone(), self.tokens.clone()),
+            None => model.hidden(self.tokens.clone()),
+        };
+        let hidden = hidden.select(0, self.positions.clone());
         let scores = log_softmax(model.logits(hidden), 1);
         let picked = scores.gather(1, self.targets.clone()).flatten::<1>(0, 1);
         (picked * self.weights.clone()).sum().neg()
@@ -157,5 +166,36 @@ impl Part {
         }
         assert!(!part.targets.is_empty(), "at least one token to predict");
         part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::test_systems::model;
+
+    #[test]
+    fn every_row_begins_at_its_own_position() {
+        let (model, device) = (model(1), Default::default());
+        let sequence =
+            |tokens: [u32; 3]| Sequence { tokens: tokens.to_vec(), weights: vec![0.0, 1.0, 1.0] };
+        let [one, other] = [sequence([1, 2, 3]), sequence([3, 1, 2])];
+        let loss = |sequences: &[Sequence], first: &[usize]| {
+            let rows = Rows::<Flex>::new(sequences, 0, &device).shifted(first);
+            rows.loss(&model).into_scalar()
+        };
+        let apart = |first: [usize; 2]| {
+            loss(std::slice::from_ref(&one), &first[..1])
+                + loss(std::slice::from_ref(&other), &first[1..])
+        };
+        let together = |first: [usize; 2]| loss(&[one.clone(), other.clone()], &first);
+        for first in [[0, 0], [0, 3], [4, 1]] {
+            assert!((together(first) - apart(first)).abs() < 1e-5, "{first:?}");
+        }
+        assert!((together([0, 3]) - together([0, 0])).abs() > 1e-4);
+        let plain = Rows::<Flex>::new(&[one.clone(), other.clone()], 0, &device);
+        assert!((plain.loss(&model).into_scalar() - together([0, 0])).abs() < 1e-6);
     }
 }

@@ -9,7 +9,8 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::seed::Seed;
 use inner_outer::{
-    HypergradientChoice, MetaLearner, MetaLearnerConfig, MetaStep, RateScope, RuleChoice, Threads,
+    HypergradientChoice, MetaLearner, MetaLearnerConfig, MetaStep, RateScope, Rates, RuleChoice,
+    Threads,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +21,8 @@ use crate::corpus::{Corpus, with_facts_of_others};
 use crate::data::{DataError, KnowledgeSet};
 use crate::encoding::{Encoder, EncodingError};
 use crate::evaluate::{Accuracy, Exam, Outcome};
+use crate::fingerprint::{Fingerprint, of_parameters};
+use crate::history::TrainedFile;
 use crate::model::Gpt2;
 use crate::start::{Start, StartError};
 use crate::task::Task;
@@ -56,6 +59,15 @@ pub enum TrainingError {
     /// A knowledge set cannot be encoded.
     #[error(transparent)]
     Encoding(#[from] EncodingError),
+    /// No other knowledge set is there to take facts from.
+    #[error(
+        "method = \"random-facts\" gives `{id}` the facts of another theory, but all sets that are asked with it are of its own; raise \
+         data.held_out, evaluation.sets and evaluation.final_sets, or give data of several theories"
+    )]
+    NoOtherFacts {
+        /// Identifier of the set.
+        id: String,
+    },
     /// The bi-level core refused one task.
     #[error("outer step {step}, knowledge sets {sets}: {source}")]
     InSets {
@@ -82,6 +94,8 @@ pub struct Trainer<B: Backend> {
     settings: SystemSettings,
     seed: Seed,
     tokenizer: StoredTokenizer,
+    /// Fingerprints of the files to train on and of the system to start from: a run goes on only with the same.
+    pub inputs: Vec<String>,
     /// The knowledge sets.
     pub corpus: Corpus,
     /// Texts to tasks.
@@ -105,6 +119,8 @@ impl<B: Backend> Trainer<B> {
         let Start { model, tokenizer, trained_on, .. } =
             start(&mut config, &corpus, &seed, device)?;
         config.check_scope().map_err(TrainingError::Config)?;
+        let begun_from = config.start_from.is_some().then(|| of_start(&model, &tokenizer));
+        let inputs = inputs(&corpus, begun_from);
         let history = trained_on.map(|before| [before, corpus.trained_on.clone()].concat());
         let settings = config.settings(history);
         let SystemSettings { method, objective, .. } = settings;
@@ -114,7 +130,8 @@ impl<B: Backend> Trainer<B> {
         let learner = learner(&config, &settings, model, &first)
             .map_err(|source| TrainingError::Learning { step: 0, source })?;
         let device = device.clone();
-        let trainer = Self { config, settings, seed, tokenizer, corpus, encoder, learner, device };
+        let trainer =
+            Self { config, settings, seed, tokenizer, inputs, corpus, encoder, learner, device };
         trainer.check_tests()?;
         Ok(trainer)
     }
@@ -204,11 +221,12 @@ impl<B: Backend> Trainer<B> {
         Ok(Accuracy::of("validation", &self.outcomes(&self.corpus.validation)?))
     }
 
-    /// The task with its questions at a random place of the context.
+    /// The task with each question at a random place of the context, which the longest of them must not leave.
     fn shifted(&self, task: Task<B>, random: &mut ChaCha8Rng) -> Task<B> {
-        let most = self.learner.outer().context() - task.questions.length();
-        let questions = task.questions.shifted(random.random_range(0..=most));
-        Task { questions, ..task }
+        let [rows, length] = task.questions.tokens.dims();
+        let most = self.learner.outer().context() - length;
+        let first: Vec<usize> = (0..rows).map(|_| random.random_range(0..=most)).collect();
+        Task { questions: task.questions.shifted(&first), ..task }
     }
 
     /// A task of each group of the `sets` knowledge sets. Every set counts the same.
@@ -235,11 +253,11 @@ impl<B: Backend> Trainer<B> {
         let walks_back = match inner.hypergradient {
             HypergradientChoice::Unrolled { .. }
             | HypergradientChoice::Truncated { .. }
-            | HypergradientChoice::FirstOrder => true,
+            | HypergradientChoice::FirstOrder {} => true,
             // These look at the adapted weights of a task as a whole.
             HypergradientChoice::Implicit { .. }
-            | HypergradientChoice::Envelope
-            | HypergradientChoice::Reptile => false,
+            | HypergradientChoice::Envelope {}
+            | HypergradientChoice::Reptile {} => false,
         };
         match walks_back && inner.rate_scope != RateScope::PerElement {
             true => {
@@ -276,11 +294,18 @@ impl<B: Backend> Trainer<B> {
         if self.config.method == Method::RandomFacts { with_facts_of_others(&sets) } else { sets }
     }
 
-    /// Encodes what will be evaluated at the end, so that a set that does not fit is found at the start.
+    /// Encodes what will be evaluated at the end, so that a set that does not fit is found at the start; where facts are
+    /// those of others, a list without others, too.
     fn check_tests(&self) -> Result<(), TrainingError> {
         let tests = self.corpus.tests.iter().map(|(_, sets)| sets);
         for sets in tests.chain([&self.corpus.validation]) {
-            for set in sets {
+            let swapped = self.with_facts_of_others(sets.clone());
+            if let Some(set) = swapped.iter().find(|set| set.facts.is_empty())
+                && self.config.method == Method::RandomFacts
+            {
+                return Err(TrainingError::NoOtherFacts { id: set.id.clone() });
+            }
+            for set in &swapped {
                 let task = self.encoder.task(set, &self.device)?;
                 self.encoder.fitting::<B>(task, self.learner.outer().context())?;
             }
@@ -303,6 +328,21 @@ fn in_sets(step: usize, groups: &[&[KnowledgeSet]], source: inner_outer::Error) 
 /// Words of a set's facts, questions and answers.
 fn words_of(set: &KnowledgeSet) -> usize {
     set.texts().map(|text| text.split(' ').count()).sum()
+}
+
+/// The files in the order of their fingerprints, then the system to start from, if any.
+fn inputs(corpus: &Corpus, begun_from: Option<Fingerprint>) -> Vec<String> {
+    let file = |file: &TrainedFile| format!("data {}", file.content);
+    let mut inputs: Vec<String> = corpus.trained_on.iter().map(file).collect();
+    inputs.sort();
+    inputs.extend(begun_from.map(|system| format!("start_from {system}")));
+    inputs
+}
+
+/// Rates are those of the configuration, whatever the system has learned.
+fn of_start<B: Backend>(model: &Gpt2<B>, tokenizer: &StoredTokenizer) -> Fingerprint {
+    let parameters = of_parameters(model, &Rates { tensors: Vec::new() });
+    Fingerprint::of_all(&[parameters, tokenizer.fingerprint()])
 }
 
 /// The model to start from, fresh or from a folder; `config.model` becomes its shape.

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::binary::{failure, run};
+use assert_cmd::prelude::*;
+
+use super::binary::{failure, reckoning, run};
 use super::run_folder::train;
 
 /// Trains with `more` arguments and expects a refusal that contains every one of `parts`.
@@ -29,6 +31,18 @@ fn settings_that_cannot_be_are_refused() {
     refused("inner.scope=lora", &["model.lora"]);
     refused("inner.hypergradient.kind=reptile", &["reptile", "inner.fixed_rates = true"]);
     refused("data.source.hops=[0]", &["`hops`", "from 1 to 20"]);
+    refused("data.train_hops=[2]", &["data.train_hops", "data.source.hops"]);
+}
+
+#[test]
+fn searches_without_beams_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = ["ask", "--system", "run", "--memory", "memory", "--beams", "0", "A ? B"];
+    for arguments in [ask.as_slice(), &["eval", "--system", "run", "--beams", "0"]] {
+        let refused = reckoning(folder.path()).args(arguments).assert().code(2);
+        let told = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+        assert!(told.contains("--beams") && told.contains("at least 1"), "{told}");
+    }
 }
 
 #[test]
@@ -72,6 +86,38 @@ fn a_folder_that_is_a_run_is_kept_and_one_that_is_none_is_not_resumed() {
     assert_eq!(fs::metadata(&results).unwrap().modified().unwrap(), before);
     let line = failure(folder.path(), ["train", "--resume", "--out", "absent"], 2);
     assert!(line.contains("absent holds no run"), "{line}");
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let generate = |seed: &str| {
+        let generate = ["data", "generate", "--count", "40", "--out", "sets.jsonl", "--set", seed];
+        run(folder.path(), generate);
+    };
+    generate("data.source.seed=1");
+    let source = ["data.source.kind=file", "data.source.path=sets.jsonl", "data.held_out=0.3"];
+    let source = source.map(|set| ["--set", set]).concat();
+    run(folder.path(), train("run", 2, &source));
+    let resume = ["train", "--resume", "--out", "run"];
+    run(folder.path(), resume);
+    fs::remove_file(folder.path().join("sets.jsonl")).unwrap();
+    generate("data.source.seed=2");
+    let line = failure(folder.path(), resume, 2);
+    assert!(line.contains("begun with other data"), "{line}");
+}
+
+#[test]
+fn a_run_is_not_resumed_from_another_system() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), train("first", 2, &[]));
+    run(folder.path(), train("second", 2, &["--set", "start_from=first/system"]));
+    let resume = ["train", "--resume", "--out", "second"];
+    run(folder.path(), resume);
+    fs::remove_dir_all(folder.path().join("first")).unwrap();
+    run(folder.path(), train("first", 3, &[]));
+    let line = failure(folder.path(), resume, 2);
+    assert!(line.contains("another model"), "{line}");
 }
 
 #[test]

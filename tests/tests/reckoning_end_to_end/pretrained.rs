@@ -112,7 +112,8 @@ fn a_talk_goes_on_after_what_cannot_be_used() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = b"Anna is other.\n\xff\xfe\n:save\n:save memory\nAnna is?\n:facts\n:quit\n";
+    let said =
+        b"Anna is other.\n\xff\xfe\n:save\n:save memory\n:save memory\nAnna is?\n:facts\n:quit\n";
     chat.stdin.take().unwrap().write_all(said).unwrap();
     let replies = chat.wait_with_output().unwrap();
     assert!(replies.status.success());
@@ -120,8 +121,10 @@ fn a_talk_goes_on_after_what_cannot_be_used() {
     let replies: Vec<Value> =
         replies.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let refused: Vec<bool> = replies.iter().map(|reply| reply["error"].is_string()).collect();
-    assert_eq!(refused, [false, true, true, false, false, false], "{replies:?}");
-    assert_eq!(replies[5]["reply"], "1. Anna is other.");
+    assert_eq!(refused, [false, true, true, false, true, false, false], "{replies:?}");
+    let taken = replies[4]["error"].as_str().unwrap();
+    assert!(taken.contains("memory is there already"), "{taken}");
+    assert_eq!(replies[6]["reply"], "1. Anna is other.");
     assert!(folder.path().join("memory").exists());
 }
 

@@ -7,11 +7,11 @@ use burn::tensor::backend::Backend;
 use experiment::cli::{Device, Failure, OrFailure, print_line};
 use serde_json::json;
 
-use super::reading::{question, statement};
+use super::reading::{question, require_free, statement};
 use crate::memory::Memory;
 use crate::system::{System, SystemError};
 
-const HELP: &str = "a line with ? is a question, any other line a fact; :facts lists them, :forget N takes one out, :save FILE writes the memory, :quit ends";
+const HELP: &str = "a line with ? is a question, any other line a fact; :facts lists them, :forget N takes one out, :save FILE writes the memory into a new file, :quit ends";
 
 /// Arguments of `chat`.
 #[derive(Debug, clap::Args)]
@@ -95,7 +95,7 @@ impl<B: Backend> Talk<'_, B> {
             ":save" if rest.trim().is_empty() => {
                 return Reply::Refused(":save takes the name of a file".into());
             }
-            ":save" => self.save(rest.trim()),
+            ":save" => return self.save(rest.trim()),
             _ if command.starts_with(':') => {
                 return Reply::Refused(format!("there is no {command}; {HELP}"));
             }
@@ -139,9 +139,16 @@ impl<B: Backend> Talk<'_, B> {
         Ok(answers.into_iter().map(|answer| answer.text).collect())
     }
 
-    fn save(&mut self, path: &str) -> Result<String, SystemError> {
-        self.memory()?.save(path.as_ref())?;
-        Ok(format!("saved {} facts in {path}", self.facts.len()))
+    /// Never in place of another file, which may be a memory that took long to make.
+    fn save(&mut self, path: &str) -> Reply {
+        if let Err(refusal) = require_free(path.as_ref()) {
+            return Reply::Refused(format!("{refusal}: name another file after :save"));
+        }
+        let saved = self.memory().and_then(|memory| Ok(memory.save(path.as_ref())?));
+        match saved {
+            Ok(()) => Reply::Said(format!("saved {} facts in {path}", self.facts.len())),
+            Err(error) => Reply::Refused(error.to_string()),
+        }
     }
 
     fn memory(&mut self) -> Result<&Memory, SystemError> {

@@ -1,5 +1,6 @@
 //! `reckoning demo`: the whole story in a few minutes, on built-in data.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
@@ -85,7 +86,7 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Outcome, Failure> {
         Method::RandomFacts,
     ] {
         let folder = arguments.out.join(name(method));
-        announce(arguments, method)?;
+        announce(arguments, method);
         let found = one_run::<B>(&folder, &config(arguments, method), &interrupt)?;
         accuracies.extend(found.into_iter().map(|accuracy| (name(method).to_owned(), accuracy)));
         runs.push(folder);
@@ -105,8 +106,12 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Outcome, Failure> {
     Ok(Outcome { accuracies, story, answers, report })
 }
 
-fn announce(arguments: &Arguments, method: Method) -> Result<(), Failure> {
-    if arguments.json { Ok(()) } else { print_line(format!("Training: {}", name(method))) }
+/// On standard error, as all progress: a reader of the results that goes away must not end the training.
+fn announce(arguments: &Arguments, method: Method) {
+    if !arguments.json {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(io::stderr(), "training: {}", name(method));
+    }
 }
 
 /// Goes on with the run in `folder`, or begins it.

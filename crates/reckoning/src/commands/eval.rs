@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 
+use super::reading;
 use crate::config::{ExperimentConfig, SystemSettings};
 use crate::examination::{Breakdown, Evaluation, Examination, Scores, TestScores, examine};
 use crate::test_sets::test_sets;
@@ -27,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Answers to keep while searching; 1 is greedy, the paper uses 5
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = reading::at_least_one)]
     beams: usize,
 }
 
@@ -38,11 +39,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.common.refuse_resume()?;
     refuse_without_effect(&arguments.common)?;
-    let mut config: ExperimentConfig =
-        arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
-    if let Some(path) = arguments.data.clone() {
-        config.data.source = config.data.source.at(path);
-    }
+    let config = reading::configuration(&arguments.common, arguments.data.as_deref())?;
     let evaluation = evaluated(&arguments, &config)?;
     if let Some(folder) = &arguments.common.out {
         save(&evaluation, folder)?;

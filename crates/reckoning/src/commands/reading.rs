@@ -1,8 +1,31 @@
-//! Facts from a file, and files that are not to be lost.
+//! Configurations and facts from files, and files that are not to be lost.
 
 use std::path::Path;
 
-use experiment::cli::Failure;
+use anyhow::anyhow;
+use experiment::cli::{CommonArguments, Failure, OrFailure};
+
+use crate::config::ExperimentConfig;
+
+/// The configuration of the arguments, with the files at `data` as its source where they are given.
+///
+/// # Errors
+/// Bad input: a configuration that cannot be read.
+pub fn configuration(
+    common: &CommonArguments,
+    data: Option<&Path>,
+) -> Result<ExperimentConfig, Failure> {
+    let mut defaults = ExperimentConfig::default();
+    if let (Some(path), None) = (data, &common.config) {
+        // So that --set reaches the options of files.
+        defaults.data.source = defaults.data.source.at(path.to_owned());
+    }
+    let mut config: ExperimentConfig = common.configuration(&defaults).bad_input()?;
+    if let Some(path) = data {
+        config.data.source = config.data.source.at(path.to_owned());
+    }
+    Ok(config)
+}
 
 /// The lines of a text file that say something; a final full stop is added where there is none.
 ///
@@ -10,12 +33,12 @@ use experiment::cli::Failure;
 /// Bad input: a file that cannot be read or holds no fact.
 pub fn statements(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
-        .map_err(|cause| anyhow::anyhow!("cannot read the facts in {}: {cause}", path.display()))
+        .map_err(|cause| anyhow!("cannot read the facts in {}: {cause}", path.display()))
         .map_err(Failure::BadInput)?;
     let lines: Vec<String> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(statement).collect();
     if lines.is_empty() {
-        let cause = anyhow::anyhow!("{} holds no fact; write one fact a line", path.display());
+        let cause = anyhow!("{} holds no fact; write one fact a line", path.display());
         return Err(Failure::BadInput(cause));
     }
     Ok(lines)
@@ -26,12 +49,34 @@ pub fn statements(path: &Path) -> Result<Vec<String>, Failure> {
 /// # Errors
 /// Bad input: `out` is there already, and `overwrite` is not set.
 pub fn refuse_to_replace(out: &Path, overwrite: bool) -> Result<(), Failure> {
-    match out.exists() && !overwrite {
-        true => Err(Failure::BadInput(anyhow::anyhow!(
-            "{} is there already: name another --out, or pass --overwrite",
-            out.display()
-        ))),
+    if overwrite {
+        return Ok(());
+    }
+    require_free(out)
+        .map_err(|taken| anyhow!("{taken}: name another --out, or pass --overwrite"))
+        .bad_input()
+}
+
+/// Refuses a file or folder that is there; the caller adds the remedy.
+///
+/// # Errors
+/// Half a sentence that names it.
+pub fn require_free(path: &Path) -> Result<(), String> {
+    match path.exists() {
+        true => Err(format!("{} is there already", path.display())),
         false => Ok(()),
+    }
+}
+
+/// A count on the command line; clap's own ranges do not know `usize`.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("give at least 1".into()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("give a whole number of at least 1".into()),
     }
 }
 
@@ -54,6 +99,7 @@ pub fn question(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Source;
 
     #[test]
     fn marks_are_added_where_they_lack() {
@@ -62,6 +108,37 @@ mod tests {
         assert_eq!(question("A ? B"), "A ? B .");
         assert_eq!(question("How is A related to B"), "How is A related to B ?");
         assert_eq!(question("Gary is round."), "Gary is round.");
+    }
+
+    #[test]
+    fn options_of_files_can_be_set_beside_data() {
+        let common = CommonArguments {
+            set: vec!["data.source.options.surface=as-in-file".into()],
+            ..CommonArguments::default()
+        };
+        let config = configuration(&common, Some(Path::new("sets.jsonl"))).unwrap();
+        let Source::File { path, options } = config.data.source else { panic!("a file was given") };
+        assert_eq!((path.as_path(), options.surface), (Path::new("sets.jsonl"), None));
+        let without = configuration(&common, None).unwrap_err();
+        assert!(matches!(without, Failure::BadInput(_)), "a generator has no such options");
+    }
+
+    #[test]
+    fn a_count_is_at_least_one() {
+        assert_eq!(at_least_one("5"), Ok(5));
+        assert!(at_least_one("0").unwrap_err().contains("at least 1"));
+        assert!(at_least_one("-1").is_err());
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_where_that_is_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("memory");
+        refuse_to_replace(&file, false).unwrap();
+        std::fs::write(&file, "mine").unwrap();
+        assert!(matches!(refuse_to_replace(&file, false), Err(Failure::BadInput(_))));
+        assert!(require_free(&file).unwrap_err().ends_with("memory is there already"));
+        refuse_to_replace(&file, true).unwrap();
     }
 
     #[test]

@@ -12,6 +12,7 @@ use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use inner_outer::MetaStep;
 
+use super::reading;
 use crate::config::ExperimentConfig;
 use crate::evaluate::Accuracy;
 use crate::train::Trainer;
@@ -63,16 +64,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     let common = &arguments.common;
-    let mut defaults = ExperimentConfig::default();
-    if let (Some(path), None) = (&arguments.data, &common.config) {
-        // So that --set reaches the options of files.
-        defaults.data.source = defaults.data.source.at(path.clone());
-    }
-    let mut config: ExperimentConfig = common.configuration(&defaults).bad_input()?;
+    let mut config = reading::configuration(common, arguments.data.as_deref())?;
     config.seed = common.seed.unwrap_or(config.seed);
-    if let Some(path) = arguments.data.clone() {
-        config.data.source = config.data.source.at(path);
-    }
     config.check().map_err(anyhow::Error::msg).bad_input()?;
     Ok(config)
 }
@@ -83,11 +76,16 @@ pub fn summary(accuracy: &Accuracy) -> String {
 }
 
 /// The loop: steps, metrics, validation, checkpoints; then the test sets.
+///
+/// # Errors
+/// Bad input: a run that was begun with other data or from another system. Failed: training itself. Interrupted: after a
+/// checkpoint.
 pub fn train<B: Backend>(
     mut trainer: Trainer<B>,
     run: &RunDirectory,
     interrupt: &Interrupt,
 ) -> Result<Vec<Accuracy>, Failure> {
+    run.require_inputs(&trainer.inputs).bad_input()?;
     let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
     let latest = checkpoints.latest().failed()?;
     if let Some(step) = latest {

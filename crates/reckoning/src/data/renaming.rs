@@ -1,4 +1,4 @@
-//! Exchanging entity names: augmentation in training, and anonymous letters for published data.
+//! Exchanging entity names: augmentation in training, several sets told as one, and anonymous letters for published data.
 
 use std::collections::{HashMap, HashSet};
 
@@ -46,6 +46,39 @@ impl KnowledgeSet {
             .zip(chosen.into_iter().map(|at| usable[at]))
             .collect();
         Ok(self.renamed(&renaming))
+    }
+
+    /// One set with the facts and questions of all, one after the other, whose entities are renamed to distinct random
+    /// names of `pool`: no name is in two of them.
+    ///
+    /// # Errors
+    /// As [`Self::rename_entities`].
+    pub fn told_together(
+        sets: &[Self],
+        rng: &mut impl Rng,
+        pool: &[String],
+    ) -> Result<Self, DataError> {
+        let mut free = pool.to_vec();
+        let (id, facts, questions, entities) = Default::default();
+        let mut whole = Self { id, facts, questions, entities };
+        for set in sets {
+            let set = set.rename_entities(rng, &free)?;
+            free.retain(|name| !set.entities.contains(name));
+            whole.append(set);
+        }
+        Ok(whole)
+    }
+
+    fn append(&mut self, other: Self) {
+        let first = self.facts.len();
+        let separator = if self.id.is_empty() { "" } else { "+" };
+        self.id = format!("{}{separator}{}", self.id, other.id);
+        self.facts.extend(other.facts);
+        self.questions.extend(other.questions.into_iter().map(|mut question| {
+            question.relevant.iter_mut().for_each(|fact| *fact += first);
+            question
+        }));
+        self.entities.extend(other.entities);
     }
 
     fn renamed(&self, renaming: &HashMap<&str, &str>) -> Self {
@@ -107,7 +140,32 @@ mod tests {
         assert!(matches!(error, DataError::TooFewNames { needed: 3, available: 2, .. }), "{error}");
     }
 
+    #[test]
+    fn sets_that_do_not_fit_the_pool_together_are_refused() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let sets = vec![example(); 9];
+        let error = KnowledgeSet::told_together(&sets, &mut rng, &letters()).unwrap_err();
+        assert!(matches!(error, DataError::TooFewNames { needed: 3, available: 2, .. }), "{error}");
+    }
+
     proptest! {
+        #[test]
+        fn sets_told_together_are_the_sets_apart(seed: u64, count in 1_usize..8) {
+            let sets = vec![example(); count];
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let whole = KnowledgeSet::told_together(&sets, &mut rng, &letters()).unwrap();
+            let distinct: HashSet<&String> = whole.entities.iter().collect();
+            prop_assert_eq!(distinct.len(), 3 * count);
+            prop_assert_eq!(whole.facts.len(), 2 * count);
+            for (place, question) in whole.questions.iter().enumerate() {
+                prop_assert_eq!(&question.relevant, &[2 * place, 2 * place + 1]);
+                let [first, .., last] = &whole.entities[3 * place..3 * place + 3] else { unreachable!() };
+                prop_assert_eq!(&question.text, &format!("{first} ? {last} ."));
+                prop_assert!(whole.facts[question.relevant[0]].text.starts_with(first.as_str()));
+                prop_assert!(whole.facts[question.relevant[1]].text.contains(last.as_str()));
+            }
+        }
+
         #[test]
         fn renaming_back_gives_the_set_again(seed: u64) {
             let set = example();

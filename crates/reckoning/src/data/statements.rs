@@ -102,7 +102,7 @@ impl Statement {
             [.., "people" | "things", "are", _] | [.., "people" | "things", "are", "not", _] => {
                 parse_all(&sentence)
             }
-            clause => match parse_clause(clause, None)? {
+            clause => match parse_clause(clause, &[])? {
                 Literal { subject: Subject::Anyone, .. } => None,
                 fact => Some(Self::Fact(fact)),
             },
@@ -130,11 +130,12 @@ fn is_ordinary(word: &str) -> bool {
         )
 }
 
-/// `SUBJECT PREDICATE`; without a subject, or with a pronoun, the `previous` one is meant.
-fn parse_clause(clause: &[&str], previous: Option<&Subject>) -> Option<Literal> {
+/// `SUBJECT PREDICATE`; without a subject, that of the last one of the `earlier` conditions is meant.
+fn parse_clause(clause: &[&str], earlier: &[Literal]) -> Option<Literal> {
+    let previous = earlier.last().map(|literal| &literal.subject);
     let (subject, rest) = match clause {
         ["someone" | "something" | "Someone" | "Something", rest @ ..] => (Subject::Anyone, rest),
-        ["they" | "it" | "he" | "she", rest @ ..] => (previous?.clone(), rest),
+        ["they" | "it" | "he" | "she", rest @ ..] => (referent(earlier)?, rest),
         ["the" | "The", rest @ ..] => {
             let verb = rest.iter().position(|word| matches!(*word, "is" | "are" | "does" | "do"));
             let before_object = || rest.iter().rposition(|word| *word == "the")?.checked_sub(1);
@@ -152,6 +153,16 @@ fn parse_clause(clause: &[&str], previous: Option<&Subject>) -> Option<Literal> 
     };
     let (predicate, positive) = parse_predicate(rest, clause[0] == "they")?;
     Some(Literal { subject, predicate, positive })
+}
+
+/// Whom a pronoun means: whoever the rule is applied to, as soon as an `earlier` condition is about them, even if an entity was
+/// named since; else the subject before.
+fn referent(earlier: &[Literal]) -> Option<Subject> {
+    let subjects = || earlier.iter().map(|literal| &literal.subject);
+    subjects()
+        .find(|subject| **subject == Subject::Anyone)
+        .or_else(|| subjects().next_back())
+        .cloned()
 }
 
 /// `is [not] ATTRIBUTE`, `VERBs the ENTITY` or `does not VERB the ENTITY`, and nothing after it.
@@ -213,10 +224,9 @@ fn parse_if_then(rest: &[&str]) -> Option<Statement> {
     let then = rest.iter().position(|word| *word == "then")?;
     let mut conditions: Vec<Literal> = Vec::new();
     for clause in clauses(&rest[..then]) {
-        conditions.push(parse_clause(clause, conditions.last().map(|literal| &literal.subject))?);
+        conditions.push(parse_clause(clause, &conditions)?);
     }
-    let conclusion =
-        parse_clause(&rest[then + 1..], conditions.last().map(|literal| &literal.subject))?;
+    let conclusion = parse_clause(&rest[then + 1..], &conditions)?;
     let anyone_is_bound = conditions.iter().any(|literal| literal.subject == Subject::Anyone);
     let is_sound =
         !conditions.is_empty() && (anyone_is_bound || conclusion.subject != Subject::Anyone);
@@ -363,12 +373,82 @@ mod tests {
                 "If the cat is red and visits the dog then the bald eagle carries the cat .",
             ),
             (
+                "If something visits the mouse and the mouse visits the dog then it is cold.",
+                "If someone visits the mouse and the mouse visits the dog then they are cold .",
+            ),
+            (
+                "If something visits the squirrel and the squirrel is big \
+                 then it does not like the squirrel.",
+                "If someone visits the squirrel and the squirrel is big \
+                 then they do not like the squirrel .",
+            ),
+            (
+                "If something is red and the cat is big and it sees the cat then it is young.",
+                "If someone is red and the cat is big and someone sees the cat then they are young .",
+            ),
+            (
+                "If the cat is red and it is big then it is young.",
+                "If the cat is red and big then the cat is young .",
+            ),
+            (
                 "Red and not big things are not cold.",
                 "If someone is red and not big then they are not cold .",
             ),
         ] {
             assert_eq!(canonical(text), expected);
             assert_eq!(canonical(expected), expected, "the canonical wording reads back");
+        }
+    }
+
+    #[test]
+    fn a_pronoun_means_the_variable_even_behind_a_named_entity() {
+        for pronoun in ["it", "they", "he", "she"] {
+            let verb = if pronoun == "they" { "are" } else { "is" };
+            let text = format!(
+                "If something visits the mouse and the mouse visits the dog then {pronoun} {verb} cold."
+            );
+            let Some(Statement::Rule { conclusion, .. }) = Statement::parse(&text) else {
+                panic!("{text} should be a rule")
+            };
+            assert_eq!(conclusion, Literal::about_anyone("cold", true), "{text}");
+        }
+    }
+
+    /// Every order of subjects: the canonical wording names again whom a pronoun would not mean.
+    #[test]
+    fn what_is_written_reads_back_alike() {
+        let subjects = || {
+            let named = |name: &str| Subject::Named(name.into());
+            [Subject::Anyone, named("Bob"), named("the bald eagle")]
+        };
+        let predicates = || {
+            let relation = Predicate::Relation { verb: "see".into(), object: "the cat".into() };
+            [Predicate::Attribute("red".into()), relation]
+        };
+        let literals: Vec<Literal> = subjects()
+            .into_iter()
+            .flat_map(|subject| predicates().map(|predicate| (subject.clone(), predicate)))
+            .flat_map(|(subject, predicate)| {
+                [true, false].map(|positive| Literal {
+                    subject: subject.clone(),
+                    predicate: predicate.clone(),
+                    positive,
+                })
+            })
+            .collect();
+        for first in &literals {
+            for second in &literals {
+                for conclusion in &literals {
+                    let conditions = vec![first.clone(), second.clone()];
+                    let is_bound =
+                        conditions.iter().any(|literal| literal.subject == Subject::Anyone);
+                    if !is_bound && conclusion.subject == Subject::Anyone {
+                        continue;
+                    }
+                    let rule = Statement::Rule { conditions, conclusion: conclusion.clone() };
+                    assert_eq!(Statement::parse(&rule.to_string()), Some(rule.clone()), "{rule}");
+                }
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Runs that differ only in their seed, taken together.
 
+use std::ffi::OsStr;
+
 use experiment::statistics::{Interval, mean_interval};
 
 use super::Run;
@@ -53,14 +55,22 @@ impl Group {
     }
 }
 
-/// Runs of several seeds that start from trained systems each start from that of their own seed, so the numbers in the names of
-/// those are left out, too.
+/// Runs of several seeds that start from trained systems each start from that of their own seed, so the seed at the end of a
+/// folder's name is left out, too.
 fn without_seed(config: &ExperimentConfig) -> ExperimentConfig {
-    let start = config.start_from.as_ref().map(|folder| {
-        let name = folder.to_string_lossy().into_owned();
-        name.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>().into()
-    });
+    let seedless = |part: &OsStr| name_without_seed(&part.to_string_lossy(), config.seed);
+    let start = config.start_from.as_ref().map(|folder| folder.iter().map(seedless).collect());
     ExperimentConfig { seed: 0, start_from: start, ..config.clone() }
+}
+
+/// `language-1` is `language-SEED` for the seed 1; other numbers, and parts of numbers such as that of `rate-0.1`, stay.
+fn name_without_seed(name: &str, seed: u64) -> String {
+    match name.strip_suffix(&seed.to_string()) {
+        Some(rest) if !rest.ends_with(|letter: char| letter.is_ascii_digit() || letter == '.') => {
+            format!("{rest}SEED")
+        }
+        _ => name.to_owned(),
+    }
 }
 
 /// `clutrr-seed-1`, `clutrr-seed-2` have the name `clutrr`; runs with nothing in common that of the first.
@@ -100,18 +110,38 @@ mod tests {
 
     #[test]
     fn runs_that_start_from_the_one_of_their_seed_are_one_group() {
-        let from = |name: &str, start: &str| {
-            let mut run = test_run(name, 1);
+        let from = |name: &str, seed: u64, start: &str| {
+            let mut run = test_run(name, seed);
             run.config.start_from = Some(start.into());
             run
         };
         let runs = [
-            ("a-0", "runs/first-0/system"),
-            ("a-1", "runs/first-1/system"),
-            ("b", "runs/other-0/system"),
+            ("a-0", 0, "runs/first-0/system"),
+            ("a-1", 1, "runs/first-1/system"),
+            ("b", 0, "runs/other-0/system"),
         ];
-        let groups = grouped(runs.map(|(name, start)| from(name, start)).to_vec());
+        let groups = grouped(runs.map(|(name, seed, start)| from(name, seed, start)).to_vec());
         assert_eq!(groups.iter().map(|group| group.runs.len()).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[test]
+    fn runs_that_start_from_different_systems_are_not_one_group() {
+        let from = |seed: u64, start: &str| {
+            let mut run = test_run("a", seed);
+            run.config.start_from = Some(start.into());
+            run
+        };
+        for [first, second] in [
+            ["runs/clutrr-2/system", "runs/clutrr-3/system"],
+            ["runs/steps-100/system", "runs/steps-200/system"],
+            ["runs/rate-0.0/system", "runs/rate-0.1/system"],
+            ["runs/first-10/system", "runs/first-11/system"],
+        ] {
+            let groups = grouped(vec![from(0, first), from(1, second)]);
+            assert_eq!(groups.len(), 2, "{first} and {second}");
+        }
+        assert_eq!(name_without_seed("first-10", 10), "first-SEED");
+        assert_eq!(name_without_seed("first-10", 0), "first-10");
     }
 
     #[test]

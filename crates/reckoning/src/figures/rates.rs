@@ -14,8 +14,9 @@ const DIGITS: i32 = 3;
 /// # Errors
 /// [`FigureError`] if it cannot be drawn.
 pub(super) fn learned_rates(group: &Group) -> Result<Option<Figure>, FigureError> {
-    let all: Vec<&LearnedRates> = group.runs.iter().filter_map(|run| run.rates.as_ref()).collect();
-    let Some(first) = all.first() else { return Ok(None) };
+    let learned = || group.runs.iter().filter_map(|run| run.rates.as_ref());
+    let Some(first) = learned().next() else { return Ok(None) };
+    let all: Vec<&LearnedRates> = learned().filter(|rates| is_alike(rates, first)).collect();
     let steps = first.values.first().map_or(0, Vec::len);
     let rows = rows(&mean(&all));
     let initial = group.config().inner.rate;
@@ -48,8 +49,13 @@ pub(super) fn learned_rates(group: &Group) -> Result<Option<Figure>, FigureError
     } else {
         String::new()
     };
-    let caption =
-        format!("Red is above the initial rate of {initial}, blue below it.{averaged}{seeds}");
+    let others = match learned().count() - all.len() {
+        0 => String::new(),
+        count => format!(" Without {} of other tensors.", counted(count, "run")),
+    };
+    let caption = format!(
+        "Red is above the initial rate of {initial}, blue below it.{averaged}{seeds}{others}"
+    );
     let name = format!("learned-rates-{}", file_name(&group.label));
     Ok(Some(Figure { name, svg: map.to_svg()?, caption }))
 }
@@ -103,7 +109,13 @@ fn readable(path: &str) -> String {
     words.replace('_', " ")
 }
 
-/// The mean over runs; runs of one group adapt the same tensors.
+/// Whether both are of the same tensors and steps; systems to start from can be of other shapes under one name.
+fn is_alike(rates: &LearnedRates, first: &LearnedRates) -> bool {
+    let steps = |rates: &LearnedRates| rates.values.iter().map(Vec::len).collect::<Vec<_>>();
+    rates.tensors == first.tensors && steps(rates) == steps(first)
+}
+
+/// The mean over runs that are all alike.
 fn mean(all: &[&LearnedRates]) -> LearnedRates {
     let of_tensor =
         |tensor: usize| mean_of(&all.iter().map(|rates| &rates.values[tensor]).collect::<Vec<_>>());
@@ -187,6 +199,20 @@ mod tests {
             "{}",
             figure.svg
         );
+        assert!(figure.svg.contains("3 tensors by 3 steps"));
+    }
+
+    #[test]
+    fn runs_of_other_tensors_are_left_out() {
+        let mut smaller = test_run("a-2", 2);
+        let rates = smaller.rates.as_mut().unwrap();
+        rates.tensors.pop();
+        rates.values.pop();
+        let mut shorter = test_run("a-3", 3);
+        shorter.rates.as_mut().unwrap().values[1].pop();
+        let groups = grouped(vec![test_run("a-1", 1), smaller, shorter]);
+        let figure = learned_rates(&groups[0]).unwrap().unwrap();
+        assert!(figure.caption.ends_with("Without 2 runs of other tensors."), "{}", figure.caption);
         assert!(figure.svg.contains("3 tensors by 3 steps"));
     }
 

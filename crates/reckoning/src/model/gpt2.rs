@@ -109,17 +109,24 @@ impl<B: Backend> Gpt2<B> {
 
     /// The last hidden state of each token: `[batch, tokens]` to `[batch tokens, width]`.
     pub fn hidden(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        self.run(tokens, 0, None)
+        let places = self.places(tokens.dims(), 0);
+        self.run(tokens, places, None)
     }
 
-    /// [`Self::hidden`] with the first token at position `first` instead of 0.
-    pub fn hidden_from(&self, first: usize, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        self.run(tokens, first, None)
+    /// [`Self::hidden`] with the first token of each row at its position of `first`, `[batch]`, instead of 0; of one model, not of
+    /// several copies. No row may end beyond the context.
+    pub fn hidden_from(&self, first: Tensor<B, 1, Int>, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+        let [batch, length] = tokens.dims();
+        let along = Tensor::arange(0..length as i64, &tokens.device()).unsqueeze_dim::<2>(0);
+        let positions = (first.unsqueeze_dim(1) + along).reshape([batch * length]);
+        let places = layers::embedding(&self.position_embedding, positions);
+        self.run(tokens, places, None)
     }
 
     /// [`Self::hidden`] of the tokens that follow the cached ones; they are added to the cache.
     pub fn hidden_after(&self, tokens: Tensor<B, 2, Int>, cache: &mut Cache<B>) -> Tensor<B, 2> {
-        self.run(tokens, cache.tokens, Some(cache))
+        let places = self.places(tokens.dims(), cache.tokens);
+        self.run(tokens, places, Some(cache))
     }
 
     /// An empty cache.
@@ -156,33 +163,38 @@ impl<B: Backend> Gpt2<B> {
         self.final_norm.gamma.dims()[0] / self.token_embedding.weight.dims()[1]
     }
 
-    /// Words and positions, `[batch, tokens]` to `[batch tokens, width]`.
-    fn embedded(&self, tokens: Tensor<B, 2, Int>, first: usize) -> Tensor<B, 2> {
+    /// Words, `[batch, tokens]` to `[batch tokens, width]`.
+    fn words(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
         let ([batch, length], copies) = (tokens.dims(), self.copies());
-        let [rows, width] = self.token_embedding.weight.dims();
+        let rows = self.token_embedding.weight.dims()[0];
         let mut tokens = tokens.reshape([copies, batch / copies * length]);
         if copies > 1 {
             let tables =
                 Tensor::arange(0..copies as i64, &tokens.device()) * (rows / copies) as i64;
             tokens = tokens + tables.reshape([copies, 1]);
         }
-        let words = layers::embedding(&self.token_embedding, tokens.reshape([batch * length]));
+        layers::embedding(&self.token_embedding, tokens.reshape([batch * length]))
+    }
+
+    /// The positions from `first` on of every row, `[batch tokens, width]`.
+    fn places(&self, [batch, length]: [usize; 2], first: usize) -> Tensor<B, 2> {
+        let (copies, width) = (self.copies(), self.token_embedding.weight.dims()[1]);
         let tables = self.position_embedding.weight.val().reshape([copies, self.context(), width]);
         let places = tables.narrow(1, first, length).reshape([copies, 1, length * width]);
-        words + places.repeat_dim(1, batch / copies).reshape([batch * length, width])
+        places.repeat_dim(1, batch / copies).reshape([batch * length, width])
     }
 
     fn run(
         &self,
         tokens: Tensor<B, 2, Int>,
-        first: usize,
+        places: Tensor<B, 2>,
         mut cache: Option<&mut Cache<B>>,
     ) -> Tensor<B, 2> {
         let [batch, length] = tokens.dims();
         let device = tokens.device();
         let past = cache.as_ref().map_or(0, |cache| cache.tokens);
         let mask = future(past, length, &device);
-        let mut x = self.embedded(tokens, first);
+        let mut x = self.words(tokens) + places;
         for (index, block) in self.blocks.iter().enumerate() {
             let remembered = cache.as_mut().map(|cache| &mut cache.blocks[index]);
             let normal = layers::layer_norm(&block.attention_norm, x.clone());

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use experiment::atomic::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use super::TokenizerError;
@@ -71,11 +72,9 @@ impl WordTokenizer {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), TokenizerError> {
         let path = path.as_ref();
         let access = |source| TokenizerError::Access { path: path.to_owned(), source };
-        let file = std::fs::File::create(path).map_err(access)?;
-        let mut writer = std::io::BufWriter::new(file);
-        serde_json::to_writer(&mut writer, &Saved { words: self.words.clone() })
+        let text = serde_json::to_vec(&Saved { words: self.words.clone() })
             .map_err(|error| access(error.into()))?;
-        std::io::Write::flush(&mut writer).map_err(access)
+        write_atomically(path, &text).map_err(access)
     }
 
     /// The vocabulary in a file's content; `None` when the content is something else.
@@ -193,6 +192,17 @@ mod tests {
             .save("no/such/folder/words.json")
             .unwrap_err();
         assert!(error.to_string().contains("no/such/folder"), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("words.json");
+        for words in [vec!["red", "blue", "green"], vec!["red"]] {
+            WordTokenizer::from_words(words).unwrap().save(&path).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), r#"{"words":["red"]}"#);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside");
     }
 
     proptest! {

@@ -89,13 +89,14 @@ fn line(measured: &[Seconds], reader: &str) -> Option<Line> {
     Some(Line { intercept: first.seconds - slope * first.questions as f64, slope })
 }
 
-/// Where the first line comes to lie below the second one; 0 where it lies below from the first question on.
+/// Where the first line comes to lie below the second one for good; 0 where it lies below from the first question on, and `None`
+/// where it does not stay there.
 fn crossing(ours: Line, rival: Line) -> Option<f64> {
     let (head_start, gain) = (ours.intercept - rival.intercept, rival.slope - ours.slope);
-    if head_start < gain {
-        return Some(0.0);
+    match head_start < gain {
+        true => (gain >= 0.0).then_some(0.0),
+        false => (gain > 0.0).then(|| head_start / gain),
     }
-    (gain > 0.0).then(|| head_start / gain)
 }
 
 #[cfg(test)]
@@ -113,6 +114,7 @@ mod tests {
         assert_eq!(crossing(line(1.0, 1.0), line(2.0, 1.0)), Some(0.0), "always faster");
         assert_eq!(crossing(line(10.0, 4.0), line(1.0, 4.0)), None);
         assert_eq!(crossing(line(10.0, 5.0), line(1.0, 4.0)), None);
+        assert_eq!(crossing(line(0.0, 2.0), line(10.0, 1.0)), None, "faster at first alone");
     }
 
     #[test]
