@@ -48,7 +48,7 @@ pub use surface::Surface;
 pub use words::words;
 
 /// One set of facts and the questions asked about it ("knowledge set" in the paper, section 2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnowledgeSet {
     /// Identifier, unique within its source.

@@ -59,8 +59,7 @@ impl KnowledgeSet {
         pool: &[String],
     ) -> Result<Self, DataError> {
         let mut free = pool.to_vec();
-        let (id, facts, questions, entities) = Default::default();
-        let mut whole = Self { id, facts, questions, entities };
+        let mut whole = Self::default();
         for set in sets {
             let set = set.rename_entities(rng, &free)?;
             free.retain(|name| !set.entities.contains(name));
