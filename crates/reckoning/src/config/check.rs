@@ -206,19 +206,19 @@ mod tests {
         }
     }
 
+    /// Why the defaults with a `change` are refused.
+    fn refused(change: fn(&mut ExperimentConfig)) -> String {
+        let mut config = ExperimentConfig::default();
+        change(&mut config);
+        config.check().unwrap_err()
+    }
+
     #[test]
     fn numbers_that_are_none_are_refused() {
-        let refused = |change: fn(&mut ExperimentConfig)| {
-            let mut config = ExperimentConfig::default();
-            change(&mut config);
-            config.check().unwrap_err()
-        };
         assert!(refused(|config| config.outer.rate = f64::INFINITY).contains("outer.rate"));
         assert!(refused(|config| config.outer.weight_decay = -3.0).contains("weight_decay"));
-        let recall = Recall::Sum { weight: f64::NAN };
-        let mut config = ExperimentConfig::default();
-        config.objective.recall = recall;
-        assert!(config.check().unwrap_err().contains("objective.recall.weight"));
+        let recall = refused(|config| config.objective.recall = Recall::Sum { weight: f64::NAN });
+        assert!(recall.contains("objective.recall.weight"));
     }
 
     fn to_file(config: &mut ExperimentConfig) {
@@ -227,11 +227,6 @@ mod tests {
 
     #[test]
     fn settings_without_effect_are_refused() {
-        let refused = |change: fn(&mut ExperimentConfig)| {
-            let mut config = ExperimentConfig::default();
-            change(&mut config);
-            config.check().unwrap_err()
-        };
         assert!(refused(|config| config.data.train_hops = vec![2]).contains("data.source.hops"));
         let hops = refused(|config| {
             to_file(config);
