@@ -164,17 +164,48 @@ enum Misfit {
     Invalid { field: String, reason: String },
 }
 
-fn decode<C: DeserializeOwned>(table: Table) -> Result<C, Misfit> {
+fn decode<C: Serialize + DeserializeOwned>(table: Table) -> Result<C, Misfit> {
+    let given = table.clone();
     let mut ignored = None;
     let mut note = |path: serde_ignored::Path<'_>| ignored = Some(path.to_string());
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(Value::Table(table), &mut track);
     let decoded = C::deserialize(serde_ignored::Deserializer::new(tracked, &mut note));
     match (decoded, ignored) {
-        (Ok(config), None) => Ok(config),
+        (Ok(config), None) => match beside_kind(&config, &given) {
+            Some(field) => Err(Misfit::Unknown { field }),
+            None => Ok(config),
+        },
         // The path marks what lies in an `Option` by a question mark, which nobody writes in a file.
         (Ok(_), Some(field)) => Err(Misfit::Unknown { field: field.replace(".?", "") }),
         (Err(failure), _) => Err(Misfit::new(&track.path().to_string(), failure.message())),
+    }
+}
+
+/// A field beside the `kind` of a section whose kind has no fields: serde reads past it even where unknown fields are denied.
+fn beside_kind(config: &impl Serialize, given: &Table) -> Option<String> {
+    let kept = Table::try_from(config).ok()?;
+    beside_kind_in(&Value::Table(given.clone()), &Value::Table(kept), "")
+}
+
+fn beside_kind_in(given: &Value, kept: &Value, path: &str) -> Option<String> {
+    match (given, kept) {
+        (Value::Table(given), Value::Table(kept)) => {
+            let is_kind_alone = kept.len() == 1 && kept.contains_key("kind");
+            given.iter().find_map(|(key, value)| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                match kept.get(key) {
+                    Some(kept) => beside_kind_in(value, kept, &path),
+                    None => is_kind_alone.then_some(path),
+                }
+            })
+        }
+        (Value::Array(given), Value::Array(kept)) => {
+            given.iter().zip(kept).enumerate().find_map(|(place, (given, kept))| {
+                beside_kind_in(given, kept, &format!("{path}[{place}]"))
+            })
+        }
+        _ => None,
     }
 }
 

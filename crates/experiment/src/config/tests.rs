@@ -25,6 +25,14 @@ struct Model {
 enum Optimiser {
     Sgd { momentum: f64 },
     Adam { beta: f64 },
+    Plain,
+}
+
+/// Several sections of one kind each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    optimisers: Vec<Optimiser>,
 }
 
 /// Its author forgot `deny_unknown_fields`.
@@ -71,6 +79,22 @@ fn the_file_changes_only_what_it_names_and_overrides_go_over_it() {
         with(Some("steps = 7\n[model]\nwidth = 8"), &["model.rate=1", "steps = 9"]).unwrap();
     assert_eq!(config.model, Model { width: 8, rate: 1.0 });
     assert_eq!((config.steps, config.name), (9, "plain".to_owned()));
+}
+
+#[test]
+fn a_kind_without_fields_takes_none() {
+    assert_eq!(with(None, &["optimiser.kind=plain"]).unwrap().optimiser, Optimiser::Plain);
+    for overrides in [
+        &["optimiser={kind='plain', beta=0.5}"][..],
+        &["optimiser.kind=plain", "optimiser.beta=0.5"],
+    ] {
+        let text = message(None, overrides);
+        assert!(text.contains("there is no field `optimiser.beta`"), "{text}");
+    }
+    let listed = Listed { optimisers: Vec::new() };
+    let set = ["optimisers=[{kind='adam', beta=0.5}, {kind='plain', beta=0.5}]".to_owned()];
+    let text = load(&listed, None, &set).unwrap_err().to_string();
+    assert!(text.contains("there is no field `optimisers[1].beta`"), "{text}");
 }
 
 #[test]
