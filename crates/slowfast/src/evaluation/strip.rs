@@ -14,7 +14,7 @@ pub const COLUMNS: usize = 12;
 const GAP: u32 = 2;
 /// Width of a strip on the page, of the names beside it, and pixels of a line.
 const WIDTH: usize = 900;
-const LEFT: usize = 170;
+const LEFT: usize = 210;
 const LINE: usize = 18;
 const TEXT: &str = "font-family=\"sans-serif\" font-size=\"13\"";
 
