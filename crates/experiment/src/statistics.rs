@@ -86,17 +86,19 @@ pub fn proportion_interval(successes: usize, n: usize) -> Result<Interval, Stati
     if successes > n {
         return Err(StatisticsError::MoreSuccessesThanTrials { successes, n });
     }
-    let trials = n as f64;
-    let mean = successes as f64 / trials;
-    let z = Normal::standard().inverse_cdf(upper_tail());
+    let (low, high) = wilson_ends(successes as f64 / n as f64, n as f64);
+    Ok(Interval { mean: successes as f64 / n as f64, low, high, n })
+}
+
+/// The ends of Wilson's interval around a share of `trials`, which need not be a whole number.
+fn wilson_ends(mean: f64, trials: f64) -> (f64, f64) {
+    let z = normal_quantile();
     let shrinkage = 1.0 + z * z / trials;
     let centre = (mean + z * z / (2.0 * trials)) / shrinkage;
     let half_width =
         z / shrinkage * (mean * (1.0 - mean) / trials + (z / (2.0 * trials)).powi(2)).sqrt();
-    // At 0 and at n successes an end is exactly the mean; rounding must not put it beyond.
-    let (low, high) =
-        ((centre - half_width).clamp(0.0, mean), (centre + half_width).clamp(mean, 1.0));
-    Ok(Interval { mean, low, high, n })
+    // At 0 and at 1 an end is exactly the mean; rounding must not put it beyond.
+    ((centre - half_width).clamp(0.0, mean), (centre + half_width).clamp(mean, 1.0))
 }
 
 /// The ratio of two sums, `sum of a / sum of b` over pairs `(a, b)` that belong together, such as hits and guesses a
@@ -144,6 +146,10 @@ fn student_t_quantile(degrees: usize) -> f64 {
     (0..3).fold(distribution.inverse_cdf(upper_tail()), |quantile, _| {
         quantile - (distribution.cdf(quantile) - upper_tail()) / distribution.pdf(quantile)
     })
+}
+
+fn normal_quantile() -> f64 {
+    Normal::standard().inverse_cdf(upper_tail())
 }
 
 fn upper_tail() -> f64 {
@@ -210,13 +216,89 @@ fn write_ends(
 pub fn grouped_mean_interval<G: Ord>(
     values: impl IntoIterator<Item = (G, f64)>,
 ) -> Result<Interval, StatisticsError> {
-    let mut groups: BTreeMap<G, (f64, f64)> = BTreeMap::new();
-    for (group, value) in values {
-        let (sum, count) = groups.entry(group).or_default();
-        *sum += value;
-        *count += 1.0;
+    let counted = values.into_iter().map(|(group, value)| (group, (value, 1.0)));
+    grouped_ratio_interval(counted)
+}
+
+/// The ratio of two sums over pairs that belong to groups, with the interval over groups, as [`ratio_interval`].
+///
+/// # Errors
+/// As [`ratio_interval`].
+pub fn grouped_ratio_interval<G: Ord>(
+    pairs: impl IntoIterator<Item = (G, (f64, f64))>,
+) -> Result<Interval, StatisticsError> {
+    ratio_interval(&sums_of_groups(pairs))
+}
+
+/// The proportion of successes among trials that belong to groups, such as questions on one text, with Wilson's interval
+/// for as many independent trials as tell equally much: `n / d (z / t)^2`, where `d` is the variance of the proportion
+/// over groups in units of that of independent trials, at least 1, and `t` the quantile for as many groups (Korn and
+/// Graubard 1998). `n` of the interval stays the number of trials.
+///
+/// Groups of one trial are plain trials. Where all trials have one outcome, which leaves `d` unknown, every group counts
+/// as one trial.
+///
+/// # Errors
+/// As [`proportion_interval`].
+pub fn grouped_proportion_interval<G: Ord>(
+    outcomes: impl IntoIterator<Item = (G, bool)>,
+) -> Result<Interval, StatisticsError> {
+    let pairs =
+        outcomes.into_iter().map(|(group, success)| (group, (f64::from(u8::from(success)), 1.0)));
+    let groups = sums_of_groups(pairs);
+    let (successes, n) =
+        groups.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b));
+    let plain = proportion_interval(successes as usize, n as usize)?;
+    let count = groups.len();
+    if count == n as usize {
+        return Ok(plain);
     }
-    ratio_interval(&groups.into_values().collect::<Vec<_>>())
+    let mean = plain.mean;
+    let independent = mean * (1.0 - mean) / n;
+    let trials = if independent == 0.0 || count == 1 {
+        count as f64
+    } else {
+        let squares: f64 = groups.iter().map(|(a, b)| (a - mean * b).powi(2)).sum();
+        let variance = squares * count as f64 / (count - 1) as f64 / (n * n);
+        let few_groups = (normal_quantile() / student_t_quantile(count - 1)).powi(2);
+        n / (variance / independent).max(1.0) * few_groups
+    };
+    let (low, high) = wilson_ends(mean, trials);
+    Ok(Interval { low, high, ..plain })
+}
+
+/// One estimate from those of `parts` that share no observation, weighted by their numbers, with an interval from theirs:
+/// the distance from the estimate to an end is the root of the sum of the squared weighted distances (Zou and Donner 2008,
+/// "MOVER"), which lets each part keep the interval that suits it.
+///
+/// # Errors
+/// [`StatisticsError::Empty`] without parts.
+pub fn pooled_interval(parts: &[Interval]) -> Result<Interval, StatisticsError> {
+    if let [alone] = parts {
+        return Ok(*alone);
+    }
+    let n: usize = parts.iter().map(|part| part.n).sum();
+    if n == 0 {
+        return Err(StatisticsError::Empty);
+    }
+    let weighted = |of: &dyn Fn(&Interval) -> f64| {
+        parts.iter().map(|part| part.n as f64 / n as f64 * of(part)).collect::<Vec<_>>()
+    };
+    let root = |squares: Vec<f64>| squares.iter().map(|value| value * value).sum::<f64>().sqrt();
+    let mean = weighted(&|part| part.mean).iter().sum();
+    let below = root(weighted(&|part| part.mean - part.low));
+    let above = root(weighted(&|part| part.high - part.mean));
+    Ok(Interval { mean, low: mean - below, high: mean + above, n })
+}
+
+fn sums_of_groups<G: Ord>(pairs: impl IntoIterator<Item = (G, (f64, f64))>) -> Vec<(f64, f64)> {
+    let mut groups: BTreeMap<G, (f64, f64)> = BTreeMap::new();
+    for (group, (a, b)) in pairs {
+        let (above, below) = groups.entry(group).or_default();
+        *above += a;
+        *below += b;
+    }
+    groups.into_values().collect()
 }
 
 #[cfg(test)]
@@ -320,6 +402,60 @@ mod tests {
         assert!(matches!(failure, Err(StatisticsError::NotFinite { index: 1, .. })));
     }
 
+    /// Two questions on each of four texts, all of one outcome a text: as good as four questions, with Student's
+    /// quantile for three degrees of freedom in place of the normal one.
+    #[test]
+    fn trials_that_say_the_same_count_once() {
+        let outcomes = |size: usize| {
+            (0..4 * size).map(move |trial| (trial / size, [true, false, true, true][trial / size]))
+        };
+        let double = grouped_proportion_interval(outcomes(2)).unwrap();
+        let eightfold = grouped_proportion_interval(outcomes(8)).unwrap();
+        assert_eq!((double.n, eightfold.n, double.mean), (8, 32, 0.75));
+        assert_close(double.low, eightfold.low, 1e-12);
+        // The variance over four groups is 4/3 of that of four independent trials.
+        let trials = 3.0 * (1.959_963_984_540_054 / 3.182_446_305_284_263_f64).powi(2);
+        assert_close(double.low, wilson_ends(0.75, trials).0, 1e-9);
+        let single = outcomes(1);
+        assert_eq!(grouped_proportion_interval(single), proportion_interval(3, 4));
+    }
+
+    #[test]
+    fn groups_that_are_as_mixed_as_the_whole_are_no_wider_than_their_number_makes_them() {
+        let outcomes = (0..100).map(|trial| (trial / 4, trial % 2 == 0));
+        let interval = grouped_proportion_interval(outcomes).unwrap();
+        let few_groups = (normal_quantile() / student_t_quantile(24)).powi(2);
+        assert_eq!((interval.low, interval.high), wilson_ends(0.5, 100.0 * few_groups));
+    }
+
+    #[test]
+    fn groups_without_a_failure_count_as_single_trials() {
+        let perfect = grouped_proportion_interval((0..20).map(|trial| (trial / 4, true))).unwrap();
+        let five = proportion_interval(5, 5).unwrap();
+        assert_eq!((perfect.mean, perfect.low, perfect.high, perfect.n), (1.0, five.low, 1.0, 20));
+        let alone = grouped_proportion_interval([(0, true), (0, false)]).unwrap();
+        assert_eq!((alone.low, alone.high), wilson_ends(0.5, 1.0));
+        let none: [(u8, bool); 0] = [];
+        assert_eq!(grouped_proportion_interval(none), Err(StatisticsError::Empty));
+    }
+
+    #[test]
+    fn parts_are_pooled_by_their_numbers() {
+        let part = |mean, low, high, n| Interval { mean, low, high, n };
+        let pooled = pooled_interval(&[part(0.5, 0.1, 0.8, 1), part(0.9, 0.8, 1.0, 3)]).unwrap();
+        assert_close(pooled.mean, 0.8, 1e-12);
+        assert_close(pooled.mean - pooled.low, (0.1_f64.powi(2) + 0.075_f64.powi(2)).sqrt(), 1e-12);
+        assert_close(pooled.high - pooled.mean, 2.0_f64.sqrt() * 0.075, 1e-12);
+        assert_eq!(pooled.n, 4);
+        let alone = pooled_interval(&[part(0.5, 0.25, 0.75, 10)]).unwrap();
+        assert_eq!(alone, part(0.5, 0.25, 0.75, 10));
+        assert_eq!(pooled_interval(&[]), Err(StatisticsError::Empty));
+        let halves = proportion_interval(60, 100).unwrap();
+        let (pooled, whole) =
+            (pooled_interval(&[halves; 2]).unwrap(), proportion_interval(120, 200).unwrap());
+        assert!((pooled.low - whole.low).abs() < 2e-3 && (pooled.high - whole.high).abs() < 2e-3);
+    }
+
     #[test]
     fn intervals_read_well() {
         let interval = Interval { mean: 0.9731, low: 0.961, high: 0.982, n: 5 };
@@ -350,6 +486,18 @@ mod tests {
             prop_assert!(0.0 <= interval.low && interval.low <= interval.mean);
             prop_assert!(interval.mean <= interval.high && interval.high <= 1.0);
             prop_assert!((interval.low - (1.0 - mirrored.high)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn groups_never_make_an_interval_narrower(
+            outcomes in prop::collection::vec((0_u8..8, any::<bool>()), 1..60),
+        ) {
+            let successes = outcomes.iter().filter(|(_, success)| *success).count();
+            let plain = proportion_interval(successes, outcomes.len()).unwrap();
+            let grouped = grouped_proportion_interval(outcomes).unwrap();
+            prop_assert_eq!((grouped.mean, grouped.n), (plain.mean, plain.n));
+            prop_assert!(0.0 <= grouped.low && grouped.low <= plain.low);
+            prop_assert!(plain.high <= grouped.high && grouped.high <= 1.0);
         }
 
         #[test]

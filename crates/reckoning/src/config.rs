@@ -338,7 +338,8 @@ pub struct EvaluationConfig {
     /// Knowledge sets of each split in the last evaluation, chosen in the same way; 0 for all of a file's, 1,000 of a
     /// generator's.
     pub final_sets: usize,
-    /// Hops that a generator is evaluated at; empty for those of training.
+    /// Hops of the questions of the last evaluation; empty for those of training where data are generated, for all of
+    /// a file.
     pub hops: Vec<usize>,
 }
 

@@ -267,7 +267,11 @@ impl Corpus {
             return Err(DataError::Configuration { field: "data", problem: problem.into() });
         }
         let asked = asked_splits(tests.keys());
-        tests.retain(|split, _| asked.contains(split));
+        tests.retain(|split, sets| {
+            keep_hops(sets, &evaluation.hops);
+            asked.contains(split) && !sets.is_empty()
+        });
+        require_asked(tests.is_empty(), evaluation)?;
         let named = |(split, sets): (Split, _)| {
             (split.to_string(), some_by_id(sets, evaluation.final_sets, config.split_seed))
         };
@@ -379,15 +383,11 @@ fn by_answer(sets: &[KnowledgeSet]) -> BTreeMap<String, Vec<usize>> {
     places
 }
 
-/// Every set with the facts of the next one that is about something else: the control with random facts. Sets whose
-/// names differ only after the last `/` ask about the same theory.
+/// Every set with the facts of the next one that is about something else: the control with random facts.
 pub fn with_facts_of_others(sets: &[KnowledgeSet]) -> Vec<KnowledgeSet> {
-    let theory = |set: &KnowledgeSet| {
-        set.id.rsplit_once('/').map_or(set.id.clone(), |(theory, _)| theory.into())
-    };
     let exchanged = |(index, set): (usize, &KnowledgeSet)| {
         let mut others = sets[index + 1..].iter().chain(&sets[..index]);
-        let other = others.find(|other| theory(other) != theory(set));
+        let other = others.find(|other| other.theory() != set.theory());
         let facts = other.map_or_else(Vec::new, |other| other.facts.clone());
         let mut set = KnowledgeSet { facts, ..set.clone() };
         set.questions.iter_mut().for_each(|question| question.relevant.clear());
@@ -431,10 +431,24 @@ fn trained_files(
     files.into_iter().map(|content| TrainedFile { content, held_out, split_seed }).collect()
 }
 
-fn keep_hops(sets: &mut Vec<KnowledgeSet>, hops: &[usize]) {
+/// Drops questions of other hops, and sets without question; no `hops` are all.
+pub(crate) fn keep_hops(sets: &mut Vec<KnowledgeSet>, hops: &[usize]) {
     let wanted = |hop: usize| hops.is_empty() || hops.contains(&hop);
     sets.iter_mut().for_each(|set| set.questions.retain(|question| wanted(question.hops)));
     sets.retain(|set| !set.questions.is_empty());
+}
+
+/// Refuses an evaluation that asks nothing for its choice of hops.
+pub(crate) fn require_asked(
+    is_empty: bool,
+    evaluation: &EvaluationConfig,
+) -> Result<(), DataError> {
+    if !is_empty || evaluation.hops.is_empty() {
+        return Ok(());
+    }
+    let hops = &evaluation.hops;
+    let problem = format!("is {hops:?}, but no question of the test splits has one of these hops");
+    Err(DataError::Configuration { field: "evaluation.hops", problem })
 }
 
 /// The set with its facts in random order.

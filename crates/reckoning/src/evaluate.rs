@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
-use experiment::statistics::{Interval, proportion_interval};
+use experiment::statistics::{Interval, grouped_proportion_interval};
 use serde::{Deserialize, Serialize};
 
 use crate::data::KnowledgeSet;
@@ -16,6 +16,8 @@ use crate::tokenizer::TokenizerError;
 /// Whether one question was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// What it is about, as [`KnowledgeSet::theory`]; questions on the same are alike.
+    pub theory: String,
     /// Length of the question's reasoning.
     pub hops: usize,
     /// Facts in its knowledge set that the question does not need.
@@ -52,10 +54,9 @@ impl<B: Backend> Exam<B> {
                 let weights = [vec![0.0; prompt.len()], vec![1.0; answer.len()]].concat();
                 rows.push(Sequence { tokens: [prompt, answer].concat(), weights });
                 let distractors = set.facts.len().saturating_sub(question.relevant.len());
-                questions.push((
-                    predictions,
-                    Outcome { hops: question.hops, distractors, correct: false },
-                ));
+                let theory = set.theory().to_owned();
+                let outcome = Outcome { theory, hops: question.hops, distractors, correct: false };
+                questions.push((predictions, outcome));
             }
         }
         Ok(Self { rows: Rows::new(&rows, encoder.tokenizer.padding(), device), questions })
@@ -81,7 +82,7 @@ impl<B: Backend> Exam<B> {
 pub struct Accuracy {
     /// Name of the test set.
     pub name: String,
-    /// Over all questions, 95 % Wilson interval.
+    /// Over all questions, 95 % interval over theories ([`grouped_proportion_interval`]).
     pub overall: Interval,
     /// By hops.
     pub by_hops: BTreeMap<usize, Interval>,
@@ -110,6 +111,6 @@ impl Accuracy {
 }
 
 fn interval(outcomes: &[&Outcome]) -> Option<Interval> {
-    let correct = outcomes.iter().filter(|outcome| outcome.correct).count();
-    proportion_interval(correct, outcomes.len()).ok()
+    grouped_proportion_interval(outcomes.iter().map(|outcome| (&outcome.theory, outcome.correct)))
+        .ok()
 }

@@ -57,7 +57,7 @@ pub fn figures(groups: &[Group]) -> Result<Vec<Figure>, FigureError> {
 
 /// What a band around a line means, for captions.
 const BANDS: &str = "Bands are 95 % intervals: over the runs of a line (Student's t) where it has several seeds, \
-                     over the questions (Wilson) where it is a single run.";
+                     over the questions where it is a single run.";
 
 /// One line for each group. A group without points keeps its colour for the figures that it is in.
 fn lines(groups: &[Group], points: impl Fn(&Group) -> Vec<(f64, Interval)>) -> Vec<Series> {

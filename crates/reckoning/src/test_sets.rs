@@ -1,7 +1,7 @@
 //! What a trained system is examined on: nothing that it was trained on.
 
 use crate::config::{DataConfig, EvaluationConfig, Source};
-use crate::corpus::{Corpus, asked, asked_splits, asking};
+use crate::corpus::{Corpus, asked, asked_splits, asking, keep_hops, require_asked};
 use crate::data::{DataError, Dataset, KnowledgeSet, Split, load, some_by_id};
 use crate::fingerprint::Fingerprint;
 use crate::history::{Part, TrainedFile, unseen};
@@ -45,12 +45,16 @@ pub fn test_sets(
         let held_out = if is_divided { config.held_out } else { 1.0 };
         let content = Fingerprint::of_parts(&[]);
         let presumed = TrainedFile { content, held_out, split_seed: config.split_seed };
-        let (part, sets) = unseen(history, &files, &presumed, sets);
+        let (part, mut sets) = unseen(history, &files, &presumed, sets);
         if sets.is_empty() {
             let problem = format!(
                 "the system was trained on all of the split `{split}`, which leaves nothing to ask; give other data, or train with data.held_out above 0"
             );
             return Err(DataError::Configuration { field: "data", problem });
+        }
+        keep_hops(&mut sets, &evaluation.hops);
+        if sets.is_empty() {
+            continue;
         }
         let sets = some_by_id(sets, evaluation.final_sets, config.split_seed);
         let sets = asked(&sets, config.distractors, &asking(config).child("test"))?;
@@ -59,6 +63,7 @@ pub fn test_sets(
         let name = if is_part { Split::Test.to_string() } else { split.to_string() };
         tests.push(TestSet { name, part, sets });
     }
+    require_asked(tests.is_empty(), evaluation)?;
     Ok(tests)
 }
 
@@ -187,6 +192,40 @@ mod tests {
         assert!(asked[0].sets == corpus.tests[0].1, "what training tests on");
         let other = DataConfig { split_seed: 1, ..config.clone() };
         assert!(of(&other, Some(&[])) != of(&config, Some(&[])));
+    }
+
+    #[test]
+    fn only_questions_of_the_chosen_hops_are_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let config_of = |hops: Vec<usize>| RuleConfig { hops, ..RuleConfig::default() };
+        for (file, hops) in [
+            ("train.jsonl", vec![0, 1, 2]),
+            ("1.4_test.jsonl", vec![1]),
+            ("1.5_test.jsonl", vec![2]),
+        ] {
+            let generator = RuleGenerator::new(config_of(hops)).unwrap();
+            let sets: Vec<_> =
+                (0..40).map(|number| generator.knowledge_set(number).unwrap()).collect();
+            native::write(std::fs::File::create(folder.path().join(file)).unwrap(), &sets).unwrap();
+        }
+        let config = config(&folder, "");
+        let with = |hops: &[usize]| EvaluationConfig {
+            hops: hops.to_vec(),
+            ..EvaluationConfig::default()
+        };
+        let deep = test_sets(&config, &with(&[2]), Some(&[])).unwrap();
+        let hops = deep.iter().flat_map(|test| &test.sets).flat_map(|set| &set.questions);
+        assert!(hops.map(|question| question.hops).all(|hops| hops == 2));
+        assert!(deep.iter().any(|test| test.name == "test-5"));
+        let corpus = Corpus::new(&config, &with(&[2])).unwrap();
+        let asked: Vec<_> = corpus.tests.iter().map(|(_, sets)| sets).collect();
+        assert_eq!(asked, deep.iter().map(|test| &test.sets).collect::<Vec<_>>());
+        for refused in [
+            test_sets(&config, &with(&[9]), Some(&[])).map(drop),
+            Corpus::new(&config, &with(&[9])).map(drop),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("evaluation.hops"));
+        }
     }
 
     #[test]

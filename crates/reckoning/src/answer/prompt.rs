@@ -73,7 +73,7 @@ impl<'m, B: Backend> Prompt<'m, B> {
     }
 
     /// Refuses an answer of up to `tokens` tokens that does not fit the context. The last one need not be read.
-    pub(super) fn check_room(&self, tokens: usize) -> Result<(), AnswerError> {
+    pub(crate) fn check_room(&self, tokens: usize) -> Result<(), AnswerError> {
         let (more, context) = (tokens.saturating_sub(1), self.model.context());
         match self.read + more > context {
             true => Err(AnswerError::TooLong { read: self.read, more, context }),

@@ -94,16 +94,12 @@ impl ExperimentConfig {
 
     /// Settings that something else in the configuration leaves without effect.
     fn check_idle(&self) -> Result<(), String> {
-        let Self { data, objective, evaluation, method, .. } = self;
+        let Self { data, objective, method, .. } = self;
         let is_file = matches!(data.source, Source::File { .. });
         let is_idle = [
             (
                 !is_file && !data.train_hops.is_empty(),
                 "data.train_hops chooses questions of a file; for a generator set data.source.hops",
-            ),
-            (
-                is_file && !evaluation.hops.is_empty(),
-                "evaluation.hops is for generators, and all questions of a file's test splits are asked; leave it out",
             ),
             (
                 data.questions > 0 && data.distractors.is_some(),
@@ -228,11 +224,6 @@ mod tests {
     #[test]
     fn settings_without_effect_are_refused() {
         assert!(refused(|config| config.data.train_hops = vec![2]).contains("data.source.hops"));
-        let hops = refused(|config| {
-            to_file(config);
-            config.evaluation.hops = vec![2];
-        });
-        assert!(hops.contains("evaluation.hops"));
         let questions = refused(|config| {
             config.data.questions = 1;
             config.data.distractors = Some(Distractors::All);

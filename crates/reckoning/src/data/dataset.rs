@@ -6,7 +6,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::words::words;
 use super::{KnowledgeSet, Statistics};
 use crate::fingerprint::Fingerprint;
 
@@ -122,20 +121,7 @@ pub fn split_by_id(
     fraction: f64,
     seed: u64,
 ) -> (Vec<KnowledgeSet>, Vec<KnowledgeSet>) {
-    split_by(sets, fraction, seed, |set| set.id.clone())
-}
-
-/// Divides sets into (the rest, about `fraction` of them) by the wording of their proofs.
-///
-/// Two sets whose questions have the same relevant facts but for the names of entities, such as the relation chain
-/// `father sister`, are on the same side: what is learned on one side has never been seen on the other.
-/// `fraction` is from 0 to 1.
-pub fn split_by_proof(
-    sets: Vec<KnowledgeSet>,
-    fraction: f64,
-    seed: u64,
-) -> (Vec<KnowledgeSet>, Vec<KnowledgeSet>) {
-    split_by(sets, fraction, seed, proof_pattern)
+    sets.into_iter().partition(|set| draw(seed, &set.id) >= fraction)
 }
 
 /// `most` of the sets, in the order of the list; all where `most` is 0 or there are no more.
@@ -154,35 +140,10 @@ pub fn some_by_id(mut sets: Vec<KnowledgeSet>, most: usize, seed: u64) -> Vec<Kn
     sets
 }
 
-fn split_by(
-    sets: Vec<KnowledgeSet>,
-    fraction: f64,
-    seed: u64,
-    key: impl Fn(&KnowledgeSet) -> String,
-) -> (Vec<KnowledgeSet>, Vec<KnowledgeSet>) {
-    sets.into_iter().partition(|set| draw(seed, &key(set)) >= fraction)
-}
-
 /// A number from 0 to below 1 that depends on `seed` and `key` alone.
 fn draw(seed: u64, key: &str) -> f64 {
     let hash = Sha256::new_with_prefix(seed.to_le_bytes()).chain_update(key).finalize();
     unit_interval(&hash)
-}
-
-/// The words of every proof of a set, without entities.
-fn proof_pattern(set: &KnowledgeSet) -> String {
-    let entities: HashSet<&str> = set.entities.iter().map(String::as_str).collect();
-    let mut pattern = String::new();
-    for question in &set.questions {
-        for &fact in &question.relevant {
-            for word in words(&set.facts[fact].text).filter(|word| !entities.contains(word)) {
-                pattern.push_str(word);
-                pattern.push(' ');
-            }
-        }
-        pattern.push('\n');
-    }
-    pattern
 }
 
 /// A hash as a number from 0 to below 1.
@@ -257,14 +218,5 @@ mod tests {
         let mut again = some_by_id(sets, 50, 3);
         again.reverse();
         assert_eq!(again, some);
-    }
-
-    #[test]
-    fn splitting_by_proof_shares_no_relation_chain() {
-        let (train, held_out) = split_by_proof(kinship_sets(), 0.3, 0);
-        let patterns =
-            |sets: &[KnowledgeSet]| -> HashSet<String> { sets.iter().map(proof_pattern).collect() };
-        assert!(!held_out.is_empty());
-        assert!(patterns(&train).is_disjoint(&patterns(&held_out)));
     }
 }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataError, KnowledgeSet};
 
+/// Between the identifier of a theory and the number of one of its questions.
+pub(super) const QUESTION: &str = " question ";
+
 /// How many facts that a question does not need are kept beside those it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,7 +60,7 @@ impl KnowledgeSet {
             *fact = kept.partition_point(|kept| kept < fact);
         }
         Ok(Self {
-            id: format!("{}/{question}", self.id),
+            id: format!("{}{QUESTION}{question}", self.id),
             facts: kept.iter().map(|&fact| self.facts[fact].clone()).collect(),
             questions: vec![asked],
             entities: self.entities.clone(),

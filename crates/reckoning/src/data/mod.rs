@@ -38,7 +38,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use dataset::{Dataset, Kind, Split, some_by_id, split_by_id, split_by_proof};
+pub use dataset::{Dataset, Kind, Split, some_by_id, split_by_id};
 pub use detect::{EntityNames, LoadOptions, load};
 pub use distractors::Distractors;
 pub use error::DataError;
@@ -95,6 +95,12 @@ impl From<String> for Fact {
 }
 
 impl KnowledgeSet {
+    /// Identifier of the set that this one was cut from by [`KnowledgeSet::with_distractors`], or its own: questions with
+    /// the same are about the same theory or story.
+    pub fn theory(&self) -> &str {
+        self.id.rsplit_once(distractors::QUESTION).map_or(&self.id, |(theory, _)| theory)
+    }
+
     /// Every text of the set: facts, then questions and their answers.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let questions = self

@@ -181,19 +181,31 @@ impl<'s, B: Backend> Examiner<'s, B> {
         prompt: &Prompt<'_, B>,
         generated: &str,
     ) -> Result<Mark, ExaminationError> {
-        let likelihood = prompt.label_likelihood(&self.label_tokens)?;
+        let likeliest = self.likeliest(prompt)?;
         let recalls = self.encoder.objective.recall != Recall::None;
         let recall = || {
             let strict = FactRecall::of(generated, &set.facts, &question.relevant).f1;
             (strict, LenientRecall::of(generated, &set.facts, &question.relevant))
         };
         Ok(Mark {
+            theory: set.theory().to_owned(),
             hops: question.hops,
             distractors: set.facts.len().saturating_sub(question.relevant.len()),
             exact: exact_match(generated, &question.answer),
-            likeliest: self.labels[likelihood.best()] == question.answer,
+            likeliest: likeliest == Some(&question.answer),
             recall: recalls.then(recall),
         })
+    }
+
+    /// The likeliest of the labels that the context has room for after the prompt.
+    fn likeliest(&self, prompt: &Prompt<'_, B>) -> Result<Option<&String>, ExaminationError> {
+        let sayable = self.labels.iter().zip(&self.label_tokens);
+        let sayable = sayable.filter(|(_, tokens)| prompt.check_room(tokens.len()).is_ok());
+        let (labels, tokens): (Vec<&String>, Vec<&Vec<u32>>) = sayable.unzip();
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(labels[prompt.label_likelihood(&tokens)?.best()]))
     }
 
     /// The model after the inner loop, where the method has one.
@@ -208,5 +220,43 @@ impl<'s, B: Backend> Examiner<'s, B> {
             settings.inner_loop().adapt(&settings.problem(config.layers), model, rates, &task);
         let failed = |source| ExaminationError::InnerLoop { id: set.id.clone(), source };
         Ok(adapted.map_err(failed)?.inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::data::Question;
+    use crate::history::Part;
+    use crate::test_systems::{VOCABULARY, config, model, rates};
+    use crate::tokenizer::WordTokenizer;
+
+    /// An answer of seven words has no room behind a question of eight in a context of twelve; the others are asked all the same.
+    #[test]
+    fn an_answer_that_the_context_has_no_room_for_is_wrong_and_no_failure() {
+        let words: Vec<String> = (0..VOCABULARY - 2).map(|word| format!("w{word}")).collect();
+        let system = TrainedSystem::<Flex, SystemSettings> {
+            config: config(),
+            model: model(0),
+            rates: rates(&model(0)),
+            tokenizer: WordTokenizer::from_words(words).unwrap().into(),
+            settings: SystemSettings { method: Method::NoFacts, ..SystemSettings::default() },
+        };
+        let question = |answer: &str| Question {
+            text: "w0 w1 w2 w3 w4 w5 w6 w7".into(),
+            answer: answer.into(),
+            hops: 1,
+            relevant: Vec::new(),
+        };
+        let questions = vec![question("w8"), question("w1 w2 w3 w4 w5 w6 w7")];
+        let sets = vec![KnowledgeSet { id: "a".into(), questions, ..KnowledgeSet::default() }];
+        let tests = [TestSet { name: "test".into(), part: Part::Whole, sets }];
+        for beams in [1, 3] {
+            let scores = &examine(&system, &tests, beams).unwrap().tests[0].scores.overall;
+            // The only label that can be said is the likeliest one.
+            assert_eq!((scores.likeliest_label.n, scores.likeliest_label.mean), (2, 0.5));
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use experiment::statistics::{Interval, mean_interval, proportion_interval, ratio_interval};
+use experiment::statistics::{
+    Interval, grouped_mean_interval, grouped_proportion_interval, grouped_ratio_interval,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Method, Source};
@@ -11,16 +13,16 @@ use crate::fingerprint::Fingerprint;
 use crate::history::Part;
 use crate::score::LenientRecall;
 
-/// Scores of a group of questions, each with its 95 % interval.
+/// Scores of a group of questions, each with its 95 % interval over theories: questions on one are alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// Exact match of the generated answer (Wilson).
+    /// Exact match of the generated answer ([`grouped_proportion_interval`]).
     pub exact_match: Interval,
-    /// The right answer is the most likely of the test set's answers (Wilson).
+    /// The right answer is the most likely of the test set's answers ([`grouped_proportion_interval`]).
     pub likeliest_label: Interval,
-    /// Strict F1 of the recalled facts, mean over questions (Student's t), for systems that recall.
+    /// Strict F1 of the recalled facts, mean over questions ([`grouped_mean_interval`]), for systems that recall.
     pub recall_f1: Option<Interval>,
-    /// The official lenient share, a ratio of sums over questions (Student's t by linearisation), for systems that recall.
+    /// The official lenient share, a ratio of sums over questions ([`grouped_ratio_interval`]), for systems that recall.
     pub recall_lenient: Option<Interval>,
 }
 
@@ -75,6 +77,8 @@ pub struct Evaluation {
 /// What one question earned.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Mark {
+    /// What the question is about, as [`crate::data::KnowledgeSet::theory`].
+    pub(super) theory: String,
     pub(super) hops: usize,
     pub(super) distractors: usize,
     pub(super) exact: bool,
@@ -110,21 +114,18 @@ impl Breakdown {
 impl Scores {
     fn of(marks: &[&Mark]) -> Option<Self> {
         let share = |right: fn(&Mark) -> bool| {
-            let count = marks.iter().filter(|mark| right(mark)).count();
-            proportion_interval(count, marks.len()).ok()
+            grouped_proportion_interval(marks.iter().map(|mark| (&mark.theory, right(mark)))).ok()
         };
-        let recalls: Vec<(f64, LenientRecall)> =
-            marks.iter().filter_map(|mark| mark.recall).collect();
-        let strict: Vec<f64> = recalls.iter().map(|(f1, _)| *f1).collect();
-        let counts =
-            |(_, lenient): &(f64, LenientRecall)| (lenient.hits as f64, lenient.chunks as f64);
-        let lenient: Vec<(f64, f64)> = recalls.iter().map(counts).collect();
+        let recalls = marks.iter().filter_map(|mark| Some((&mark.theory, mark.recall.as_ref()?)));
+        let strict = recalls.clone().map(|(theory, (f1, _))| (theory, *f1));
+        let lenient = recalls
+            .map(|(theory, (_, recall))| (theory, (recall.hits as f64, recall.chunks as f64)));
         let share_of = |interval: Interval| interval.within(0.0..=1.0);
         Some(Self {
             exact_match: share(|mark| mark.exact)?,
             likeliest_label: share(|mark| mark.likeliest)?,
-            recall_f1: mean_interval(&strict).ok().map(share_of),
-            recall_lenient: ratio_interval(&lenient).ok().map(share_of),
+            recall_f1: grouped_mean_interval(strict).ok().map(share_of),
+            recall_lenient: grouped_ratio_interval(lenient).ok().map(share_of),
         })
     }
 }
@@ -133,6 +134,7 @@ impl Scores {
 #[cfg(test)]
 pub(crate) fn test_evaluation(recalls: bool) -> Evaluation {
     let mark = |hops, distractors, exact, f1, hits| Mark {
+        theory: format!("{hops} {distractors}"),
         hops,
         distractors,
         exact,
@@ -154,12 +156,15 @@ pub(crate) fn test_evaluation(recalls: bool) -> Evaluation {
 
 #[cfg(test)]
 mod tests {
+    use experiment::statistics::proportion_interval;
+
     use super::*;
 
     fn mark(hops: usize, distractors: usize, exact: bool, recall: (f64, usize, usize)) -> Mark {
         let (f1, hits, chunks) = recall;
         let recall = Some((f1, LenientRecall { hits, chunks }));
-        Mark { hops, distractors, exact, likeliest: !exact, recall }
+        let theory = format!("{hops} {distractors}");
+        Mark { theory, hops, distractors, exact, likeliest: !exact, recall }
     }
 
     #[test]
@@ -180,6 +185,25 @@ mod tests {
         assert_eq!(by_distractors[&4].recall_f1.unwrap().mean, 0.25);
         assert_eq!((by_hops.len(), by_distractors.len()), (2, 2));
         assert!(Breakdown::of(&[]).is_none());
+    }
+
+    /// Twice the questions on the same theories tell nothing new.
+    #[test]
+    fn questions_on_one_theory_count_as_one_where_they_agree() {
+        let once = [
+            mark(1, 0, true, (1.0, 2, 2)),
+            mark(1, 1, false, (0.5, 1, 2)),
+            mark(1, 2, true, (0.0, 0, 4)),
+        ];
+        let (once, twice) = (once.to_vec(), [once.to_vec(), once.to_vec()].concat());
+        let [once, twice] = [once, twice].map(|marks| Breakdown::of(&marks).unwrap().overall);
+        assert_eq!((once.exact_match.n, twice.exact_match.n), (3, 6));
+        assert!(twice.exact_match.low <= once.exact_match.low);
+        assert_eq!(once.recall_f1, twice.recall_f1);
+        assert_eq!(
+            once.recall_lenient.map(|interval| interval.low),
+            twice.recall_lenient.map(|interval| interval.low)
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn answers(evaluations: &[Named], grouping: Grouping) -> Result<Option<Figure>, 
     let lines: Vec<_> = evaluations.iter().map(line).collect();
     let Some(chart) = chart("Generated answers", grouping, lines) else { return Ok(None) };
     let caption =
-        "Generated answers that match exactly. Bands are 95 % Wilson intervals over the questions.";
+        "Generated answers that match exactly. Bands are 95 % intervals over the questions.";
     let (name, svg) = (format!("generated-answers-by-{}", grouping.file), chart.to_svg()?);
     Ok(Some(Figure { name, svg, caption: caption.into() }))
 }

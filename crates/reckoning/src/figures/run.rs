@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use experiment::metrics::Row;
-use experiment::statistics::{Interval, proportion_interval};
+use experiment::statistics::{Interval, pooled_interval};
 
 use crate::config::ExperimentConfig;
 use crate::evaluate::Accuracy;
@@ -65,21 +65,21 @@ impl Run {
         &self,
         part: impl Fn(&Accuracy) -> &BTreeMap<usize, Interval>,
     ) -> BTreeMap<usize, Interval> {
-        let mut counts: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        let mut parts: BTreeMap<usize, Vec<Interval>> = BTreeMap::new();
         for (key, interval) in self.accuracies.iter().flat_map(part) {
-            let (correct, all) = counts.entry(*key).or_default();
-            // The mean is a count of right answers over `n`, so the product is that count.
-            *correct += (interval.mean * interval.n as f64).round() as usize;
-            *all += interval.n;
+            parts.entry(*key).or_default().push(*interval);
         }
-        let interval = |(key, (correct, all))| Some((key, proportion_interval(correct, all).ok()?));
-        counts.into_iter().filter_map(interval).collect()
+        let pooled =
+            |(key, parts): (usize, Vec<Interval>)| Some((key, pooled_interval(&parts).ok()?));
+        parts.into_iter().filter_map(pooled).collect()
     }
 }
 
 /// A finished run of 40 steps with all that figures show.
 #[cfg(test)]
 pub(crate) fn test_run(name: &str, seed: u64) -> Run {
+    use experiment::statistics::proportion_interval;
+
     let mut config = ExperimentConfig { seed, ..ExperimentConfig::default() };
     config.outer.steps = 40;
     let row = |step: u64| {
@@ -120,13 +120,16 @@ pub(crate) fn test_run(name: &str, seed: u64) -> Run {
 
 #[cfg(test)]
 mod tests {
+    use experiment::statistics::proportion_interval;
+
     use super::*;
 
     #[test]
     fn questions_of_all_test_sets_count_once_each() {
         let run = test_run("a", 0);
         assert_eq!(run.by_hops()[&3], proportion_interval(75, 100).unwrap());
-        assert_eq!(run.by_distractors()[&4], proportion_interval(120, 200).unwrap());
+        let part = proportion_interval(60, 100).unwrap();
+        assert_eq!(run.by_distractors()[&4], pooled_interval(&[part, part]).unwrap());
     }
 
     #[test]

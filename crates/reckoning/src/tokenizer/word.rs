@@ -7,7 +7,7 @@ use experiment::atomic::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use super::TokenizerError;
-use crate::data::{KnowledgeSet, words};
+use crate::data::words;
 
 const PADDING: u32 = 0;
 const END_OF_TEXT: u32 = 1;
@@ -46,17 +46,6 @@ impl WordTokenizer {
             return Err(TokenizerError::NotAWord { word: word.clone() });
         }
         Ok(Self::numbered(sorted.into_iter().collect()))
-    }
-
-    /// The vocabulary of every fact, question and answer of `sets`.
-    pub fn from_corpus<'a>(sets: impl IntoIterator<Item = &'a KnowledgeSet>) -> Self {
-        let mut found = BTreeSet::new();
-        for word in sets.into_iter().flat_map(KnowledgeSet::texts).flat_map(words) {
-            if !found.contains(word) {
-                found.insert(word.to_owned());
-            }
-        }
-        Self::numbered(found.into_iter().collect())
     }
 
     fn numbered(words: Vec<String>) -> Self {
@@ -141,6 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::data::KnowledgeSet;
     use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
 
     #[test]
@@ -153,8 +143,6 @@ mod tests {
         for text in sets.iter().flat_map(KnowledgeSet::texts) {
             assert_eq!(tokenizer.decode(&tokenizer.encode(text).unwrap()).unwrap(), text);
         }
-        let of_corpus = WordTokenizer::from_corpus(&sets);
-        assert!(of_corpus.words().iter().all(|word| tokenizer.token(word).is_some()));
     }
 
     #[test]

@@ -47,8 +47,8 @@ fn title(contents: &Contents) -> String {
 
 fn accuracy(report: Report, groups: &[Group]) -> Report {
     let report = report.heading("Accuracy").paragraph(
-        "Share of questions whose answer matches exactly, with 95 % intervals: Wilson's over the questions of a \
-         single run, Student's t over runs that differ only in the seed.",
+        "Share of questions whose answer matches exactly, with 95 % intervals: over the questions of a \
+         single run (Wilson; questions on one theory are alike and count as fewer), over runs that differ only in the seed (Student's t).",
     );
     let report = accuracy_table(report, groups);
     let report = part_table(report, "hops", groups, Run::by_hops);
@@ -200,7 +200,10 @@ mod tests {
     fn run(name: &str, seed: u64, change: impl Fn(&mut ExperimentConfig)) -> Run {
         let mut config = ExperimentConfig { seed, ..ExperimentConfig::default() };
         change(&mut config);
-        let outcome = |index: u64| Outcome { hops: 2, distractors: 0, correct: index > seed };
+        let outcome = |index: u64| {
+            let theory = index.to_string();
+            Outcome { theory, hops: 2, distractors: 0, correct: index > seed }
+        };
         let outcomes: Vec<Outcome> = (0..100).map(outcome).collect();
         let accuracies = Accuracy::of("2 hops", &outcomes).into_iter().collect();
         Run { name: name.into(), config, metrics: Vec::new(), accuracies, rates: None }

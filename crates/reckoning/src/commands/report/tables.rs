@@ -16,7 +16,7 @@ pub(super) fn evaluations(report: Report, evaluations: &[Named]) -> Report {
         return report;
     }
     let report = report.heading("Generated answers").paragraph(
-        "Answers by search, with 95 % intervals over the questions: Wilson's for answers, Student's t for recall. The likeliest \
+        "Answers by search, with 95 % intervals over the questions: Wilson's for answers, Student's t for recall; questions on one theory are alike and count as fewer. The likeliest \
          label is the right one where none of the test set's answers is more likely. F1 is over whole facts; the lenient share is \
          the official one, of recalled chunks that are part of the right facts.",
     );
