@@ -29,52 +29,37 @@ struct File {
     tie_word_embeddings: Option<bool>,
 }
 
-/// A model of the right kind; whether its head is tied is settled by its weights.
-pub(super) struct Description {
-    pub(super) model: ModelConfig,
-    tie_word_embeddings: Option<bool>,
+/// The model that a `config.json` describes, with what GPT-2 has where it is silent.
+pub(super) fn load(path: &Path) -> Result<ModelConfig, HuggingFaceError> {
+    let access = |source| HuggingFaceError::Access { path: path.to_owned(), source };
+    let content = std::fs::read(path).map_err(access)?;
+    from_json(&content)
+        .map_err(|problem| HuggingFaceError::Config { path: path.to_owned(), problem })
 }
 
-impl Description {
-    pub(super) fn load(path: &Path) -> Result<Self, HuggingFaceError> {
-        let access = |source| HuggingFaceError::Access { path: path.to_owned(), source };
-        let content = std::fs::read(path).map_err(access)?;
-        Self::from_json(&content)
-            .map_err(|problem| HuggingFaceError::Config { path: path.to_owned(), problem })
-    }
-
-    fn from_json(content: &[u8]) -> Result<Self, String> {
-        let file: File = serde_json::from_slice(content).map_err(|error| {
-            format!(
-                "not the configuration of a GPT-2 ({error}); use the config.json beside the weights"
-            )
-        })?;
-        file.check()?;
-        let context = file.n_positions.or(file.n_ctx);
-        let context = context.ok_or(
-            "neither `n_positions` nor `n_ctx` is there; add the longest sequence in tokens",
-        )?;
-        let model = ModelConfig {
-            vocabulary: file.vocab_size,
-            context,
-            width: file.n_embd,
-            layers: file.n_layer,
-            heads: file.n_head,
-            tied_head: true,
-            norm_epsilon: file.layer_norm_epsilon.unwrap_or(1e-5),
-            initialization: Initialization::Gpt2,
-            lora: None,
-        };
-        model
-            .check()
-            .map_err(|problem| format!("{problem} (fields of this model's configuration)"))?;
-        Ok(Self { model, tie_word_embeddings: file.tie_word_embeddings })
-    }
-
-    /// Whether the head is the token embedding: as the file says, else by whether the weights have a head.
-    pub(super) fn ties_head(&self, has_head: bool) -> bool {
-        self.tie_word_embeddings.unwrap_or(!has_head)
-    }
+fn from_json(content: &[u8]) -> Result<ModelConfig, String> {
+    let file: File = serde_json::from_slice(content).map_err(|error| {
+        format!(
+            "not the configuration of a GPT-2 ({error}); use the config.json beside the weights"
+        )
+    })?;
+    file.check()?;
+    let context = file.n_positions.or(file.n_ctx);
+    let context = context
+        .ok_or("neither `n_positions` nor `n_ctx` is there; add the longest sequence in tokens")?;
+    let model = ModelConfig {
+        vocabulary: file.vocab_size,
+        context,
+        width: file.n_embd,
+        layers: file.n_layer,
+        heads: file.n_head,
+        tied_head: file.tie_word_embeddings.unwrap_or(true),
+        norm_epsilon: file.layer_norm_epsilon.unwrap_or(1e-5),
+        initialization: Initialization::Gpt2,
+        lora: None,
+    };
+    model.check().map_err(|problem| format!("{problem} (fields of this model's configuration)"))?;
+    Ok(model)
 }
 
 impl File {
@@ -136,37 +121,31 @@ mod tests {
 
     use super::*;
 
-    fn with(changes: Value) -> Result<Description, String> {
+    fn with(changes: Value) -> Result<ModelConfig, String> {
         let mut file =
             json!({"vocab_size": 9, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 5});
         for (name, value) in changes.as_object().unwrap() {
             file[name] = value.clone();
         }
-        Description::from_json(file.to_string().as_bytes())
+        from_json(file.to_string().as_bytes())
     }
 
     #[test]
     fn defaults_are_those_of_gpt2() {
-        let model = with(json!({})).unwrap().model;
+        let model = with(json!({})).unwrap();
         assert_eq!((model.context, model.norm_epsilon), (5, 1e-5));
         let model = with(
             json!({"n_positions": null, "n_ctx": 7, "layer_norm_epsilon": 1e-6, "n_inner": 32}),
         )
-        .unwrap()
-        .model;
+        .unwrap();
         assert_eq!((model.context, model.norm_epsilon), (7, 1e-6));
     }
 
     #[test]
-    fn the_head_is_tied_as_the_file_says() {
-        for (stated, with_head, without) in
-            [(json!(null), false, true), (json!(true), true, true), (json!(false), false, false)]
-        {
-            let description = with(json!({"tie_word_embeddings": stated})).unwrap();
-            assert_eq!(
-                [description.ties_head(true), description.ties_head(false)],
-                [with_head, without]
-            );
+    fn the_head_is_tied_unless_the_file_says_otherwise() {
+        for (stated, tied) in [(json!(null), true), (json!(true), true), (json!(false), false)] {
+            let model = with(json!({"tie_word_embeddings": stated})).unwrap();
+            assert_eq!(model.tied_head, tied, "{stated}");
         }
     }
 
@@ -191,9 +170,10 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_the_same() {
-        let model = with(json!({"layer_norm_epsilon": 3e-6})).unwrap().model;
-        let again = Description::from_json(&to_json(&model)).unwrap();
-        assert_eq!(again.model, model);
-        assert!(again.ties_head(true));
+        for tied in [true, false] {
+            let stated = json!({"layer_norm_epsilon": 3e-6, "tie_word_embeddings": tied});
+            let model = with(stated).unwrap();
+            assert_eq!(from_json(&to_json(&model)).unwrap(), model);
+        }
     }
 }

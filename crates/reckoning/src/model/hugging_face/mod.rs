@@ -92,14 +92,12 @@ pub fn load_files<B: Backend>(
     weights: &Path,
     device: &Device<B>,
 ) -> Result<(Gpt2<B>, ModelConfig), HuggingFaceError> {
-    let description = config::Description::load(config)?;
+    let config = config::load(config)?;
     let mut file = ParameterFile::open(weights)?;
     let names = Names::of_file(file.names());
     file.ignore(|name| names.is_mask(name));
     let has_head = file.names().any(|name| name == names::HEAD);
-    let tied_head = description.ties_head(has_head);
-    let config = ModelConfig { tied_head, ..description.model };
-    if tied_head && has_head {
+    if config.tied_head && has_head {
         check_tied(&mut file, weights, &names, &config)?;
     }
     let skeleton = Gpt2::skeleton(&config, device);

@@ -147,9 +147,10 @@ fn a_head_must_agree_with_the_configuration() {
         parameters.iter().find(|(name, _)| name == "transformer.wte.weight").unwrap().1.clone();
     parameters.push((names::HEAD.into(), embedding));
     let copied = folder(&parameters);
-    assert!(load_here(copied.path()).unwrap().head.is_some());
-    set_in_config(copied.path(), "tie_word_embeddings", true.into());
-    assert!(load_here(copied.path()).unwrap().head.is_none());
+    for stated in [serde_json::Value::Null, true.into()] {
+        set_in_config(copied.path(), "tie_word_embeddings", stated);
+        assert!(load_here(copied.path()).unwrap().head.is_none());
+    }
 
     parameters.last_mut().unwrap().1 = TensorData::zeros::<f32, _>([50, 16]);
     let other = folder(&parameters);
