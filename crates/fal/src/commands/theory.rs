@@ -100,7 +100,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Simulates what is missing, and writes all files.
+/// Simulates what is missing of `sweeps`, and writes all files: about these and whichever other sweeps the ledger has
+/// in full from before.
 fn compare<B: Backend>(
     folder: &Path,
     config: &TheoryConfig,
@@ -110,7 +111,9 @@ fn compare<B: Backend>(
     let mut ledger = Ledger::open(&folder.join(LEDGER_FILE)).failed()?;
     let pending = pending(config, sweeps, &ledger);
     simulate_all::<B>(&pending, &mut ledger, interrupt)?;
-    let comparisons = sweeps.iter().map(|sweep| Comparison::new(config, *sweep, &ledger));
+    let finished =
+        Sweep::ALL.iter().filter(|sweep| self::pending(config, &[**sweep], &ledger).is_empty());
+    let comparisons = finished.map(|sweep| Comparison::new(config, *sweep, &ledger));
     let comparisons: Vec<Comparison> = comparisons.collect::<Result<_, _>>().failed()?;
     write_all(folder, &Results { config, sweeps: &comparisons })?;
     Ok(comparisons)
@@ -291,6 +294,20 @@ mod tests {
         let interrupted = Interrupt::new();
         interrupted.request();
         width(folder, &interrupted).unwrap();
+    }
+
+    #[test]
+    fn a_second_sweep_keeps_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config();
+        config.sweep.local_steps = vec![1];
+        let compare = |sweep| compare::<Flex>(folder.path(), &config, &[sweep], &Interrupt::new());
+        compare(Sweep::Width).unwrap();
+        let both = compare(Sweep::LocalSteps).unwrap();
+        let sweeps: Vec<Sweep> = both.iter().map(|comparison| comparison.sweep).collect();
+        assert_eq!(sweeps, [Sweep::Width, Sweep::LocalSteps]);
+        let report = read(folder.path(), "report.html");
+        assert!(report.contains("Width") && report.contains("Local steps"));
     }
 
     #[test]
