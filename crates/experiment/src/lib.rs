@@ -7,7 +7,7 @@
 //! | a folder for a run that can be killed and resumed | [`run_directory`], [`checkpoint`], [`atomic`] |
 //! | numbers while it runs | [`metrics`], [`progress`], [`memory`] |
 //! | randomness that does not depend on threads | [`seed`] |
-//! | results with intervals, figures and a page to read | [`statistics`], [`figure`], [`report`] |
+//! | results with intervals, figures and a page to read | [`statistics`], [`figure`], [`report`], [`markup`] |
 //!
 //! Nothing here knows of tensors.
 
@@ -22,7 +22,7 @@ pub mod figure;
 pub mod fingerprint;
 mod hexadecimal;
 pub mod interrupt;
-mod markup;
+pub mod markup;
 pub mod memory;
 pub mod metrics;
 pub mod peer;

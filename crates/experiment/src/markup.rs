@@ -1,7 +1,7 @@
 //! Text inside HTML and SVG.
 
 /// `text` with the characters that mean something in markup written out, for element content and quoted attributes.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
         match character {
             '&' => escaped.push_str("&amp;"),

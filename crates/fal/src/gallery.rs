@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use experiment::markup::escape;
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::attack::{AttackError, Campaign, Images, Pgd, Samples, Size, WhiteBox};
@@ -89,7 +90,7 @@ fn draw(title: &str, rows: &[(&str, &Images, Vec<String>)]) -> Result<String, Ga
     let columns = rows.first().map_or(0, |(_, images, _)| images.len());
     let (width, step) = (LEFT + columns * (TILE + GAP), TILE + LINE + GAP);
     let height = TOP + rows.len() * step;
-    let title = escaped(title);
+    let title = escape(title);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
@@ -103,7 +104,7 @@ fn draw(title: &str, rows: &[(&str, &Images, Vec<String>)]) -> Result<String, Ga
         for (column, (pixels, name)) in images.iter().zip(names).enumerate() {
             let x = LEFT + column * (TILE + GAP);
             let (data, centre) = (png(pixels, images.size())?, x + TILE / 2);
-            let name = escaped(name);
+            let name = escape(name);
             let _ = writeln!(
                 svg,
                 "<image x=\"{x}\" y=\"{y}\" width=\"{TILE}\" height=\"{TILE}\" style=\"image-rendering:pixelated\" \
@@ -132,10 +133,6 @@ fn png(pixels: &[f32], size: Size) -> Result<String, GalleryError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image.write_to(&mut bytes, ImageFormat::Png)?;
     Ok(STANDARD.encode(bytes.into_inner()))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use experiment::markup::escape;
+
 use super::Partition;
 
 const MARGIN: usize = 16;
@@ -166,11 +168,6 @@ fn line(svg: &mut String, x: usize, y: usize, anchor: &str, color: &str, text: &
         svg,
         "<text x=\"{x}\" y=\"{y}\" {TEXT} text-anchor=\"{anchor}\" fill=\"{color}\">{text}</text>"
     );
-}
-
-fn escape(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;")
 }
 
 #[cfg(test)]
