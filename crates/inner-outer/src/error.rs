@@ -86,6 +86,15 @@ pub enum Error {
         /// Path of the outer parameter.
         path: String,
     },
+    /// The implicit gradient of an inner loop that does not come to rest where the inner gradient vanishes.
+    #[error(
+        "`Implicit` rests on an inner gradient that vanishes where the loop ends, which {cause} prevents. Put it into the inner loss as a penalty, \
+         or use `Unrolled` or `Truncated`, which differentiate the steps as they are"
+    )]
+    ImplicitRestsElsewhere {
+        /// What holds the loop elsewhere.
+        cause: &'static str,
+    },
     /// The implicit gradient vanishes identically.
     #[error(
         "the inner loss does not depend on any learned outer parameter, so its minimiser does not either and the implicit gradient is zero. \

@@ -13,10 +13,10 @@ use common::scalar::{Parabola, Scalar, number, parabola};
 use common::weighted_mean::{Values, WeightedMean};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::{
-    Adam, CentralDifference, ConjugateGradient, Curvature, Envelope, Error, FirstOrder,
-    ForwardOverReverse, Hypergradient, Implicit, InnerLoop, MetaLearner, MetaLearnerConfig,
-    Momentum, Nested, Neumann, Problem, RateScope, Rates, Reptile, Result, Sgd, Threads, Unrolled,
-    meta_batch,
+    Adam, CentralDifference, Clipped, ConfiguredRule, ConjugateGradient, Curvature, Envelope,
+    Error, FirstOrder, ForwardOverReverse, Hypergradient, Implicit, InnerLoop, InnerOptimizer,
+    LinfBall, MetaLearner, MetaLearnerConfig, Momentum, Nested, Neumann, Problem, Projected,
+    RateScope, Rates, Reptile, Result, RuleChoice, Sgd, Threads, Unrolled, meta_batch,
 };
 
 const LOOP: InnerLoop<Sgd> = InnerLoop { optimizer: Sgd, steps: 2 };
@@ -186,7 +186,7 @@ fn settings_outside_of_their_range() {
     let at = |setting: &str, found: Result<MetaGradient<Flex>>| {
         assert!(matches!(error(found, &[setting]), Error::OutOfRange { .. }));
     };
-    fn by<O: inner_outer::InnerOptimizer>(optimizer: O) -> Result<MetaGradient<Flex>> {
+    fn by<O: InnerOptimizer>(optimizer: O) -> Result<MetaGradient<Flex>> {
         let steps = InnerLoop { optimizer, steps: 2 };
         let task = parabola(1.0, 0.0, 3.0);
         unrolled().meta_gradient(&Scalar, &steps, &number(2.0), &rate(0.1), &task)
@@ -225,6 +225,34 @@ fn an_implicit_gradient_that_vanishes() {
         let found = error(found, &["proximal", "Unrolled"]);
         assert!(matches!(found, Error::ImplicitGradientIsZero), "{name}");
     });
+}
+
+#[test]
+fn an_implicit_gradient_where_the_loop_does_not_end_at_a_minimum() {
+    fn attempt<O: InnerOptimizer>(optimizer: O) -> Result<MetaGradient<Flex>> {
+        let inner_loop = InnerLoop { optimizer, steps: 2 };
+        let (outer, task) = (Values::some().outer(), Values::some().task());
+        Implicit::<ConjugateGradient>::default().meta_gradient(
+            &WeightedMean,
+            &inner_loop,
+            &outer,
+            &rate(0.1),
+            &task,
+        )
+    }
+    let projected = Projected { rule: Sgd, onto: LinfBall { radius: 1.0 } };
+    let decay = Adam::with_weight_decay();
+    for (refused, cause) in [
+        (attempt(projected), "`Projected`"),
+        (attempt(Clipped { rule: projected, limit: 1.0 }), "`Projected`"),
+        (attempt(decay), "weight decay"),
+        (attempt(ConfiguredRule { rule: RuleChoice::Adamw, clip: Some(1.0) }), "weight decay"),
+    ] {
+        let found = error(refused, &[cause, "penalty", "Unrolled"]);
+        assert!(matches!(found, Error::ImplicitRestsElsewhere { .. }));
+    }
+    attempt(Adam::default()).unwrap();
+    attempt(ConfiguredRule { rule: RuleChoice::Momentum, clip: Some(10.0) }).unwrap();
 }
 
 #[test]

@@ -34,6 +34,13 @@ impl InnerOptimizer for RuleChoice {
         }
     }
 
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        match self {
+            Self::Sgd | Self::Momentum | Self::Adam => None,
+            Self::Adamw => Adam::with_weight_decay().rests_elsewhere(),
+        }
+    }
+
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         match self {
             Self::Sgd => Sgd.state(theta),
@@ -97,6 +104,10 @@ impl InnerOptimizer for ConfiguredRule {
             Some(limit) => self.clipped(limit).check(theta),
             None => self.rule.check(theta),
         }
+    }
+
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        self.rule.rests_elsewhere()
     }
 
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {

@@ -65,6 +65,10 @@ impl InnerOptimizer for Adam {
         require_not_negative("Adam::weight_decay", self.weight_decay)
     }
 
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        (self.weight_decay != 0.0).then_some("the weight decay of `Adam`")
+    }
+
     /// First moments of all tensors, then second moments.
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         let zeros = || theta.0.iter().map(Tensor::zeros_like);

@@ -25,6 +25,10 @@ impl<O: InnerOptimizer> InnerOptimizer for Clipped<O> {
         self.rule.check(theta)
     }
 
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        self.rule.rests_elsewhere()
+    }
+
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         self.rule.state(theta)
     }

@@ -52,6 +52,12 @@ pub trait InnerOptimizer: Clone + Send + Sync + 'static {
         Ok(())
     }
 
+    /// What keeps the rule from coming to rest where the inner gradient vanishes, if anything does:
+    /// [`Implicit`](crate::Implicit) rests on such a point.
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The state before the first step; empty for rules without state.
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B>;
 

@@ -37,6 +37,10 @@ impl<O: InnerOptimizer, P: Projection> InnerOptimizer for Projected<O, P> {
         self.onto.check(theta)
     }
 
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        Some("the projection of `Projected`")
+    }
+
     fn state<B: Backend>(&self, theta: &Tensors<B>) -> Tensors<B> {
         self.rule.state(theta)
     }

@@ -58,6 +58,9 @@ impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
         rates: &Rates<B>,
         task: &On<P::Task, B>,
     ) -> Result<MetaGradient<B>> {
+        if let Some(cause) = inner_loop.optimizer.rests_elsewhere() {
+            return Err(Error::ImplicitRestsElsewhere { cause });
+        }
         let walk = Walk::new(problem, outer, task)?;
         let adapted = &walk.roles.adapted;
         let start = inner_loop.start(&walk.start.select(adapted));
