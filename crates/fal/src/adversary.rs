@@ -170,22 +170,14 @@ impl AdversaryConfig {
             }
             (Start::Uniform, Norm::L2) => {
                 let elements = pixels.len() / samples.max(1);
-                let draw = |_| self.in_ball(elements, &mut rng);
-                (0..samples).flat_map(draw).collect()
+                let draw = |_| Norm::L2.random_change(self.radius, elements, &mut rng);
+                (0..samples).flat_map(draw).map(|x| x as f32).collect()
             }
         };
         for (change, x) in start.iter_mut().zip(pixels) {
             *change = change.clamp(-x, 1.0 - x);
         }
         start
-    }
-
-    /// A random direction and a length uniform in 0 to the radius.
-    fn in_ball(&self, elements: usize, rng: &mut impl rand::Rng) -> Vec<f32> {
-        let direction: Vec<f64> = (0..elements).map(|_| rng.sample(StandardNormal)).collect();
-        let norm = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let length = self.radius * rng.random::<f64>() / norm.max(f64::MIN_POSITIVE);
-        direction.into_iter().map(|x| (x * length) as f32).collect()
     }
 }
 
@@ -194,6 +186,13 @@ impl InnerOptimizer for Ascent {
         match self {
             Self::Signed(rule) => rule.check(theta),
             Self::Normalized(rule) => rule.check(theta),
+        }
+    }
+
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        match self {
+            Self::Signed(rule) => rule.rests_elsewhere(),
+            Self::Normalized(rule) => rule.rests_elsewhere(),
         }
     }
 

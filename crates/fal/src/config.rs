@@ -11,7 +11,7 @@ pub use self::attack_choice::AttackChoice;
 use crate::adversary::{AdversaryConfig, Start};
 use crate::attack::{Norm, ThreatModel};
 use crate::client::ClientConfig;
-use crate::data::{DataChoice, Split};
+use crate::data::{DataChoice, ImageSet, Split};
 use crate::loss::LossChoice;
 use crate::network::NetworkChoice;
 use crate::partition::PartitionChoice;
@@ -145,6 +145,16 @@ impl EvaluationConfig {
     /// What the attacks may do.
     pub fn threat(&self) -> ThreatModel {
         ThreatModel::new(self.norm, self.radius)
+    }
+
+    /// Whether the attacks can be made on the images of `set`.
+    ///
+    /// # Errors
+    /// As [`AttackChoice::check_images`].
+    pub fn check_images(&self, set: &ImageSet) -> Result<(), TrainingError> {
+        let check =
+            |attack: &AttackChoice| attack.check_images(self.norm, set.shape(), set.classes());
+        self.attacks.iter().try_for_each(check)
     }
 }
 
@@ -325,16 +335,28 @@ mod tests {
         nova.check().unwrap();
         nova.client.drift = DriftControl::Proximal { mu: 0.1 };
         assert!(nova.check().unwrap_err().to_string().contains("client.drift.kind = \"none\""));
-        AttackChoice::AutoAttack.check_classes(4).unwrap();
-        assert!(AttackChoice::AutoAttack.check_classes(3).is_err());
-        AttackChoice::Fgsm.check_classes(2).unwrap();
+        let shape = |side| crate::data::ImageShape { channels: 1, height: side, width: 8 };
+        let check =
+            |attack: AttackChoice, classes| attack.check_images(Norm::L2, shape(8), classes);
+        check(AttackChoice::AutoAttack, 4).unwrap();
+        assert!(check(AttackChoice::AutoAttack, 3).is_err());
+        check(AttackChoice::Fgsm, 2).unwrap();
+        for (attack, norm, side, usable) in [
+            (AttackChoice::AutoAttack, Norm::L2, 2, false),
+            (AttackChoice::Square { queries: 5 }, Norm::L2, 2, false),
+            (AttackChoice::Square { queries: 5 }, Norm::L2, 3, true),
+            (AttackChoice::AutoAttack, Norm::Linf, 2, true),
+            (AttackChoice::pgd(5), Norm::L2, 2, true),
+        ] {
+            assert_eq!(attack.check_images(norm, shape(side), 4).is_ok(), usable, "{attack:?}");
+        }
         let apgd = |kind: &str| {
             serde_json::from_str::<AttackChoice>(&format!(r#"{{"kind":"{kind}"}}"#)).unwrap()
         };
-        assert!(apgd("apgd-t").check_classes(3).is_err());
-        assert!(apgd("apgd-dlr").check_classes(2).is_err());
-        apgd("apgd-dlr").check_classes(3).unwrap();
-        apgd("fab-t").check_classes(2).unwrap();
+        assert!(check(apgd("apgd-t"), 3).is_err());
+        assert!(check(apgd("apgd-dlr"), 2).is_err());
+        check(apgd("apgd-dlr"), 3).unwrap();
+        check(apgd("fab-t"), 2).unwrap();
         for wrong in [
             r#"{kind="apgd-ce",steps=0}"#,
             r#"{kind="apgd-dlr",restarts=0}"#,

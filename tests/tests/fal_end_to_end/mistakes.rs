@@ -112,9 +112,9 @@ fn keys_and_certificates_that_are_none_are_the_user_s_mistake() {
     }
 }
 
-/// An update that is NaN stops the run after the last good checkpoint, with the remedy.
+/// Of updates that are NaN nothing is aggregated.
 #[test]
-fn a_federation_that_diverges_stops_and_keeps_its_checkpoint() {
+fn a_federation_that_diverges_stops_with_a_remedy_and_without_results() {
     let folder = tempfile::tempdir().unwrap();
     let diverging = train("run", 6, &["--set", "client.rate=1e30"]);
     let line = FAL.failure(folder.path(), diverging, 1);

@@ -45,6 +45,8 @@ impl<M: WhiteBox + ?Sized> Attack<M> for AutoAttack {
         batch: &Batch,
     ) -> Result<Perturbed, AttackError> {
         let Self { ascent, targeted, boundary, square } = self;
+        // The last of them is the one that some images are too small for.
+        square.check(threat, batch.images.size())?;
         let mut found = Perturbed::untouched(batch);
         found.then(batch, |points| ascent.perturb(model, threat, points))?;
         found.then(batch, |points| targeted.perturb(model, threat, points))?;
@@ -82,6 +84,16 @@ mod tests {
         }
         let alone = SHORT.ascent.perturb(&model, &threat, &batch).unwrap();
         assert!(found.standing().len() < alone.standing().len());
+    }
+
+    /// Nothing stands after this first attack, so the last would never see the images.
+    #[test]
+    fn images_too_small_for_the_last_attack_are_refused_before_the_first() {
+        let rows = [0.0, 1.0, 2.0, 3.0].map(|weight| [weight, 1.0 - weight]);
+        let model = toy::linear_model(&rows);
+        let batch = toy::right_batch(&model, toy::images(&[&[0.5, 0.4]]), &Seed::new(3));
+        let failure = SHORT.perturb(&model, &ThreatModel::l2(1.0), &batch).unwrap_err();
+        assert!(matches!(failure, AttackError::ImageTooSmall { needed: 3, .. }), "{failure}");
     }
 
     #[test]

@@ -49,8 +49,24 @@ impl Norm {
         }
     }
 
+    /// A change in a random direction, by a length uniform in 0 to `radius`.
+    pub(crate) fn random_change(
+        self,
+        radius: f64,
+        elements: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<f64> {
+        let direction = self.random_unit(elements, rng);
+        let length = radius * rng.random::<f64>();
+        direction.into_iter().map(|x| x * length).collect()
+    }
+
     /// A change of length 1 in a random direction: uniform signs and sizes with the largest at 1, or uniform on the sphere.
     pub(super) fn random_direction(self, elements: usize, rng: &mut impl Rng) -> Vec<f32> {
+        self.random_unit(elements, rng).into_iter().map(|x| x as f32).collect()
+    }
+
+    fn random_unit(self, elements: usize, rng: &mut impl Rng) -> Vec<f64> {
         let draw = |_| match self {
             Self::Linf => rng.random_range(-1.0..=1.0),
             Self::L2 => rng.sample(StandardNormal),
@@ -58,7 +74,7 @@ impl Norm {
         let change: Vec<f64> = (0..elements).map(draw).collect();
         let length = self.length(change.iter().copied());
         let scale = if length > 0.0 { length.recip() } else { 0.0 };
-        change.into_iter().map(|x| (x * scale) as f32).collect()
+        change.into_iter().map(|x| x * scale).collect()
     }
 }
 

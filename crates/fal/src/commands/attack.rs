@@ -151,8 +151,7 @@ fn attack<B: Backend>(
 ) -> Result<Results, Failure> {
     let (trained, rounds) = network::<B>(arguments, config, test, &Default::default())?;
     trained.description.require_fit(test).bad_input()?;
-    let attacks = &config.evaluation.attacks;
-    attacks.iter().try_for_each(|choice| choice.check_classes(test.classes())).bad_input()?;
+    config.evaluation.check_images(test).bad_input()?;
     // Everything is tried before the folder is made, so that a corrected command finds it free.
     let run = match (resumed, &arguments.common.out) {
         (None, Some(out)) => Some(RunDirectory::create(out, config).bad_input()?),

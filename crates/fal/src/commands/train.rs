@@ -103,8 +103,7 @@ impl<B: Backend> Experiment<B> {
         let split = config.data.load().bad_input()?;
         let images = split.fingerprint();
         let Split { train, test } = split;
-        let attacks = &config.evaluation.attacks;
-        attacks.iter().try_for_each(|choice| choice.check_classes(test.classes())).bad_input()?;
+        config.evaluation.check_images(&test).bad_input()?;
         let federation = Federation::new(&config, train, &device).bad_input()?;
         Ok(Self { config, federation, test, images, device })
     }

@@ -6,11 +6,10 @@ use experiment::seed::Seed;
 use inner_outer::inner::Projection;
 use inner_outer::tensors::to_f64;
 use inner_outer::{InnerLoop, NormalizedAscent, Projected, RateScope};
-use rand::RngExt;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::{SphereBatch, SphereGame, SphericalCap};
+use crate::attack::Norm;
 use crate::client::Encounter;
 use crate::data::SphereSet;
 use crate::network::TwoLayer;
@@ -98,13 +97,8 @@ impl SphereAdversary {
     /// A change of each point in a random direction, by a length uniform in 0 to the radius.
     fn somewhere(&self, [points, free]: [usize; 2], seed: &Seed) -> Vec<f64> {
         let mut rng = seed.child("adversary").rng();
-        let mut change = || {
-            let direction: Vec<f64> = (0..free).map(|_| rng.sample(StandardNormal)).collect();
-            let norm = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
-            let length = self.radius * rng.random::<f64>() / norm.max(f64::MIN_POSITIVE);
-            direction.into_iter().map(move |x| x * length)
-        };
-        (0..points).flat_map(|_| change()).collect()
+        let change = |_| Norm::L2.random_change(self.radius, free, &mut rng);
+        (0..points).flat_map(change).collect()
     }
 
     /// The worst of `restarts` ascents on all points of `set`, the first from the points themselves, and of the points as

@@ -42,7 +42,15 @@ impl Square {
         self.first_share / f64::from(1_u32 << halvings)
     }
 
-    fn check(&self, threat: &ThreatModel, size: Size) -> Result<(), AttackError> {
+    /// The least height and width of images that it can attack.
+    pub fn smallest_side(norm: Norm) -> usize {
+        match norm {
+            Norm::Linf => 1,
+            Norm::L2 => euclidean::SMALLEST,
+        }
+    }
+
+    pub(super) fn check(&self, threat: &ThreatModel, size: Size) -> Result<(), AttackError> {
         require(self.queries > 0, "Square::queries", self.queries as f64, "at least 1")?;
         let share = self.first_share;
         require(
@@ -52,7 +60,7 @@ impl Square {
             "above 0 and at most 1",
         )?;
         let Size { height, width, .. } = size;
-        let needed = if threat.norm == Norm::L2 { euclidean::SMALLEST } else { 1 };
+        let needed = Self::smallest_side(threat.norm);
         if height.min(width) < needed {
             return Err(AttackError::ImageTooSmall { attack: NAME, height, width, needed });
         }
