@@ -68,7 +68,7 @@ impl Problem for Cleaning {
     ) -> Tensor<B, 1> {
         let weights = sigmoid(cleaner.trust.val());
         // The quadratic term makes the minimum unique, which `Implicit` relies on.
-        let decay = classifier.weight.val().square().sum() * 2e-3;
+        let decay = classifier.weight.val().square().sum() * 2e-4;
         (weights * cross_entropy(classifier, &split.noisy)).mean() + decay
     }
 

@@ -17,7 +17,7 @@ use clap::Parser;
 use cleaning::{Cleaner, Cleaning, Split};
 use inner_outer::{
     ConjugateGradient, ForwardOverReverse, Hypergradient, Implicit, InnerLoop, MetaLearner,
-    MetaLearnerConfig, RateScope, Schedule, Sgd, Unrolled,
+    MetaLearnerConfig, Momentum, RateScope, Schedule, Unrolled,
 };
 use measures::{accuracy, f1};
 use options::{Method, Options};
@@ -37,9 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn clean(options: &Options, hypergradient: impl Hypergradient) -> Result<(), Box<dyn Error>> {
     let device = Default::default();
-    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     let (mut samples, size) = match &options.mnist {
-        Some(folder) => (Samples::mnist(folder)?, 5000),
+        Some(folder) => (Samples::mnist(folder, &mut random)?, 5000),
         None => (Samples::clouds(3000, &mut random), 500),
     };
     let [mut noisy, clean, test] = [size, size, 2 * size].map(|count| samples.take(count));
@@ -49,7 +49,7 @@ fn clean(options: &Options, hypergradient: impl Hypergradient) -> Result<(), Box
     let zeros = Initializer::Zeros;
     let start = LinearConfig::new(split.noisy.x.dims()[1], CLASSES).with_initializer(zeros.clone());
     let cleaner = Cleaner { trust: zeros.init([size], &device), start: start.init(&device) };
-    let inner_loop = InnerLoop { optimizer: Sgd, steps: 100 };
+    let inner_loop = InnerLoop { optimizer: Momentum::default(), steps: 100 };
     let rates = inner_loop.rates(&Cleaning, RateScope::Global, 1.0, &cleaner, &split)?;
     let unseen = |cleaner: &Cleaner<Flex>| -> inner_outer::Result<f64> {
         let adapted = inner_loop.adapt(&Cleaning, cleaner, &rates, &split)?;

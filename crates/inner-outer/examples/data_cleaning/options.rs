@@ -23,4 +23,7 @@ pub struct Options {
     /// Folder with `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`; random clouds without it.
     #[arg(long)]
     pub mnist: Option<PathBuf>,
+    /// Decides which samples there are, and which labels are wrong.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
 }

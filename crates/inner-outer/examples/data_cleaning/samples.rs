@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::backend::Flex;
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData, backend::Backend};
+use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
@@ -41,8 +42,8 @@ impl Samples {
         Self((0..count).map(sample).collect())
     }
 
-    /// The training images of MNIST, from its two files `train-*-ubyte`, in `folder`.
-    pub fn mnist(folder: &Path) -> Result<Self, String> {
+    /// The training images of MNIST in random order, from its two files `train-*-ubyte` in `folder`.
+    pub fn mnist(folder: &Path, random: &mut impl Rng) -> Result<Self, String> {
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
@@ -57,7 +58,9 @@ impl Samples {
         let images =
             images[16..].chunks_exact(28 * 28).map(|image| image.iter().map(centre).collect());
         let classes = classes[8..].iter().map(|&class| usize::from(class));
-        Ok(Self(images.zip(classes).collect()))
+        let mut samples: Vec<_> = images.zip(classes).collect();
+        samples.shuffle(random);
+        Ok(Self(samples))
     }
 
     /// Takes `count` samples off the end; fewer where there are fewer.
