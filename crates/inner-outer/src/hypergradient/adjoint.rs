@@ -21,10 +21,13 @@ use crate::problem::{Instance, Problem, Roles};
 use crate::tensors::{Cotangents, Tensors, gradients, loss_value};
 use crate::{Autodiff, Error, On, Result};
 
-/// The scalars and derivatives of an outer loss at one iterate.
-pub(super) struct OuterLoss<B: Backend> {
+/// An outer loss at one iterate, with its derivatives.
+pub struct OuterLoss<B: Backend> {
+    /// The loss.
     pub value: f64,
+    /// Derivative by all inner parameters.
     pub theta: Cotangents<B>,
+    /// Derivative by the outer parameters, as far as the loss itself reads them.
     pub phi: Cotangents<B>,
 }
 
@@ -45,7 +48,7 @@ impl<B: Backend> OuterLoss<B> {
     }
 
     /// A loss of zero that does not vary.
-    pub fn zero(theta: usize, phi: usize) -> Self {
+    pub(super) fn zero(theta: usize, phi: usize) -> Self {
         Self { value: 0.0, theta: Cotangents::zeros(theta), phi: Cotangents::zeros(phi) }
     }
 }
@@ -62,11 +65,15 @@ impl<B: Backend> Add for OuterLoss<B> {
     }
 }
 
-/// What every hypergradient starts from.
-pub(super) struct Walk<'p, P: Problem, B: Backend> {
+/// What every hypergradient starts from: one task of a problem, and the derivatives around its inner loop.
+pub struct Walk<'p, P: Problem, B: Backend> {
+    /// Problem, outer module and task.
     pub instance: Instance<'p, P, B>,
+    /// The same with gradients.
     pub lifted: Instance<'p, P, Autodiff<B>>,
+    /// Which parameters are learned and adapted.
     pub roles: Roles,
+    /// All outer parameters.
     pub phi: Tensors<B>,
     /// All inner parameters before the first step.
     pub start: Tensors<B>,
@@ -75,6 +82,10 @@ pub(super) struct Walk<'p, P: Problem, B: Backend> {
 }
 
 impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
+    /// The walk of one task.
+    ///
+    /// # Errors
+    /// [`Error::NothingAdapted`] and [`Error::NothingLearned`].
     pub fn new(problem: &'p P, outer: &On<P::Outer, B>, task: &On<P::Task, B>) -> Result<Self> {
         let instance = Instance::new(problem, outer, task);
         let roles = Roles::of(&instance)?;
@@ -90,6 +101,7 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         self.start.replace(&self.roles.adapted, adapted)
     }
 
+    /// Where a [`Curvature`] is asked for: the inner parameters `theta` before step `step`.
     pub fn point<'a>(&'a self, theta: &'a Tensors<B>, step: usize) -> Point<'a, B> {
         Point {
             theta,
@@ -101,6 +113,9 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
     }
 
     /// `F_K` at the end of the inner loop, differentiated by the learned outer parameters and the `wanted` inner ones.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteOuterLoss`] and [`Error::LossShape`].
     pub fn outer_loss(
         &self,
         theta: &Tensors<B>,
@@ -112,6 +127,9 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
     }
 
     /// `F_k` before step `step`, where the problem has one; differentiated as [`Self::outer_loss`].
+    ///
+    /// # Errors
+    /// As [`Self::outer_loss`].
     pub fn trajectory_loss(
         &self,
         theta: &Tensors<B>,
@@ -138,6 +156,9 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
 
     /// Refuses a learned parameter without a first-order gradient `mu` that one of the `steps` inner losses reads: it
     /// needs second order.
+    ///
+    /// # Errors
+    /// [`Error::FirstOrderCannotReach`].
     pub fn refuse_unreachable(&self, steps: usize, mu: &Cotangents<B>) -> Result<()> {
         let learned = self.roles.learned.iter().zip(&mu.0);
         let missing: Vec<_> = learned.map(|(&learned, entry)| learned && entry.is_none()).collect();

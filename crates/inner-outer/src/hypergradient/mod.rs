@@ -6,6 +6,7 @@ mod implicit;
 mod reptile;
 mod unrolled;
 
+pub use adjoint::{OuterLoss, Walk};
 pub use envelope::Envelope;
 pub use implicit::{ConjugateGradient, Implicit, LinearSolver, Neumann, Nystroem, Operator};
 pub use reptile::Reptile;
@@ -34,7 +35,7 @@ pub struct MetaGradient<B: Backend> {
     pub roles: Roles,
 }
 
-/// A way to differentiate the outer loss through the inner loop.
+/// A way to differentiate the outer loss through the inner loop. [`Walk`] has the parts that most of them are made of.
 pub trait Hypergradient: Clone + Send + Sync + 'static {
     /// The meta-gradient of one task.
     ///
