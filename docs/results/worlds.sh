@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Everything that the results say about one world and one seed of slowfast: episodes, autoencoder, inverse dynamics, slow learning, both loops,
+# evaluation, and in the built-in worlds planning; two to three hours on one core. What is finished is not done again, and a training that was cut off goes on.
+#   docs/results/worlds.sh built-in target/release/slowfast runs/built-in 2
+# MiniWorld is exported by Python:
+#   python3 -m venv venv && venv/bin/pip install -r crates/slowfast/python/requirements.txt
+#   PYTHON=venv/bin/python docs/results/worlds.sh miniworld target/release/slowfast runs/miniworld 2
+set -euo pipefail
+world=$1 slowfast=$2 folder=$3 seed=$4
+root=$(dirname "$0")/../..
+configs=$root/configs/slowfast
+runs=$folder/seed-$seed
+
+exported() { # NAME ARGUMENT...
+    local name=$1
+    shift
+    [ -e "$folder/$name/index.json" ] && return
+    "${PYTHON:-python3}" "$root/crates/slowfast/python/export_episodes.py" miniworld --out "$folder/$name-episodes" --scenes 200 "$@"
+    "$slowfast" data import "$folder/$name-episodes" --out "$folder/$name"
+}
+
+run() { # COMMAND NAME ARGUMENT...
+    local command=$1 out=$runs/$2
+    shift 2
+    [ -e "$out/results.json" ] && return
+    if [ -e "$out/config.toml" ]; then
+        "$slowfast" "$command" --resume --out "$out"
+    else
+        "$slowfast" "$command" --out "$out" "$@"
+    fi
+}
+
+steps() { # KEY STEPS
+    echo --set "pace.steps=$2" --set "$1.steps=$2"
+}
+
+mkdir -p "$runs"
+# Other scenes for the loops and the evaluation than for slow learning.
+case $world in
+built-in)
+    "$slowfast" data generate --out "$folder/rooms"
+    "$slowfast" data generate --out "$folder/back" --seed 1 --episodes 640 --set there_and_back=1.0 --set actions_there=4 --set test=0.15
+    autoencoder_steps=3000 slow_steps=8000 loop_steps=600
+    ;;
+miniworld)
+    exported rooms
+    exported back --episodes-per-scene 3 --routes look-away full-turn retrace --actions-there 4 --seed 1
+    autoencoder_steps=2000 slow_steps=6000 loop_steps=400
+    ;;
+*)
+    echo "unknown world $world: built-in or miniworld" >&2
+    exit 2
+    ;;
+esac
+
+run train-autoencoder autoencoder --seed "$seed" --config "$configs/autoencoder.toml" --set data="$folder/rooms" $(steps rate $autoencoder_steps)
+run train-inverse-dynamics inverse-dynamics --seed "$seed" --data "$folder/rooms"
+run train slow --seed "$seed" --config "$configs/slow.toml" --set data="$folder/rooms" --set autoencoder="$runs/autoencoder/autoencoder.safetensors" \
+    $(steps slow.rate $slow_steps)
+for loop in second-order stop-gradient; do
+    run loop $loop --seed "$seed" --config "$configs/$loop.toml" --set data="$folder/back" --set model="$runs/slow/model" $(steps slow.rate $loop_steps)
+done
+
+evaluate() { # NAME MODEL CONFIG ARGUMENT...
+    local out=$runs/$1 config=$configs/$3.toml
+    local given=(--model "$runs/$2/model" --data "$folder/back" --inverse-dynamics "$runs/inverse-dynamics" --out "$out")
+    shift 3
+    [ -e "$out/results.json" ] && return
+    if [ -e "$out/config.toml" ]; then
+        "$slowfast" eval "${given[@]}" --resume
+    else
+        "$slowfast" eval "${given[@]}" --config "$config" "$@"
+    fi
+}
+
+for model in slow stop-gradient second-order; do
+    evaluate eval-$model $model eval
+done
+evaluate eval-forms slow eval-forms
+evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'
+if [ "$world" = built-in ]; then
+    run plan plan --config "$configs/plan.toml" --inverse-dynamics "$runs/inverse-dynamics" \
+        --model slow="$runs/slow" --model stop-gradient="$runs/stop-gradient" --model second-order="$runs/second-order"
+fi
