@@ -360,6 +360,9 @@ def main():
         parser.error("--scenes must be at most 32: Freedoom Phase 2 has 32 maps")
     options.out.mkdir(parents=True, exist_ok=True)
     options.out = options.out.resolve()
+    if any(options.out.glob("*.safetensors")):
+        # Names do not tell settings, so that episodes of two exports would be mixed.
+        parser.error(f"{options.out} has episodes already: remove them, or name another folder")
     # ViZDoom leaves its configuration in the working folder.
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for number in range(options.scenes):

@@ -215,12 +215,11 @@ pub fn generate(
     settings.validate().bad_input()?;
     let writer = ClipWriter::create(folder, settings.description()).bad_input()?;
     let shards = settings.episodes.div_ceil(settings.episodes_per_shard);
-    let done = (0..shards).filter(|shard| writer.has_shard(*shard).unwrap_or(false)).count();
+    let there: Vec<bool> =
+        (0..shards).map(|number| writer.has_shard(number)).collect::<Result<_, _>>().bad_input()?;
+    let done = there.iter().filter(|is_there| **is_there).count();
     let progress = Progress::resumed(shards as u64, "generating files", done as u64);
-    for number in 0..shards {
-        if writer.has_shard(number).bad_input()? {
-            continue;
-        }
+    for (number, _) in there.iter().enumerate().filter(|(_, is_there)| !**is_there) {
         if interrupt.requested() {
             return Err(Failure::Interrupted);
         }

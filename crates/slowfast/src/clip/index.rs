@@ -129,6 +129,12 @@ impl Index {
         }
     }
 
+    /// Whether the folder has an index that is no JSON at all, as a copy has that was cut off.
+    pub(super) fn is_cut_off(folder: &Path) -> bool {
+        let bytes = fs::read(folder.join(FILE_NAME));
+        bytes.is_ok_and(|bytes| serde_json::from_slice::<Value>(&bytes).is_err())
+    }
+
     /// Writes the index, wholly or not at all.
     pub(super) fn write(&self, folder: &Path) -> Result<(), ClipError> {
         let path = folder.join(FILE_NAME);

@@ -76,6 +76,9 @@ pub fn import(source: &Path, out: &Path) -> Result<Index, ClipError> {
     let shards = files.chunks(EPISODES_PER_SHARD);
     let count = shards.len();
     for (number, files) in shards.enumerate() {
+        if writer.has_shard(number)? {
+            continue;
+        }
         let recordings: Result<Vec<Recorded>, ClipError> =
             files.iter().map(|path| read(path).map(|(_, recorded)| recorded)).collect();
         writer.write_shard(number, &recordings?)?;

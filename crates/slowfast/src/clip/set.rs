@@ -58,6 +58,16 @@ impl ClipSet {
         self.index.episodes.get(episode).ok_or(missing)
     }
 
+    /// The number of an episode's scene: that of the first episode in it.
+    ///
+    /// # Errors
+    /// [`ClipError::NoSuchEpisode`].
+    pub fn scene(&self, episode: usize) -> Result<usize, ClipError> {
+        let scene = &self.entry(episode)?.scene;
+        let first = self.index.episodes.iter().position(|entry| entry.scene == *scene);
+        Ok(first.unwrap_or(episode))
+    }
+
     /// A whole episode.
     ///
     /// # Errors

@@ -16,39 +16,51 @@ pub struct ClipWriter {
     folder: PathBuf,
     description: Description,
     fingerprint: String,
+    /// The shards of an index that is there already.
+    listed: Vec<ShardEntry>,
 }
 
 impl ClipWriter {
-    /// Makes the folder, or goes on with one of the same description.
+    /// Makes the folder, or goes on with one of the same description. An index that was cut off counts as none: it is made
+    /// of the shards.
     ///
     /// # Errors
     /// [`ClipError::OtherSettings`] if it holds other clips, [`ClipError::Access`] if it cannot be made.
     pub fn create(folder: &Path, description: Description) -> Result<Self, ClipError> {
         fs::create_dir_all(folder).map_err(ClipError::access(folder))?;
         let fingerprint = description.fingerprint();
-        match Index::read(folder) {
-            Ok(index) if index.description.fingerprint() == fingerprint => {}
-            Err(ClipError::NoIndex(_)) => {}
+        let listed = match Index::read(folder) {
+            Ok(index) if index.description.fingerprint() == fingerprint => index.shards,
             Ok(_) => return Err(ClipError::OtherSettings(folder.to_owned())),
+            Err(ClipError::NoIndex(_)) => Vec::new(),
+            Err(_) if Index::is_cut_off(folder) => Vec::new(),
             Err(failure) => return Err(failure),
-        }
-        Ok(Self { folder: folder.to_owned(), description, fingerprint })
+        };
+        Ok(Self { folder: folder.to_owned(), description, fingerprint, listed })
     }
 
     fn path(&self, number: usize) -> PathBuf {
         self.folder.join(file_name(number))
     }
 
-    /// Whether the shard of a number is there and whole. One that was damaged is not, and will be written anew.
+    /// Whether the shard of a number is there and whole: readable, and byte for byte what an index says, if there is one. One
+    /// that was damaged is not, and will be written anew.
     ///
     /// # Errors
     /// [`ClipError::OtherSettings`] if it is one of other clips.
     pub fn has_shard(&self, number: usize) -> Result<bool, ClipError> {
         match Shard::open(&self.path(number)) {
-            Ok(shard) if shard.contents.fingerprint == self.fingerprint => Ok(true),
+            Ok(shard) if shard.contents.fingerprint == self.fingerprint => {
+                Ok(self.listed.get(number).is_none_or(|listed| self.is_as_listed(number, listed)))
+            }
             Ok(_) => Err(ClipError::OtherSettings(self.folder.clone())),
             Err(_) => Ok(false),
         }
+    }
+
+    fn is_as_listed(&self, number: usize, listed: &ShardEntry) -> bool {
+        fs::read(self.path(number))
+            .is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == listed.sha256)
     }
 
     /// Writes a shard, wholly or not at all.

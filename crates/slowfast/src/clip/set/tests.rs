@@ -157,6 +157,36 @@ fn a_killed_generation_goes_on_and_ends_with_the_same_bytes() {
     }
 }
 
+/// A byte that rotted changes neither length nor header, and only the index tells.
+#[test]
+fn a_shard_that_is_not_what_the_index_says_is_written_anew() {
+    let (folder, _) = written();
+    let path = folder.path().join("shard-00000.safetensors");
+    let whole = fs::read(&path).unwrap();
+    let mut rotten = whole.clone();
+    *rotten.last_mut().unwrap() ^= 1;
+    fs::write(&path, &rotten).unwrap();
+    let writer = ClipWriter::create(folder.path(), description()).unwrap();
+    assert_eq!([0, 1].map(|number| writer.has_shard(number).unwrap()), [false, true]);
+    writer.write_shard(0, &recordings()[..2]).unwrap();
+    writer.finish(2).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), whole);
+}
+
+#[test]
+fn an_index_that_was_cut_off_is_made_of_the_shards() {
+    let (folder, _) = written();
+    let path = folder.path().join("index.json");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(ClipSet::open(folder.path()), Err(ClipError::Damaged { .. })));
+    ClipWriter::create(folder.path(), description()).unwrap().finish(2).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), whole);
+    // What is whole and no index is another program's.
+    fs::write(&path, "{}").unwrap();
+    assert!(ClipWriter::create(folder.path(), description()).is_err());
+}
+
 #[test]
 fn clips_of_other_settings_are_not_mixed() {
     let (folder, _) = written();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use experiment::cli::{Failure, OrFailure, print_line};
 
 use super::summary::Summary;
-use crate::clip::{ClipSet, import};
+use crate::clip::{ClipError, ClipSet, import};
 
 /// Arguments of `data import`.
 #[derive(Debug, clap::Args)]
@@ -25,10 +25,15 @@ pub struct Arguments {
 /// Reads and checks all episodes, writes them as clips, and reads these back.
 ///
 /// # Errors
-/// Bad input: an episode that is not as it should be, a scene in two splits, a folder with other clips.
+/// Bad input: an episode that is not as it should be, a scene in two splits, a folder with other clips. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { source, out, json } = arguments;
-    let index = import(&source, &out).bad_input()?;
+    let index = match import(&source, &out) {
+        Err(ClipError::Access { path, source }) if path.starts_with(&out) => {
+            Err(ClipError::Access { path, source }).failed()
+        }
+        imported => imported.bad_input(),
+    }?;
     ClipSet::open(&out).and_then(|clips| clips.verify()).failed()?;
     let summary = Summary::of(&index);
     if json {
