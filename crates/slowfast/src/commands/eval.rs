@@ -8,7 +8,7 @@ use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips};
 use crate::clip::ClipSet;
 use crate::evaluation::{Evaluation, EvaluationConfig, Evaluator};
 use crate::inverse_dynamics::InverseDynamics;
@@ -80,6 +80,7 @@ fn evaluate<B: Backend>(
     let evaluator = Evaluator { config, model: &model, clips, inverse, threads };
     // Everything is tried before the folder is made, so that a corrected command finds it free.
     evaluator.check()?;
+    note_unknown_words(clips, config.split, &model.trained.config.vocabulary)?;
     let run = match resumed {
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,

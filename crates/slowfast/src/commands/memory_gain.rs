@@ -5,7 +5,7 @@ use std::fmt;
 use burn::tensor::backend::Backend;
 use experiment::cli::{Failure, OrFailure};
 use experiment::seed::Seed;
-use experiment::statistics::{Interval, mean_interval};
+use experiment::statistics::{Interval, grouped_mean_interval};
 use inner_outer::Threads;
 use inner_outer::parallel::in_order;
 use inner_outer::tensors::to_f64;
@@ -22,11 +22,12 @@ const DRAWS: usize = 8;
 
 /// Episodes of scenes that nobody learns from.
 pub(super) struct MemoryGain<B: Backend> {
-    episodes: Vec<Recall<B>>,
+    /// Each with the number of its scene.
+    episodes: Vec<(usize, Recall<B>)>,
     seed: Seed,
 }
 
-/// The slow loss of chunks that revisit what an episode saw, with 95 % intervals over episodes. The chunks before are the
+/// The slow loss of chunks that revisit what an episode saw, with 95 % intervals over scenes. The chunks before are the
 /// true ones.
 #[derive(Clone, Debug, Serialize)]
 pub struct Gain {
@@ -36,21 +37,23 @@ pub struct Gain {
     pub with: Interval,
     /// How much less it is with the memory, episode by episode.
     pub gain: Interval,
+    /// Episodes.
+    pub episodes: usize,
 }
 
 impl fmt::Display for Gain {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { without, with, gain } = self;
+        let Self { without, with, gain, episodes } = self;
         write!(
             formatter,
-            "slow loss of revisits: {without:.4} without memory, {with:.4} with it, gain {gain:.4}, over {} episodes",
+            "slow loss of revisits: {without:.4} without memory, {with:.4} with it, gain {gain:.4}, over {episodes} episodes of {} scenes",
             gain.n
         )
     }
 }
 
 impl<B: Backend> MemoryGain<B> {
-    pub fn new(episodes: Vec<Recall<B>>, seed: Seed) -> Self {
+    pub fn new(episodes: Vec<(usize, Recall<B>)>, seed: Seed) -> Self {
         Self { episodes, seed }
     }
 
@@ -63,17 +66,19 @@ impl<B: Backend> MemoryGain<B> {
     ) -> Result<Gain, Failure> {
         let world = model.world(sampler, Some(fast.clone())).failed()?;
         let mut losses = Vec::with_capacity(self.episodes.len());
-        let measured = |index: usize, recall: &Recall<B>| {
+        let measured = |index: usize, (_, recall): &(usize, Recall<B>)| {
             self.episode(&world, recall, &self.seed.index(index as u64))
         };
         in_order(&self.episodes, Threads::default(), measured, |_, both| losses.push(both))?;
         let interval = |value: fn(&[f64; 2]) -> f64| {
-            mean_interval(&losses.iter().map(value).collect::<Vec<_>>()).failed()
+            let scenes = self.episodes.iter().map(|(scene, _)| *scene);
+            grouped_mean_interval(scenes.zip(losses.iter().map(value))).failed()
         };
         Ok(Gain {
             without: interval(|losses| losses[0])?,
             with: interval(|losses| losses[1])?,
             gain: interval(|losses| losses[0] - losses[1])?,
+            episodes: losses.len(),
         })
     }
 

@@ -29,14 +29,14 @@ pub(super) struct NextChunk<B: Backend> {
     /// The bytes of the last frame before it.
     last_frames: Vec<Vec<u8>>,
     /// The episode of each window.
-    episodes: Vec<usize>,
+    scenes: Vec<usize>,
     past: usize,
     height: usize,
     width: usize,
     seed: Seed,
 }
 
-/// Scores of next chunks, with 95 % intervals over episodes: windows of one episode are alike.
+/// Scores of next chunks, with 95 % intervals over scenes: windows of one scene are alike.
 #[derive(Clone, Debug, Serialize)]
 pub struct NextChunkScores {
     /// Windows.
@@ -87,7 +87,11 @@ impl<B: Backend> NextChunk<B> {
             clips: places.chunks(WINDOWS_AT_ONCE).map(windows).collect(),
             futures,
             last_frames,
-            episodes: places.iter().map(|place| place.episode).collect(),
+            scenes: places
+                .iter()
+                .map(|place| clips.scene(place.episode))
+                .collect::<Result<_, _>>()
+                .failed()?,
             past,
             height: description.height,
             width: description.width,
@@ -137,14 +141,14 @@ impl<B: Backend> NextChunk<B> {
         }
         Ok(NextChunkScores {
             windows: number,
-            psnr: self.over_episodes(&found)?,
-            copied_psnr: self.over_episodes(&copied)?,
-            coded_psnr: self.over_episodes(&coded)?,
+            psnr: self.over_scenes(&found)?,
+            copied_psnr: self.over_scenes(&copied)?,
+            coded_psnr: self.over_scenes(&coded)?,
         })
     }
 
-    fn over_episodes(&self, of_windows: &[f64]) -> Result<Interval, Failure> {
-        grouped_mean_interval(self.episodes.iter().zip(of_windows.iter().copied())).failed()
+    fn over_scenes(&self, of_windows: &[f64]) -> Result<Interval, Failure> {
+        grouped_mean_interval(self.scenes.iter().zip(of_windows.iter().copied())).failed()
     }
 
     fn psnr(&self, pixels: &[u8], window: usize) -> Result<f64, Failure> {

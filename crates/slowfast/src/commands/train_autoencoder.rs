@@ -131,7 +131,7 @@ fn configuration(arguments: &Arguments) -> Result<AutoencoderRun, Failure> {
     Ok(config)
 }
 
-/// Measures of frames, each with the number of its episode.
+/// Measures of frames, each with the number of its scene.
 struct Measured {
     ratios: Vec<(usize, f64)>,
     similarities: Vec<(usize, f64)>,
@@ -197,7 +197,7 @@ impl<B: Backend> AutoencoderTraining<B> {
         frames_from_pixels(pixels, shape, &self.device).failed()
     }
 
-    /// PSNR and structural similarity of frames of a split, frame by frame, each with the number of its episode.
+    /// PSNR and structural similarity of frames of a split, frame by frame, each with the number of its scene.
     fn measure(
         &self,
         autoencoder: &Autoencoder<B>,
@@ -215,8 +215,9 @@ impl<B: Backend> AutoencoderTraining<B> {
             let found = pixels_from_frames(&autoencoder.decode(latents).failed()?);
             let found = Video::new(&found, height, width).failed()?;
             let expected = Video::new(&pixels, height, width).failed()?;
-            ratios.push((place.episode, psnr(found, expected).failed()?));
-            similarities.push((place.episode, structural_similarity(found, expected).failed()?));
+            let scene = self.clips.scene(place.episode).failed()?;
+            ratios.push((scene, psnr(found, expected).failed()?));
+            similarities.push((scene, structural_similarity(found, expected).failed()?));
         }
         Ok(Measured { ratios, similarities })
     }

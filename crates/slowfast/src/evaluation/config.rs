@@ -1,5 +1,7 @@
 //! Settings of an evaluation.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationError, Method, NO_MEMORY, Sweep};
@@ -92,6 +94,7 @@ impl EvaluationConfig {
             let (setting, range) = ("observed", "a share from 0 to 1");
             return Err(EvaluationError::Setting { setting, found: self.observed, range });
         }
+        check_guidance(&self.sampler)?;
         let names = names(&self.all_methods());
         if !names.contains(&self.baseline) {
             let name = self.baseline.clone();
@@ -118,25 +121,39 @@ impl EvaluationConfig {
         1 + (self.observed * chunks as f64).floor() as usize * self.frames_per_chunk
     }
 
-    /// The episodes that are generated, as their numbers in the set.
+    /// The episodes that are generated, as their numbers in the set: as many of each route as of any other, as far as there
+    /// are so many, and those spread over the set.
     ///
     /// # Errors
     /// [`EvaluationError::NoEpisodes`].
     pub fn chosen(&self, episodes: &[Entry]) -> Result<Vec<usize>, EvaluationError> {
         let fits = |entry: &Entry| {
-            let is_wished = entry.split == self.split && self.routes.contains(&entry.route);
-            is_wished && self.given(entry.frames) < self.used(entry.frames)
+            entry.split == self.split && self.given(entry.frames) < self.used(entry.frames)
         };
-        let numbered = episodes.iter().enumerate();
-        let all: Vec<usize> =
-            numbered.filter(|(_, entry)| fits(entry)).map(|(number, _)| number).collect();
-        let count = self.episodes.min(all.len());
-        if count == 0 {
+        let of_route = |route: &Route| -> Vec<usize> {
+            let numbered = episodes.iter().enumerate();
+            numbered
+                .filter(|(_, entry)| entry.route == *route && fits(entry))
+                .map(|(number, _)| number)
+                .collect()
+        };
+        let routes: BTreeSet<Route> = self.routes.iter().copied().collect();
+        let mut all: Vec<Vec<usize>> = routes.iter().map(of_route).collect();
+        // The routes with the fewest episodes first, so that what they lack falls to the others.
+        all.sort_by_key(Vec::len);
+        let mut chosen = Vec::new();
+        for (index, route) in all.iter().enumerate() {
+            let missing = self.episodes.saturating_sub(chosen.len());
+            let count = route.len().min(missing.div_ceil(all.len() - index));
+            chosen.extend((0..count).map(|index| route[index * route.len() / count]));
+        }
+        chosen.sort_unstable();
+        if chosen.is_empty() {
             let routes: Vec<String> = self.routes.iter().map(Route::to_string).collect();
             let (split, routes) = (self.split.to_string(), routes.join(", "));
             return Err(EvaluationError::NoEpisodes { split, routes });
         }
-        Ok((0..count).map(|index| all[index * all.len() / count]).collect())
+        Ok(chosen)
     }
 }
 
@@ -153,6 +170,18 @@ pub(crate) fn check_names(names: &[String]) -> Result<(), EvaluationError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a guidance of all methods: each has its own.
+pub(crate) fn check_guidance(sampler: &SamplerConfig) -> Result<(), EvaluationError> {
+    let (setting, found) = ("sampler.memory_guidance", sampler.memory_guidance);
+    match found == 1.0 {
+        true => Ok(()),
+        false => {
+            let range = "1 here: every method has its own `memory.guidance`";
+            Err(EvaluationError::Setting { setting, found, range })
+        }
+    }
 }
 
 /// Refuses counts of zero.

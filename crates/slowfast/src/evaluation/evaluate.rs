@@ -221,6 +221,7 @@ impl<B: Backend> Evaluator<'_, B> {
         };
         let mut scores = judge.measure(&found, &truth, given)?;
         (scores.episode, scores.seed) = (item.episode, item.seed);
+        scores.scene = self.clips.entry(item.episode)?.scene.clone();
         if is_pictured {
             scores.strip = Some(strip(Video::new(&found, truth.height, truth.width)?)?);
         }

@@ -104,7 +104,7 @@ impl Evaluation {
     pub fn page(&self) -> Result<Report, FigureError> {
         let count = self.episodes.len();
         let intro = format!(
-            "{count} episodes, 95 % intervals over episodes, gains over {}, SRC of {}.",
+            "{count} episodes, 95 % intervals over their scenes, gains over {}, SRC of {}.",
             self.baseline, self.encoder
         );
         let mut report = Report::new("Evaluation").paragraph(&intro);

@@ -20,6 +20,8 @@ pub const FEATURE_WINDOW: usize = 8;
 pub struct Scores {
     /// Number of the episode in the clips.
     pub episode: usize,
+    /// Name of its scene.
+    pub scene: String,
     /// Seed of the noise.
     pub seed: u64,
     /// Frames given.
@@ -116,6 +118,7 @@ impl<'j, B: Backend> Judge<'j, B> {
         let frame_psnr = frames.map(|(one, other)| psnr(video(one)?, video(other)?));
         Ok(Scores {
             episode: 0,
+            scene: String::new(),
             seed: 0,
             given,
             psnr: psnr(made, expected)?,

@@ -1,14 +1,15 @@
-//! Rows of the table, with intervals over episodes.
+//! Rows of the table, with intervals over scenes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use experiment::statistics::{Interval, mean_interval};
+use experiment::statistics::{Interval, grouped_mean_interval};
 use serde::{Deserialize, Serialize};
 
 use super::{Cost, EvaluationError, Scores};
 use crate::metrics::{MetricError, frechet_between_halves};
 
-/// A method over all episodes. Intervals are of 95 %, over episodes; several seeds of an episode are one value, their mean.
+/// A method over all episodes. Intervals are of 95 %, over scenes, since the episodes of one scene are alike; several seeds of an
+/// episode are one value, their mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
@@ -26,7 +27,7 @@ pub struct Row {
     pub motion: Interval,
     /// SRC with the encoder that the results name.
     pub consistency: Option<Interval>,
-    /// PSNR at revisited poses, over the episodes with any.
+    /// PSNR at revisited poses, over the scenes with any.
     pub revisit_psnr: Option<Interval>,
     /// PSNR at revisited poses outside of the context.
     pub outside_psnr: Option<Interval>,
@@ -48,15 +49,15 @@ pub struct Row {
     pub cost: Option<Cost>,
 }
 
-/// One value an episode.
-type Values = BTreeMap<usize, f64>;
+/// One value an episode, which is named by its scene and its number.
+type Values = BTreeMap<(String, usize), f64>;
 
 /// The means over seeds of one measure, for the episodes that have it.
 fn over_seeds(scores: &[Scores], value: &dyn Fn(&Scores) -> Option<f64>) -> Values {
-    let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    let mut sums: BTreeMap<(String, usize), (f64, f64)> = BTreeMap::new();
     for score in scores {
         if let Some(value) = value(score) {
-            let (sum, count) = sums.entry(score.episode).or_default();
+            let (sum, count) = sums.entry((score.scene.clone(), score.episode)).or_default();
             (*sum, *count) = (*sum + value, *count + 1.0);
         }
     }
@@ -64,17 +65,20 @@ fn over_seeds(scores: &[Scores], value: &dyn Fn(&Scores) -> Option<f64>) -> Valu
 }
 
 fn interval(values: &Values) -> Result<Option<Interval>, EvaluationError> {
-    let values: Vec<f64> = values.values().copied().collect();
     match values.is_empty() {
         true => Ok(None),
-        false => Ok(Some(mean_interval(&values).map_err(MetricError::from)?)),
+        false => Ok(Some(over_scenes(values)?)),
     }
+}
+
+fn over_scenes(values: &Values) -> Result<Interval, EvaluationError> {
+    let of_scenes = values.iter().map(|((scene, _), value)| (scene, *value));
+    Ok(grouped_mean_interval(of_scenes).map_err(MetricError::from)?)
 }
 
 /// The mean of the differences in the episodes that both have.
 pub(super) fn paired(one: &Values, other: &Values) -> Result<Option<Interval>, EvaluationError> {
-    let both =
-        one.iter().filter_map(|(episode, value)| Some((*episode, value - other.get(episode)?)));
+    let both = one.iter().filter_map(|(key, value)| Some((key.clone(), value - other.get(key)?)));
     interval(&both.collect())
 }
 
@@ -92,10 +96,8 @@ impl Row {
     ) -> Result<Self, EvaluationError> {
         let optional =
             |value: &dyn Fn(&Scores) -> Option<f64>| interval(&over_seeds(scores, value));
-        let always = |value: fn(&Scores) -> f64| -> Result<Interval, EvaluationError> {
-            let values: Vec<f64> =
-                over_seeds(scores, &|score| Some(value(score))).into_values().collect();
-            Ok(mean_interval(&values).map_err(MetricError::from)?)
+        let always = |value: fn(&Scores) -> f64| {
+            over_scenes(&over_seeds(scores, &|score| Some(value(score))))
         };
         let gain = |value: &dyn Fn(&Scores) -> Option<f64>| match baseline {
             Some(baseline) => paired(&over_seeds(scores, value), &over_seeds(baseline, value)),
@@ -128,19 +130,29 @@ impl Row {
 }
 
 /// The distance between halves of a method's features and of the truth's, for each seed alone, since the distance falls with the
-/// number of windows, which the truth has once; their mean. None with too few windows.
+/// number of windows, which the truth has once; their mean. None with too few windows. Halves share no scene, or they would be more
+/// alike than two samples of one kind.
 fn frechet(
     scores: &[Scores],
     truth: &[Scores],
     features: &dyn Fn(&Scores) -> Vec<Vec<f64>>,
 ) -> Result<Option<f64>, EvaluationError> {
-    let expected: Vec<_> = truth.iter().flat_map(features).collect();
+    let scenes: BTreeSet<&str> = truth.iter().map(|score| score.scene.as_str()).collect();
+    let halves = |scores: &[&Scores]| -> [Vec<Vec<f64>>; 2] {
+        let mut halves = [Vec::new(), Vec::new()];
+        for score in scores {
+            let number = scenes.iter().position(|scene| *scene == score.scene).unwrap_or(0);
+            halves[number % 2].extend(features(score));
+        }
+        halves
+    };
+    let expected = halves(&truth.iter().collect::<Vec<_>>());
     let seeds: BTreeSet<u64> = scores.iter().map(|score| score.seed).collect();
     let mut distances = Vec::new();
     for seed in seeds {
-        let of_seed = scores.iter().filter(|score| score.seed == seed);
-        let found: Vec<_> = of_seed.flat_map(features).collect();
-        if found.len() < 4 || expected.len() < 4 {
+        let of_seed: Vec<&Scores> = scores.iter().filter(|score| score.seed == seed).collect();
+        let found = halves(&of_seed);
+        if found.iter().chain(&expected).any(|half| half.len() < 2) {
             return Ok(None);
         }
         distances.push(frechet_between_halves(&found, &expected)?);

@@ -10,7 +10,7 @@ use inner_outer::Threads;
 use super::*;
 use crate::action::Action;
 use crate::autoencoder::{Autoencoder, AutoencoderConfig};
-use crate::clip::{ClipSet, Split};
+use crate::clip::{ClipSet, Entry, Route, Split};
 use crate::diffusion::DiffusionConfig;
 use crate::diffusion::{Clip, SamplerConfig};
 use crate::inverse_dynamics::tests::{clips, untrained};
@@ -316,4 +316,64 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     let longer = vec![Method::without_memory(NO_MEMORY, Context::Longer { past: 6 })];
     assert!(told(&EvaluationConfig { methods: longer, ..config() }).contains("window"));
     assert!(!run.exists());
+}
+
+/// A stride over all episodes would meet the same routes again and again.
+#[test]
+fn every_route_is_generated_as_often_as_any_other() {
+    let cycle = [Route::LookAway, Route::FullTurn, Route::Retrace, Route::TurnAround];
+    let entry = |number: usize| Entry {
+        shard: 0,
+        number,
+        scene: format!("scene {number}"),
+        split: Split::Test,
+        route: cycle[number % 4],
+        frames: 33,
+    };
+    let entries: Vec<Entry> = (0..96).map(entry).collect();
+    let of = |count: usize, routes: &[Route], entries: &[Entry]| -> Vec<usize> {
+        let config = EvaluationConfig {
+            episodes: count,
+            routes: routes.to_vec(),
+            ..EvaluationConfig::default()
+        };
+        let chosen = config.chosen(entries).unwrap();
+        assert!(chosen.is_sorted());
+        let counted = |route: &Route| {
+            chosen.iter().filter(|number| entries[**number].route == *route).count()
+        };
+        cycle.iter().map(counted).collect()
+    };
+    assert_eq!(of(48, &cycle, &entries), [12; 4]);
+    assert_eq!(of(50, &cycle, &entries).iter().sum::<usize>(), 50);
+    assert_eq!(of(500, &cycle, &entries), [24; 4]);
+    assert_eq!(of(10, &[Route::Retrace, Route::Retrace], &entries), [0, 0, 10, 0]);
+    // Where a route has too few, the others have more.
+    let few: Vec<Entry> = (0..96).filter(|n| n % 4 != 1 || *n < 8).map(entry).collect();
+    assert_eq!(of(50, &cycle, &few), [16, 2, 16, 16]);
+}
+
+#[test]
+fn guidance_belongs_to_methods() {
+    let sampler = SamplerConfig { memory_guidance: 2.0, ..SAMPLER };
+    let refused = EvaluationConfig { sampler, ..config() }.check().unwrap_err().to_string();
+    assert!(refused.contains("memory.guidance"), "{refused}");
+}
+
+/// Of two episodes of one scene the second tells nothing that the first does not.
+#[test]
+fn episodes_of_one_scene_are_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let found = evaluate(&config(), &clips, &folder.path().join("run"), &Interrupt::new()).unwrap();
+    let scores = &found.scores[3];
+    let row = |scores: &[Scores]| Row::of("row", scores, &found.scores[0], None, None).unwrap();
+    let twice: Vec<Scores> = scores
+        .iter()
+        .flat_map(|score| {
+            [score.clone(), Scores { episode: score.episode + 1000, ..score.clone() }]
+        })
+        .collect();
+    assert_eq!(row(&twice).psnr, row(scores).psnr);
+    assert_ne!(scores[0].scene, scores[1].scene);
 }

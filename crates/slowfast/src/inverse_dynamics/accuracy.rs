@@ -21,7 +21,7 @@ pub struct ActionAccuracy {
     pub accuracy: Interval,
 }
 
-/// Accuracy on true frames, with 95 % intervals over episodes: pairs of one episode are alike.
+/// Accuracy on true frames, with 95 % intervals over scenes: pairs of one scene are alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InverseDynamicsAccuracy {
@@ -48,13 +48,11 @@ impl InverseDynamicsAccuracy {
     ) -> Result<Self, InverseDynamicsError> {
         let found = inverse.most_likely(&pairs.values);
         let judged: Vec<(usize, Action, Action)> = (0..pairs.len())
-            .map(|pair| (pairs.episodes[pair], pairs.actions[pair], found[pair]))
+            .map(|pair| (pairs.scenes[pair], pairs.actions[pair], found[pair]))
             .collect();
         let share = |keep: &dyn Fn(Action) -> bool, right: &dyn Fn(Action, Action) -> bool| {
             let kept = judged.iter().filter(|(_, expected, _)| keep(*expected));
-            over_episodes(
-                kept.map(|(episode, expected, found)| (*episode, right(*expected, *found))),
-            )
+            over_scenes(kept.map(|(scene, expected, found)| (*scene, right(*expected, *found))))
         };
         let nothing = || InverseDynamicsError::NoPairs("judging".to_owned());
         let everything =
@@ -75,10 +73,9 @@ impl InverseDynamicsAccuracy {
     }
 }
 
-/// The share of hits, each with the number of its episode; none without any.
-fn over_episodes(hits: impl Iterator<Item = (usize, bool)>) -> Option<Interval> {
-    let share =
-        grouped_mean_interval(hits.map(|(episode, hit)| (episode, f64::from(u8::from(hit)))));
+/// The share of hits, each with the number of its scene; none without any.
+fn over_scenes(hits: impl Iterator<Item = (usize, bool)>) -> Option<Interval> {
+    let share = grouped_mean_interval(hits.map(|(scene, hit)| (scene, f64::from(u8::from(hit)))));
     share.ok().map(|interval| interval.within(0.0..=1.0))
 }
 

@@ -21,7 +21,7 @@ pub struct MotionPairs {
     /// What happened in each.
     pub actions: Vec<Action>,
     /// The episode of each.
-    pub episodes: Vec<usize>,
+    pub scenes: Vec<usize>,
 }
 
 /// What one run of frames gives.
@@ -149,12 +149,12 @@ impl<'c> Runs<'c> {
         };
         // In the order of the places, whichever thread measured them.
         let found: Vec<_> = self.places.par_iter().enumerate().map(of).collect();
-        let mut pairs = MotionPairs { values: vec![], actions: vec![], episodes: vec![] };
+        let mut pairs = MotionPairs { values: vec![], actions: vec![], scenes: vec![] };
         for part in found {
             for (values, action, episode) in part? {
                 pairs.values.extend(values);
                 pairs.actions.push(action);
-                pairs.episodes.push(episode);
+                pairs.scenes.push(self.clips.scene(episode)?);
             }
         }
         Ok(pairs)

@@ -2,6 +2,7 @@ use burn::backend::Flex;
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use inner_outer::Schedule;
+use inner_outer::tensors::Tensors;
 
 use super::*;
 use crate::clip::{ClipSet, Split};
@@ -59,7 +60,8 @@ fn actions_are_learned_and_a_resumed_training_has_the_same_bits() {
     let pairs = MotionPairs::to_judge(&clips, Split::Test, matching, 200, &Seed::new(6)).unwrap();
     let accuracy = InverseDynamicsAccuracy::of(&one, &pairs).unwrap();
     assert!(accuracy.turn.mean > 0.8, "{accuracy}");
-    assert_eq!(InverseDynamicsAccuracy::of(&other, &pairs).unwrap(), accuracy);
+    let bits = |network: &InverseDynamics<Flex>| Tensors::of(&network.network).to_f64();
+    assert_eq!(bits(&one), bits(&other));
 
     let path = folder.path().join(INVERSE_DYNAMICS_FILE);
     one.save(&path).unwrap();

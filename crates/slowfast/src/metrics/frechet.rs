@@ -72,30 +72,22 @@ pub fn frechet_distance(one: &Gaussian, other: &Gaussian) -> Result<f64, MetricE
     Ok(distance.max(0.0))
 }
 
-/// The mean distance of each half of one set, by even and odd number, to the other half of another set.
+/// The mean distance of each half of one set to the other half of another set.
 ///
 /// The distance of finite sets grows as they shrink. Halves of `expected` itself give what two samples of one kind differ by,
 /// and a set that was made along `expected`, member by member, is compared in the same numbers and with none of its own
-/// models: so the two can be set side by side.
+/// models: so the two can be set side by side. Halves of one set must be independent of each other.
 ///
 /// # Errors
-/// [`MetricError::TooFew`] below four vectors, and those of [`Gaussian::of`] and [`frechet_distance`].
+/// Those of [`Gaussian::of`], which needs two vectors, and of [`frechet_distance`].
 pub fn frechet_between_halves(
-    found: &[Vec<f64>],
-    expected: &[Vec<f64>],
+    found: &[Vec<Vec<f64>>; 2],
+    expected: &[Vec<Vec<f64>>; 2],
 ) -> Result<f64, MetricError> {
-    for features in [found, expected] {
-        if features.len() < 4 {
-            let what = "a distance between halves of features";
-            return Err(MetricError::TooFew { what, needed: 4, found: features.len() });
-        }
-    }
-    let half = |features: &[Vec<f64>], first| {
-        Gaussian::of(&features.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>())
+    let distance = |found: &[Vec<f64>], expected: &[Vec<f64>]| {
+        frechet_distance(&Gaussian::of(found)?, &Gaussian::of(expected)?)
     };
-    let even = frechet_distance(&half(found, 0)?, &half(expected, 1)?)?;
-    let odd = frechet_distance(&half(found, 1)?, &half(expected, 0)?)?;
-    Ok((even + odd) / 2.0)
+    Ok((distance(&found[0], &expected[1])? + distance(&found[1], &expected[0])?) / 2.0)
 }
 
 /// The symmetric square root of a covariance.
@@ -138,16 +130,18 @@ mod tests {
         let (one, two) = (vec![vec![1.0]; 3], vec![vec![1.0, 2.0]; 3]);
         let (one, two) = (Gaussian::of(&one).unwrap(), Gaussian::of(&two).unwrap());
         assert!(matches!(frechet_distance(&one, &two), Err(MetricError::Features { .. })));
-        let few = vec![vec![1.0]; 3];
+        let few = [vec![vec![1.0]; 3], vec![vec![1.0]]];
         assert!(matches!(frechet_between_halves(&few, &few), Err(MetricError::TooFew { .. })));
     }
 
     /// Sets of one distribution are as far from each other as the halves of one of them, and others are farther.
     #[test]
     fn the_truth_is_no_farther_from_itself_than_what_is_distributed_like_it() {
-        let numbers = |first: u64, shift: f64| -> Vec<Vec<f64>> {
+        let numbers = |first: u64, shift: f64| -> [Vec<Vec<f64>>; 2] {
             let wave = |n: u64, k: u64| ((n * 37 + k * 101 + first) as f64 * 0.7).sin() + shift;
-            (0..400).map(|n| vec![wave(n, 0), wave(n, 1)]).collect()
+            [0, 1].map(|half| {
+                (0..200).map(|n| [0, 1].map(|k| wave(2 * n + half, k)).to_vec()).collect()
+            })
         };
         let truth = numbers(0, 0.0);
         let [itself, alike, shifted] = [truth.clone(), numbers(5_000, 0.0), numbers(5_000, 0.5)]

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clip::Route;
 use crate::diffusion::SamplerConfig;
-use crate::evaluation::{EvaluationError, Method, NO_MEMORY, check_counts, check_names, names};
+use crate::evaluation::{
+    EvaluationError, Method, NO_MEMORY, check_counts, check_guidance, check_names, names,
+};
 use crate::world::WorldSettings;
 
 /// Settings of the planning task.
@@ -72,6 +74,7 @@ impl PlanningConfig {
         {
             return Err(EvaluationError::Route(*route));
         }
+        check_guidance(&self.sampler)?;
         let names = names(&self.methods);
         if !names.contains(&self.baseline) {
             let name = self.baseline.clone();
