@@ -13,6 +13,9 @@ use tokio::sync::Semaphore;
 use super::session::Sessions;
 use super::{Limits, Player, ServeError, routes};
 
+/// How long requests that were begun may still take when the server should stop.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// How often the server looks whether it should stop.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -79,7 +82,7 @@ impl<B: Backend> App<B> {
     }
 }
 
-/// Serves until the interrupt is requested; requests that were begun are finished. `ready` is told the address.
+/// Serves until the interrupt is requested; requests that were begun are finished if they take no more than a few seconds. `ready` is told the address.
 ///
 /// # Errors
 /// [`ServeError::Listen`], [`ServeError::NoLimit`].
@@ -106,10 +109,21 @@ async fn listen(
     router: Router,
     interrupt: Interrupt,
 ) -> Result<(), std::io::Error> {
-    let interrupted = async move {
-        while !interrupt.requested() {
-            tokio::time::sleep(GLANCE).await;
+    let interrupted = move || {
+        let interrupt = interrupt.clone();
+        async move {
+            while !interrupt.requested() {
+                tokio::time::sleep(GLANCE).await;
+            }
         }
     };
-    axum::serve(listener, router).with_graceful_shutdown(interrupted).await
+    let given_up = async {
+        interrupted().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let served = axum::serve(listener, router).with_graceful_shutdown(interrupted());
+    tokio::select! {
+        ended = served.into_future() => ended,
+        () = given_up => Ok(()),
+    }
 }

@@ -120,6 +120,14 @@ pub enum ServeError {
         /// Bytes allowed.
         most: usize,
     },
+    /// An upload that does not come to its end.
+    #[error(
+        "the upload was not there after {seconds} seconds; send it again over a faster connection"
+    )]
+    Slow {
+        /// Seconds that the server waits.
+        seconds: u64,
+    },
     /// A phrase of too many letters.
     #[error("the action has {found} letters, but may have {most}; shorten it")]
     Letters {
@@ -214,6 +222,7 @@ impl ServeError {
             Self::Full { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Busy | Self::Chunks { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Request(_)
             | Self::Letters { .. }
             | Self::NoSuchStart { .. }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Bounds on what visitors can ask for. Nothing that a visitor sends makes the server hold or compute more.
+/// Bounds on what visitors can ask for. Nothing that a visitor sends makes the server hold or compute more, but for files that a slow
+/// visitor has asked for and not taken yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Sessions at a time.
@@ -15,6 +16,8 @@ pub struct Limits {
     pub letters: usize,
     /// Bytes of an uploaded memory.
     pub upload: usize,
+    /// How long an upload may take, which its session waits for.
+    pub patience: Duration,
     /// Sessions that compute at the same time; others wait their turn.
     pub computing: usize,
 }
@@ -27,6 +30,7 @@ impl Default for Limits {
             chunks: 64,
             letters: 200,
             upload: 256 << 20,
+            patience: Duration::from_secs(120),
             computing: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

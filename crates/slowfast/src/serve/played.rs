@@ -20,6 +20,8 @@ pub struct Played<B: Backend> {
 /// What is told of a chunk.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChunkRecord {
+    /// Its number in the episode, from 1.
+    pub number: usize,
     /// The action as it was typed; of a loaded memory, the words that the model was given.
     pub phrase: String,
     /// Words of it that the model does not know, and was not given.

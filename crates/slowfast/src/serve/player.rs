@@ -256,6 +256,7 @@ fn record<B: Backend>(
     episodes: &Sides<Episode<B>>,
 ) -> ChunkRecord {
     ChunkRecord {
+        number: episodes.with_memory.chunks().len(),
         phrase,
         unknown,
         with_memory: SideRecord::of_last(&episodes.with_memory),

@@ -180,7 +180,9 @@ async fn load<B: Backend>(
 ) -> Result<Response, ServeError> {
     // Before the body is read: a session holds one upload at a time.
     let work = app.sessions.get(&id)?.work()?;
-    let content = request.extract::<Bytes, _>().await;
+    let patience = app.limits.patience;
+    let content = tokio::time::timeout(patience, request.extract::<Bytes, _>()).await;
+    let content = content.map_err(|_| ServeError::Slow { seconds: patience.as_secs() })?;
     let content =
         content.map_err(|error| unread(error.status(), error.body_text(), app.limits.upload))?;
     let most = app.limits.chunks;

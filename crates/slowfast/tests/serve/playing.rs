@@ -23,7 +23,7 @@ fn at_rest(chunks: usize) -> String {
 }
 
 #[test]
-fn a_person_plays_with_the_keyboard_alone() {
+fn a_person_plays_by_keys_and_words() {
     let Some(chromium) = installed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
@@ -72,6 +72,15 @@ fn a_person_plays_with_the_keyboard_alone() {
     browser.press("Escape");
     browser.press("ArrowUp");
     browser.wait_until(&at_rest(2));
+
+    // A chunk that the page did not ask for, as one that was begun before a reload.
+    browser.evaluate(
+        "fetch(`api/sessions/${location.hash.slice(1)}/chunks`, { method: 'POST', headers: { 'content-type': 'application/json' }, \
+         body: JSON.stringify({ phrase: 'turn left' }) }).then((answer) => answer.text()).then(() => (window.begun = true))",
+    );
+    browser.wait_until("window.begun");
+    browser.press("ArrowRight");
+    browser.wait_until(&at_rest(4));
     drop(browser);
     server.interrupt();
 }

@@ -39,12 +39,31 @@ function setBusy(now) {
 
 function act(phrase) {
   return work(`Making the next chunk: ${phrase || "no action"}`, async () => {
-    const record = await server.act(session.id, phrase, ({ side, png }) => screens[side].add(png));
-    session.chunks.push(record);
-    showEpisode();
+    const { id } = current();
+    let record;
+    try {
+      record = await server.act(id, phrase, ({ side, png }) => screens[side].add(png));
+    } catch (error) {
+      // What was begun may be kept, and what was shown of it may not.
+      await server.state(id).then(show, () => {});
+      throw error;
+    }
+    if (record.number === session.chunks.length + 1) {
+      session.chunks.push(record);
+      showEpisode();
+    } else {
+      // A chunk that was begun before the page was loaded came in between.
+      await show(await server.state(id));
+    }
     const left_out = record.unknown.map((word) => `“${word}”`).join(", ");
     return left_out ? `The model does not know ${left_out}, and was not told.` : "";
   });
+}
+
+/** The session, which the server may have had no room for. */
+function current() {
+  if (!session) throw new Error("There is no episode yet: begin a new one.");
+  return session;
 }
 
 /** Shows a session as the server has it. With `pushState` the browser can go back to the one before. */
@@ -85,7 +104,7 @@ function showChunks(chunks) {
     button.setAttribute("aria-label", `Rewind to ${index}: ${text}`);
     if (index === chunks.length) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () =>
-      work("Rewinding", async () => show(await server.rewind(session.id, index))),
+      work("Rewinding", async () => show(await server.rewind(current().id, index))),
     );
     const item = document.createElement("li");
     item.append(button);
@@ -109,13 +128,13 @@ async function load(file) {
   if (file.size > model.most_upload) {
     throw new Error(`The file has ${file.size} bytes, and the server takes ${model.most_upload}.`);
   }
-  await show(await server.load(session.id, file));
+  await show(await server.load(current().id, file));
   return `Loaded ${file.name}. Without memory: the same past, none of it remembered.`;
 }
 
 async function begin(start, seed) {
   const before = session;
-  const giveUp = () => server.close(before.id).catch(() => {});
+  const giveUp = async () => before && server.close(before.id).catch(() => {});
   try {
     await show(await server.begin(start, seed));
     await giveUp();
@@ -163,7 +182,7 @@ function listen() {
     const phrase = find("phrase").value;
     act(phrase).then(() => find("error").hidden && (find("phrase").value = ""));
   });
-  find("save").addEventListener("click", () => work("Saving", () => download(server.save(session.id))));
+  find("save").addEventListener("click", () => work("Saving", async () => download(server.save(current().id))));
   find("load").addEventListener("click", () => find("file").click());
   find("file").addEventListener("change", ({ target }) => {
     const [file] = target.files;
@@ -171,10 +190,10 @@ function listen() {
     target.value = "";
   });
   onForm("fork", "Forking", async (fields) => {
-    await show(await server.fork(session.id, Number(fields.get("seed"))), "pushState");
+    await show(await server.fork(current().id, Number(fields.get("seed"))), "pushState");
     return "This is the fork; go back for the original.";
   });
-  onForm("clip", "Drawing the clip", (fields) => download(server.clip(session.id, fields.get("side"))));
+  onForm("clip", "Drawing the clip", async (fields) => download(server.clip(current().id, fields.get("side"))));
   onForm("begin", "Beginning", (fields) => begin(Number(fields.get("start")), Number(fields.get("seed"))));
   addEventListener("hashchange", () => {
     if (location.hash.slice(1) !== session?.id) work("Opening", open);

@@ -46,7 +46,7 @@ export async function act(id, phrase, show) {
     else if (event.kind === "error") throw new Refused(response.status, event);
     else return event;
   }
-  throw new Refused(0, { error: "the chunk broke off", remedy: "act again" });
+  throw new Refused(0, { error: "the chunk broke off", remedy: "see whether it is there now, or act again" });
 }
 
 /** The JSON values of a stream with one on each line. */
