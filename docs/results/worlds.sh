@@ -15,6 +15,7 @@ exported() { # NAME ARGUMENT...
     local name=$1
     shift
     [ -e "$folder/$name/index.json" ] && return
+    rm -rf "$folder/$name-episodes" # of an export that was cut off
     "${PYTHON:-python3}" "$root/crates/slowfast/python/export_episodes.py" miniworld --out "$folder/$name-episodes" --scenes 200 "$@"
     "$slowfast" data import "$folder/$name-episodes" --out "$folder/$name"
 }
@@ -40,12 +41,12 @@ case $world in
 built-in)
     "$slowfast" data generate --out "$folder/rooms"
     "$slowfast" data generate --out "$folder/back" --seed 1 --episodes 640 --set there_and_back=1.0 --set actions_there=4 --set test=0.15
-    autoencoder_steps=3000 slow_steps=8000 loop_steps=600
+    autoencoder_steps=3000 slow_steps=8000 second_order_steps=600 stop_gradient_steps=1500
     ;;
 miniworld)
     exported rooms
     exported back --episodes-per-scene 3 --routes look-away full-turn retrace --actions-there 4 --seed 1
-    autoencoder_steps=2000 slow_steps=6000 loop_steps=400
+    autoencoder_steps=2000 slow_steps=6000 second_order_steps=400 stop_gradient_steps=750
     ;;
 *)
     echo "unknown world $world: built-in or miniworld" >&2
@@ -57,9 +58,10 @@ run train-autoencoder autoencoder --seed "$seed" --config "$configs/autoencoder.
 run train-inverse-dynamics inverse-dynamics --seed "$seed" --data "$folder/rooms"
 run train slow --seed "$seed" --config "$configs/slow.toml" --set data="$folder/rooms" --set autoencoder="$runs/autoencoder/autoencoder.safetensors" \
     $(steps slow.rate $slow_steps)
-for loop in second-order stop-gradient; do
-    run loop $loop --seed "$seed" --config "$configs/$loop.toml" --set data="$folder/back" --set model="$runs/slow/model" $(steps slow.rate $loop_steps)
-done
+both=(--seed "$seed" --set data="$folder/back" --set model="$runs/slow/model")
+run loop second-order "${both[@]}" --config "$configs/second-order.toml" $(steps slow.rate $second_order_steps)
+# As much time, and the same episodes: those of the other routes come back for less than a chunk, and ask the second-order loop nothing.
+run loop stop-gradient "${both[@]}" --config "$configs/stop-gradient.toml" $(steps slow.rate $stop_gradient_steps) --set 'routes=["look-away", "retrace"]'
 
 evaluate() { # NAME MODEL CONFIG ARGUMENT...
     local out=$runs/$1 config=$configs/$3.toml
@@ -78,7 +80,9 @@ for model in slow stop-gradient second-order; do
 done
 evaluate eval-forms slow eval-forms
 evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'
-if [ "$world" = built-in ]; then
-    run plan plan --config "$configs/plan.toml" --inverse-dynamics "$runs/inverse-dynamics" \
+if [ "$world" = built-in ] && [ ! -e "$runs/plan/results.json" ]; then
+    resume=(--config "$configs/plan.toml")
+    [ -e "$runs/plan/config.toml" ] && resume=(--resume)
+    "$slowfast" plan "${resume[@]}" --out "$runs/plan" --inverse-dynamics "$runs/inverse-dynamics" \
         --model slow="$runs/slow" --model stop-gradient="$runs/stop-gradient" --model second-order="$runs/second-order"
 fi

@@ -130,6 +130,12 @@ fn print_line_to(output: &mut impl Write, line: impl fmt::Display) -> Result<(),
     }
 }
 
+/// Prints what the user should know, and what is no result and no reason to stop, on standard error.
+pub fn print_note(note: impl fmt::Display) {
+    // Whoever closed standard error does not want to know.
+    let _ = writeln!(io::stderr().lock(), "note: {note}");
+}
+
 /// Writes a file of the results, and its folder where that is not there.
 ///
 /// # Errors

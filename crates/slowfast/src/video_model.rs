@@ -110,7 +110,8 @@ impl<B: Backend> VideoModel<B> {
 
     /// The world model that generates latents, which remembers by `fast`, or not at all. A start that was learned with the
     /// denoiser is used for the same adapters, and learned rates for fast learning that [moves alike](FastConfig::moves_like);
-    /// other fast learning begins with fresh adapters, and goes by its own rate.
+    /// other fast learning begins with fresh adapters on the weights with that start in them, and goes by its own rate: a memory that has
+    /// learned nothing changes nothing.
     ///
     /// # Errors
     /// Settings that do not fit the denoiser.
@@ -128,7 +129,7 @@ impl<B: Backend> VideoModel<B> {
         let learned_for = self.trained.config.fast.as_ref();
         let as_learned = learned_for.is_some_and(|learned| learned.moves_like(&fast));
         let same_adapters = learned_for.is_some_and(|learned| learned.adapters == fast.adapters);
-        let denoiser = if same_adapters { denoiser } else { denoiser.without_adapters() };
+        let denoiser = if same_adapters { denoiser } else { denoiser.with_adapters_folded() };
         let learner = FastLearner::new(fast, diffusion)?;
         let learner = match (&self.trained.rates, as_learned) {
             (Some(rates), true) => learner.with_rates(rates.clone()),
@@ -220,6 +221,7 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::clip::Pose;
+    use crate::model::AdapterConfig;
     use crate::tiny;
 
     fn episode(frames: usize) -> Episode {
@@ -275,6 +277,29 @@ mod tests {
         std::fs::remove_file(folder.path().join(DENOISER_FILE)).unwrap();
         let absent = VideoModel::<Flex>::load(folder.path(), &Default::default()).unwrap_err();
         assert!(absent.to_string().contains(DENOISER_FILE), "{absent}");
+    }
+
+    /// A start that a loop learned is a part of the model, whatever memory it is given.
+    #[test]
+    fn an_empty_memory_of_other_adapters_changes_nothing() {
+        let mut model = tiny::video_model(1);
+        model.trained.denoiser = tiny::with_memory(model.trained.denoiser.clone());
+        model.trained.config.fast = Some(FastConfig::default());
+        let adapters = AdapterConfig { rank: 1, alpha: 1.0, ..AdapterConfig::default() };
+        let other = FastConfig { adapters, ..FastConfig::default() };
+        let clip = model.encode(&episode(3)).unwrap();
+        let predicted = |fast: Option<FastConfig>| {
+            let world = model.world(SamplerConfig::default(), fast).unwrap();
+            let begun = world.begin(clip.clone(), &Seed::new(3)).unwrap();
+            let denoiser = world.with_memory_of(&begun).unwrap();
+            let mut random = Seed::new(4).rng();
+            let all = tiny::diffusion().timesteps();
+            let example = tiny::diffusion().conditional(&clip, 1, all, &mut random).unwrap();
+            tiny::values(&denoiser.predict(&example.window))
+        };
+        for (with, without) in predicted(Some(other)).iter().zip(predicted(None)) {
+            assert!((with - without).abs() < 1e-5, "{with} is not {without}");
+        }
     }
 
     #[test]

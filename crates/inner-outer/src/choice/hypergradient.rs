@@ -83,6 +83,18 @@ impl Default for HypergradientChoice {
     }
 }
 
+impl HypergradientChoice {
+    /// The name of the method if it gives inner rates no gradient, so that they cannot be learned by it.
+    pub fn blind_to_rates(&self) -> Option<&'static str> {
+        match self {
+            Self::Envelope {} => Some("envelope"),
+            Self::Reptile {} => Some("reptile"),
+            Self::Implicit { .. } => Some("implicit"),
+            Self::Unrolled { .. } | Self::Truncated { .. } | Self::FirstOrder {} => None,
+        }
+    }
+}
+
 impl Hypergradient for HypergradientChoice {
     fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,

@@ -123,7 +123,7 @@ impl ExperimentConfig {
     /// Whether the hypergradient can reach what is to be learned.
     fn check_hypergradient(&self) -> Result<(), String> {
         let hypergradient = &self.inner.hypergradient;
-        let blind = blind_to_rates(hypergradient);
+        let blind = hypergradient.blind_to_rates();
         if !self.method.has_inner_loop() {
             return match blind {
                 Some(name) => Err(format!(
@@ -144,18 +144,6 @@ impl ExperimentConfig {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-/// The name of a hypergradient that gives inner rates no gradient.
-fn blind_to_rates(hypergradient: &HypergradientChoice) -> Option<&'static str> {
-    match hypergradient {
-        HypergradientChoice::Envelope {} => Some("envelope"),
-        HypergradientChoice::Reptile {} => Some("reptile"),
-        HypergradientChoice::Implicit { .. } => Some("implicit"),
-        HypergradientChoice::Unrolled { .. }
-        | HypergradientChoice::Truncated { .. }
-        | HypergradientChoice::FirstOrder {} => None,
     }
 }
 

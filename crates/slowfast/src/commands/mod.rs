@@ -18,9 +18,10 @@ mod training;
 use std::path::Path;
 
 use clap::Subcommand;
-use experiment::cli::{Failure, OrFailure};
+use experiment::cli::{Failure, OrFailure, print_note};
 
-use crate::clip::ClipSet;
+use crate::clip::{ClipError, ClipSet, Split};
+use crate::text::Vocabulary;
 
 /// The judgement within a run directory.
 const RESULTS_FILE: &str = "results.json";
@@ -80,6 +81,26 @@ impl Command {
 /// Bad input: no clips, or damaged ones.
 fn open_clips(folder: &Path) -> Result<ClipSet, Failure> {
     ClipSet::open(folder).bad_input()
+}
+
+/// Tells of words in the clips' phrases that the model does not know: they are left out of what it is told.
+///
+/// # Errors
+/// Bad input: clips that cannot be read.
+fn note_unknown_words(clips: &ClipSet, split: Split, model: &Vocabulary) -> Result<(), Failure> {
+    let phrases = clips.episodes_of(split).map(|episode| clips.episode(episode));
+    let phrases: Vec<_> = phrases
+        .map(|episode| Ok(episode?.phrases))
+        .collect::<Result<_, ClipError>>()
+        .bad_input()?;
+    let unknown = model.unknown_words(phrases.iter().flatten().map(|phrase| &phrase.text));
+    if !unknown.is_empty() {
+        let words = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        print_note(format!(
+            "the phrases of the {split} episodes have words that the model does not know and is not told: {words}"
+        ));
+    }
+    Ok(())
 }
 
 /// Checks a count of the configuration.

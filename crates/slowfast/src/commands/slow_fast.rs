@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::memory_gain::{Gain, MemoryGain};
 use super::train::{LEARNER_FILE, MEAN_FILE};
 use super::training::{Pace, Place, Training, Values};
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips, positive};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, positive};
 use crate::clip::{ClipSet, Route, Split};
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::latents::{ChunkLayout, LatentEpisodes};
@@ -31,8 +30,8 @@ use crate::video_model::VideoModel;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LoopMethod {
-    /// Algorithm 1b: memories are stored, and the denoiser learns at them as if they were given. A step is a pass over
-    /// some episodes.
+    /// Algorithm 1b: memories are stored, and the denoiser learns at them as if they were given. `pace.steps` counts steps
+    /// of the denoiser, of which a pass over `episodes` takes as many as its stored chunks fill batches.
     StopGradient {
         /// The fast learning.
         #[serde(default)]
@@ -118,6 +117,8 @@ pub struct Arguments {
 pub struct Results {
     /// Steps of training.
     pub steps: u64,
+    /// Episodes that were learned from.
+    pub episodes: usize,
     /// What the memory is worth on test scenes.
     pub test: Gain,
 }
@@ -161,6 +162,11 @@ impl LoopRun {
     fn check(&self) -> Result<(), Failure> {
         self.pace.check()?;
         self.pace.check_rate("slow.rate", &self.slow.rate)?;
+        if let LoopMethod::SecondOrder { second_order } = &self.method
+            && let Some(rates_rate) = second_order.learned_rates()
+        {
+            self.pace.check_rate("method.second_order.rates_rate", &rates_rate)?;
+        }
         positive("episodes", self.episodes)?;
         positive("chunks.start", self.chunks.start)?;
         positive("chunks.frames", self.chunks.frames)?;
@@ -168,16 +174,8 @@ impl LoopRun {
         positive("final_episodes", self.final_episodes)
     }
 
-    /// Whether the loop can begin with a model: what it learned of its Temp-LoRA is of no use to another one.
-    fn check_start<B: Backend>(&self, trained: &TrainedDenoiser<B>) -> Result<(), Failure> {
-        let learned = trained.config.fast.as_ref().map(|fast| &fast.adapters);
-        match trained.denoiser.has_adapters() && learned != Some(&self.fast().adapters) {
-            true => Err(anyhow!(
-                "the model begins with a Temp-LoRA that a loop learned with other adapters; set fast.adapters to rank, alpha and targets of that loop, or begin with a model that has been through none"
-            ))
-            .bad_input(),
-            false => Ok(()),
-        }
+    fn learns_start(&self) -> bool {
+        matches!(&self.method, LoopMethod::SecondOrder { second_order } if second_order.learn_start)
     }
 
     /// Tries what steps and glances need, before the folder is made.
@@ -236,11 +234,11 @@ impl<B: Backend> LoopTraining<B> {
         let device = Device::<B>::default();
         let clips = open_clips(&config.data)?;
         let model = VideoModel::<B>::load(&config.model, &device).bad_input()?;
-        config.check_start(&model.trained)?;
         let inputs = vec![inputs::of_clips(&clips), inputs::of_model(&model)?];
-        let read = |split, written| -> Result<Vec<Recall<B>>, Failure> {
+        let read = |split, written| -> Result<Vec<(usize, Recall<B>)>, Failure> {
             let trained = &model.trained.config;
             let words = trained.denoiser.words;
+            note_unknown_words(&clips, split, &trained.vocabulary)?;
             let read =
                 LatentEpisodes::read(&clips, split, &model.autoencoder, &trained.vocabulary, words);
             recalls(&clips, &read.bad_input()?, split, &config, written)
@@ -252,9 +250,14 @@ impl<B: Backend> LoopTraining<B> {
         };
         let validation = gain(Split::Validation, config.glance_episodes)?;
         let test = gain(Split::Test, config.final_episodes)?;
-        let episodes = read(Split::Train, config.written())?;
+        let episodes = read(Split::Train, config.written())?.into_iter().map(|(_, recall)| recall);
+        let episodes: Vec<_> = episodes.collect();
         let diffusion = Diffusion::new(&model.trained.config.diffusion).bad_input()?;
         let denoiser = model.trained.denoiser.clone();
+        let learned_for = model.trained.config.fast.as_ref().map(|fast| &fast.adapters);
+        let goes_on = config.learns_start() && learned_for == Some(&config.fast().adapters);
+        // A start that this loop does not go on learning stays a part of what the denoiser computes.
+        let denoiser = if goes_on { denoiser } else { denoiser.with_adapters_folded() };
         let training_seed = seed.child("training");
         let trainer = match &config.method {
             LoopMethod::StopGradient { fast, .. } => {
@@ -274,11 +277,7 @@ impl<B: Backend> LoopTraining<B> {
         let mut trained = self.model.trained.clone();
         trained.config.fast = Some(self.config.fast().clone());
         let mean = self.trainer.mean().clone();
-        let learned_start = matches!(
-            &self.config.method,
-            LoopMethod::SecondOrder { second_order } if second_order.learn_start
-        );
-        trained.denoiser = if learned_start { mean } else { mean.without_adapters() };
+        trained.denoiser = if self.config.learns_start() { mean } else { mean.without_adapters() };
         trained.rates = self.config.written().map(|_| self.trainer.rates().clone());
         Ok(VideoModel { trained, ..self.model.clone() })
     }
@@ -325,20 +324,22 @@ impl<B: Backend> LoopTraining<B> {
         fs::create_dir_all(&place).failed()?;
         model.save(&place).failed()?;
         let test = self.test.measure(&model, self.config.sampler, self.config.fast())?;
-        let results = Results { steps: self.steps_taken(), test };
+        let episodes = self.episodes.len();
+        let results = Results { steps: self.steps_taken(), episodes, test };
         write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
         Ok(results)
     }
 }
 
-/// The episodes of a split that ask for a memory: what is learned before, and the chunks that show it again.
+/// The episodes of a split that ask for a memory, each with its scene: what is learned before, and the chunks that show it again.
+/// Algorithm 1b asks nothing in training, and learns from every episode of two chunks or more.
 fn recalls<B: Backend>(
     clips: &ClipSet,
     episodes: &LatentEpisodes<B>,
     split: Split,
     config: &LoopRun,
     written: Option<usize>,
-) -> Result<Vec<Recall<B>>, Failure> {
+) -> Result<Vec<(usize, Recall<B>)>, Failure> {
     let scale = clips.index().description.pose;
     let mut found = Vec::new();
     for (number, episode) in episodes.iter() {
@@ -349,8 +350,12 @@ fn recalls<B: Backend>(
         }
         let chunks = episode.chunks(config.chunks);
         let asked = config.chunks.revisiting(&episode.poses, scale, written);
-        if !asked.is_empty() {
-            found.push(Recall { chunks, asked });
+        let is_of_use = match (&config.method, split) {
+            (LoopMethod::StopGradient { .. }, Split::Train) => chunks.len() > 1,
+            _ => !asked.is_empty(),
+        };
+        if is_of_use {
+            found.push((clips.scene(number).bad_input()?, Recall { chunks, asked }));
         }
     }
     if found.is_empty() {

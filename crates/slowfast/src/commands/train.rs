@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::next_chunk::{NextChunk, NextChunkScores};
 use super::training::{Pace, Place, Training, Values};
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips, positive};
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, positive};
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig, Sampler, SamplerConfig};
@@ -201,6 +201,7 @@ impl<B: Backend> SlowTraining<B> {
         };
         let words = trained.denoiser.words;
         let read = |split| {
+            note_unknown_words(&clips, split, &trained.vocabulary)?;
             LatentEpisodes::read(&clips, split, &autoencoder.0, &trained.vocabulary, words)
                 .bad_input()
         };

@@ -89,6 +89,17 @@ impl<B: Backend> Denoiser<B> {
         self.map_projections(&mut |_, projection| Projection { lora: None, ..projection })
     }
 
+    /// The denoiser that computes the same without adapters: their change becomes a part of the weights.
+    pub fn with_adapters_folded(self) -> Self {
+        self.map_projections(&mut |_, mut projection| {
+            if let Some(lora) = projection.lora.take() {
+                let weight = projection.linear.weight;
+                projection.linear.weight = weight.map(|weight| lora.merge(weight));
+            }
+            projection
+        })
+    }
+
     /// Whether there are adapters.
     pub fn has_adapters(&self) -> bool {
         let mut found = false;

@@ -86,6 +86,11 @@ fn a_memory_of_zero_changes_no_bit() {
         assert_eq!(predicted(&adapted), predicted(&base));
         let trained = tiny::with_memory(base.clone());
         assert_ne!(predicted(&trained), predicted(&base));
+        let folded = trained.clone().with_adapters_folded();
+        assert!(!folded.has_adapters());
+        for (one, other) in predicted(&folded).iter().zip(predicted(&trained)) {
+            assert!((one - other).abs() < 1e-5, "{one} is not {other}");
+        }
     }
 }
 

@@ -138,10 +138,22 @@ impl SecondOrderConfig {
         if self.fast.form == FastForm::WholeSequence {
             return Err(SlowError::WholeSequence);
         }
-        match self.fast.keep_state {
-            true => Ok(()),
-            false => Err(SlowError::StateNotKept),
+        if !self.fast.keep_state {
+            return Err(SlowError::StateNotKept);
         }
+        let Some(rates_rate) = self.rates_rate else { return Ok(()) };
+        let rate = rates_rate.rate;
+        let is_rate = rate.is_finite() && rate >= 0.0;
+        in_range("second_order.rates_rate.rate", rate, is_rate, "0 for fixed rates, or above")?;
+        match self.hypergradient.blind_to_rates() {
+            Some(hypergradient) if rate > 0.0 => Err(SlowError::BlindToRates { hypergradient }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How the rates of the fast steps are learned, where they are.
+    pub fn learned_rates(&self) -> Option<Schedule> {
+        self.rates_rate.filter(|schedule| schedule.rate != 0.0)
     }
 
     /// Inner steps of a lesson.

@@ -42,6 +42,14 @@ pub enum SlowError {
         "the second-order loop takes all fast steps as one loop, so set `second_order.fast.keep_state` to true"
     )]
     StateNotKept,
+    /// Learned rates by a hypergradient that gives them no gradient.
+    #[error(
+        "second_order.hypergradient.kind = \"{hypergradient}\" gives the rates of the fast steps no gradient, so they cannot be learned; set second_order.rates_rate.rate = 0, or choose \"unrolled\", \"truncated\" or \"first-order\""
+    )]
+    BlindToRates {
+        /// The hypergradient.
+        hypergradient: &'static str,
+    },
     /// Second order through windows of the whole episode.
     #[error(
         "the second-order loop learns each chunk with the one before it; set `second_order.fast.form` to \"local\", \"input-to-output\" or \"single-frame\""

@@ -1,6 +1,6 @@
 use burn::backend::Flex;
 use experiment::seed::Seed;
-use inner_outer::tensors::{Tensors, parameter_paths};
+use inner_outer::tensors::{Tensors, parameter_paths, to_f64};
 use inner_outer::{ConfiguredRule, HypergradientChoice, RateScope, RuleChoice, Schedule, Threads};
 
 use super::*;
@@ -97,6 +97,37 @@ fn a_resumed_training_goes_on_bit_for_bit() {
     assert!(matches!(refused(&broken), Some(SlowError::State(_))));
     let broken = TrainerState { learner: state.learner[1..].to_vec(), ..state };
     assert!(matches!(refused(&broken), Some(SlowError::State(_))));
+}
+
+/// What a trainer has learned, to the bit.
+fn learned(trainer: &SlowTrainer<Flex>) -> [Vec<f64>; 3] {
+    let rates = trainer.rates().tensors.iter().flat_map(|rates| to_f64(&rates.val())).collect();
+    [parameters(trainer.denoiser()), parameters(trainer.mean()), rates]
+}
+
+#[test]
+fn resumed_loops_go_on_bit_for_bit() {
+    let config = SecondOrderConfig { rates_rate: Some(Schedule::constant(0.1)), ..second_order() };
+    let mut whole = recall_trainer(&config);
+    let fresh_rates = learned(&whole)[2].clone();
+    recall_steps(&mut whole, &config, 2);
+    let state = whole.state().unwrap();
+    let mut resumed = recall_trainer(&config).with_state(&state, &Default::default()).unwrap();
+    assert_eq!(recall_steps(&mut whole, &config, 2), recall_steps(&mut resumed, &config, 2));
+    assert_eq!(learned(&whole), learned(&resumed));
+    assert_ne!(learned(&whole)[2], fresh_rates, "rates are learned");
+
+    let pass = |trainer: &mut SlowTrainer<Flex>| {
+        let loops = LoopConfig { source: ChunkSource::GroundTruth, batch: 3 };
+        slow_fast_pass(trainer, &world(fast()), &episodes(), &loops, &Seed::new(4)).unwrap();
+    };
+    let mut whole = loop_trainer();
+    pass(&mut whole);
+    let state = whole.state().unwrap();
+    let mut resumed = loop_trainer().with_state(&state, &Default::default()).unwrap();
+    pass(&mut whole);
+    pass(&mut resumed);
+    assert_eq!(learned(&whole), learned(&resumed));
 }
 
 fn sampler() -> Sampler {

@@ -45,7 +45,7 @@ struct Inner<B: Backend> {
 }
 
 impl<B: Backend> SlowTrainer<B> {
-    /// A trainer on windows of video: the denoiser alone, without adapters.
+    /// A trainer on windows of video: the denoiser alone, with the start of any adapters in its weights.
     ///
     /// # Errors
     /// [`SlowError::Setting`].
@@ -54,7 +54,7 @@ impl<B: Backend> SlowTrainer<B> {
         denoiser: Denoiser<B>,
         seed: Seed,
     ) -> Result<Self, SlowError> {
-        let denoiser = denoiser.without_adapters();
+        let denoiser = denoiser.with_adapters_folded();
         let inner = Inner::without_steps(SlowFast::Pretraining, &denoiser);
         Self::new(config, denoiser, inner, seed)
     }
@@ -97,7 +97,7 @@ impl<B: Backend> SlowTrainer<B> {
             optimizer: fast.optimizer,
             hypergradient: second_order.hypergradient,
             rates: Rates::new(*rate_scope, fast.rate, &memory_of(&denoiser), steps),
-            rates_rate: second_order.rates_rate.filter(|schedule| schedule.rate > 0.0),
+            rates_rate: second_order.learned_rates(),
         };
         Self::new(config, denoiser, inner, seed)
     }

@@ -76,6 +76,16 @@ impl Vocabulary {
         Ok(Encoded { tokens, unknown })
     }
 
+    /// The words of `phrases` that are left out when these are encoded, sorted.
+    pub fn unknown_words<S: AsRef<str>>(
+        &self,
+        phrases: impl IntoIterator<Item = S>,
+    ) -> BTreeSet<String> {
+        let words =
+            phrases.into_iter().flat_map(|phrase| words_of(phrase.as_ref()).collect::<Vec<_>>());
+        words.filter(|word| self.words.binary_search(word).is_err()).collect()
+    }
+
     /// The words that a phrase's tokens stand for; none for [`NO_ACTION`] alone.
     ///
     /// # Errors
@@ -154,6 +164,8 @@ mod tests {
     fn unknown_words_are_left_out_and_told() {
         let found = vocabulary().encode("turn quickly left", 4).unwrap();
         assert_eq!((found.tokens, found.unknown), (vec![6, 4, 0, 0], vec!["quickly".into()]));
+        let unknown = vocabulary().unknown_words(["Quickly, turn left!", "do not turn left", ""]);
+        assert_eq!(unknown.into_iter().collect::<Vec<_>>(), ["do", "not", "quickly"]);
         let refused = vocabulary().encode("dance", 4).unwrap_err().to_string();
         assert!(refused.contains("forward, go, left, right, turn"), "{refused}");
     }
