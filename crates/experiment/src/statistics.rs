@@ -235,8 +235,8 @@ pub fn grouped_ratio_interval<G: Ord>(
 /// over groups in units of that of independent trials, at least 1, and `t` the quantile for as many groups (Korn and
 /// Graubard 1998). `n` of the interval stays the number of trials.
 ///
-/// Groups of one trial are plain trials. Where all trials have one outcome, which leaves `d` unknown, every group counts
-/// as one trial.
+/// Groups of one trial are plain trials. Where all trials have one outcome, which leaves `d` unknown, it is that of one other
+/// outcome; a single group, which leaves it unknown too, counts as one trial.
 ///
 /// # Errors
 /// As [`proportion_interval`].
@@ -253,17 +253,13 @@ pub fn grouped_proportion_interval<G: Ord>(
     if count == n as usize {
         return Ok(plain);
     }
-    let mean = plain.mean;
-    let independent = mean * (1.0 - mean) / n;
-    let trials = if independent == 0.0 || count == 1 {
-        count as f64
+    let trials = if count == 1 {
+        1.0
     } else {
-        let squares: f64 = groups.iter().map(|(a, b)| (a - mean * b).powi(2)).sum();
-        let variance = squares * count as f64 / (count - 1) as f64 / (n * n);
         let few_groups = (normal_quantile() / student_t_quantile(count - 1)).powi(2);
-        n / (variance / independent).max(1.0) * few_groups
+        n / design_effect(&groups).max(1.0) * few_groups
     };
-    let (low, high) = wilson_ends(mean, trials);
+    let (low, high) = wilson_ends(plain.mean, trials);
     Ok(Interval { low, high, ..plain })
 }
 
@@ -289,6 +285,25 @@ pub fn pooled_interval(parts: &[Interval]) -> Result<Interval, StatisticsError> 
     let below = root(weighted(&|part| part.mean - part.low));
     let above = root(weighted(&|part| part.high - part.mean));
     Ok(Interval { mean, low: mean - below, high: mean + above, n })
+}
+
+/// The variance of a proportion over groups, each its successes and its trials, in units of that of independent trials; as if one
+/// trial of the largest group had the other outcome where all have one.
+fn design_effect(groups: &[(f64, f64)]) -> f64 {
+    let mut groups = groups.to_vec();
+    let sums = |groups: &[(f64, f64)]| {
+        groups.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b))
+    };
+    let (successes, n) = sums(&groups);
+    if (successes == 0.0 || successes == n)
+        && let Some(largest) = groups.iter_mut().max_by(|one, other| one.1.total_cmp(&other.1))
+    {
+        largest.0 += if successes == 0.0 { 1.0 } else { -1.0 };
+    }
+    let mean = sums(&groups).0 / n;
+    let squares: f64 = groups.iter().map(|(a, b)| (a - mean * b).powi(2)).sum();
+    let count = groups.len() as f64;
+    squares * count / (count - 1.0) / (n * mean * (1.0 - mean))
 }
 
 fn sums_of_groups<G: Ord>(pairs: impl IntoIterator<Item = (G, (f64, f64))>) -> Vec<(f64, f64)> {
@@ -428,11 +443,19 @@ mod tests {
         assert_eq!((interval.low, interval.high), wilson_ends(0.5, 100.0 * few_groups));
     }
 
+    /// One failure more never makes anyone surer.
     #[test]
-    fn groups_without_a_failure_count_as_single_trials() {
-        let perfect = grouped_proportion_interval((0..20).map(|trial| (trial / 4, true))).unwrap();
-        let five = proportion_interval(5, 5).unwrap();
-        assert_eq!((perfect.mean, perfect.low, perfect.high, perfect.n), (1.0, five.low, 1.0, 20));
+    fn groups_without_a_failure_are_judged_as_those_with_one() {
+        for (groups, size) in [(5, 17), (10, 17), (2, 10)] {
+            let with = |failures: usize| {
+                let trials = (0..groups * size).map(|trial| (trial / size, trial >= failures));
+                grouped_proportion_interval(trials).unwrap()
+            };
+            let (perfect, one_failed) = (with(0), with(1));
+            assert_eq!((perfect.mean, perfect.high, perfect.n), (1.0, 1.0, groups * size));
+            assert!(one_failed.low < perfect.low && perfect.low < 1.0, "{one_failed} {perfect}");
+            assert!(perfect.low < proportion_interval(groups * size, groups * size).unwrap().low);
+        }
         let alone = grouped_proportion_interval([(0, true), (0, false)]).unwrap();
         assert_eq!((alone.low, alone.high), wilson_ends(0.5, 1.0));
         let none: [(u8, bool); 0] = [];

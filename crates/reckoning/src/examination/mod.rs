@@ -73,7 +73,11 @@ pub fn examine<B: Backend>(
         let scores =
             Breakdown::of(&marks).ok_or_else(|| ExaminationError::NoQuestions(name.clone()))?;
         scored.push(TestScores { name: name.clone(), part: *part, scores });
-        all.extend(marks);
+        // Theories of two test sets may have one identifier.
+        all.extend(marks.into_iter().map(|mark| {
+            let theory = format!("{name} {}", mark.theory);
+            Mark { theory, ..mark }
+        }));
     }
     progress.finish();
     let together = if scored.len() > 1 { Breakdown::of(&all) } else { None };

@@ -47,7 +47,7 @@ pub enum HuggingFaceError {
     Weights(#[from] ParameterFileError),
     /// A head of its own in a model that ties its head to the token embedding.
     #[error(
-        "{}: `lm_head.weight` differs from the token embedding, but the configuration ties the two; set \"tie_word_embeddings\": false to use \
+        "{}: `lm_head.weight` differs from the token embedding, but the configuration ties the two, as GPT-2 does where nothing is said; set \"tie_word_embeddings\": false to use \
          it, or remove the tensor",
         path.display()
     )]
@@ -80,8 +80,8 @@ pub fn load<B: Backend>(
 
 /// Loads a GPT-2 from its configuration and weights, with or without language-modelling head.
 ///
-/// Weights of half, single or double precision are converted to the backend's usual precision. Without
-/// `lm_head.weight` the head is tied to the token embedding. Settings of dropout are ignored: there is none here.
+/// Weights of half, single or double precision are converted to the backend's usual precision. The head is
+/// tied to the token embedding unless the configuration says otherwise. Settings of dropout are ignored: there is none here.
 ///
 /// # Errors
 /// [`HuggingFaceError::Access`] and [`HuggingFaceError::Config`] for the configuration, such as another activation
