@@ -15,8 +15,11 @@ exported() { # NAME ARGUMENT...
     local name=$1
     shift
     [ -e "$folder/$name/index.json" ] && return
-    rm -rf "$folder/$name-episodes" # of an export that was cut off
-    "${PYTHON:-python3}" "$root/crates/slowfast/python/export_episodes.py" miniworld --out "$folder/$name-episodes" --scenes 200 "$@"
+    if [ ! -e "$folder/$name-episodes" ]; then
+        local exported=$folder/$name-episodes.$$
+        "${PYTHON:-python3}" "$root/crates/slowfast/python/export_episodes.py" miniworld --out "$exported" --scenes 200 "$@"
+        mv "$exported" "$folder/$name-episodes"
+    fi
     "$slowfast" data import "$folder/$name-episodes" --out "$folder/$name"
 }
 

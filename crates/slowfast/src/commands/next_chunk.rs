@@ -28,7 +28,7 @@ pub(super) struct NextChunk<B: Backend> {
     futures: Vec<Vec<u8>>,
     /// The bytes of the last frame before it.
     last_frames: Vec<Vec<u8>>,
-    /// The episode of each window.
+    /// The number of the scene of each window.
     scenes: Vec<usize>,
     past: usize,
     height: usize,

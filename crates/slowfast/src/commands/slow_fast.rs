@@ -117,7 +117,7 @@ pub struct Arguments {
 pub struct Results {
     /// Steps of training.
     pub steps: u64,
-    /// Episodes that were learned from.
+    /// Episodes that steps drew from.
     pub episodes: usize,
     /// What the memory is worth on test scenes.
     pub test: Gain,

@@ -141,8 +141,9 @@ fn frechet(
     let halves = |scores: &[&Scores]| -> [Vec<Vec<f64>>; 2] {
         let mut halves = [Vec::new(), Vec::new()];
         for score in scores {
+            // In blocks, not in turn: routes may come in turn too.
             let number = scenes.iter().position(|scene| *scene == score.scene).unwrap_or(0);
-            halves[number % 2].extend(features(score));
+            halves[2 * number / scenes.len().max(1)].extend(features(score));
         }
         halves
     };

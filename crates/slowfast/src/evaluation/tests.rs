@@ -360,6 +360,26 @@ fn guidance_belongs_to_methods() {
     assert!(refused.contains("memory.guidance"), "{refused}");
 }
 
+/// The first half of the scenes against the second, whatever comes in turn: two kinds of scene, far apart, are in both.
+#[test]
+fn halves_of_windows_have_every_kind_of_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let found = evaluate(&config(), &clips, &folder.path().join("run"), &Interrupt::new()).unwrap();
+    let of = |number: usize| {
+        let features = |window: usize| vec![[0.0, 100.0][number % 2] + window as f64];
+        Scores {
+            episode: number,
+            scene: format!("scene {number:02}"),
+            random_features: (0..3).map(features).collect(),
+            ..found.scores[0][0].clone()
+        }
+    };
+    let truth: Vec<Scores> = (0..12).map(of).collect();
+    let row = Row::of("truth", &truth, &truth, None, None).unwrap();
+    assert!(row.frechet_random.unwrap() < 1e-6, "{:?}", row.frechet_random);
+}
+
 /// Of two episodes of one scene the second tells nothing that the first does not.
 #[test]
 fn episodes_of_one_scene_are_alike() {

@@ -20,7 +20,7 @@ pub struct MotionPairs {
     pub values: Vec<f32>,
     /// What happened in each.
     pub actions: Vec<Action>,
-    /// The episode of each.
+    /// The number of the scene of each.
     pub scenes: Vec<usize>,
 }
 

@@ -96,12 +96,16 @@ pub fn serve<B: Backend>(
     let wanted = SocketAddr::new(address.address, address.port);
     let router = routes::router(App::new(player, limits, address.names)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(ServeError::Stopped)?.block_on(async {
+    let runtime = runtime.map_err(ServeError::Stopped)?;
+    let served = runtime.block_on(async {
         let refused = |source| ServeError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(refused)?;
         ready(listener.local_addr().map_err(refused)?);
         listen(listener, router, interrupt.clone()).await.map_err(ServeError::Stopped)
-    })
+    });
+    // Else it would wait for what a model still computes.
+    runtime.shutdown_background();
+    served
 }
 
 async fn listen(

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""The tables of docs/src/results.md about memories, in Markdown, from what docs/results/worlds.sh leaves of one world: for each seed means with
+95 % intervals over scenes (Student's t by linearisation), and over the seeds, if there are several.
+
+    docs/results/slowfast_tables.py docs/results/miniworld EPISODES_A_SCENE
+
+Results that name no scenes have so many consecutive episodes in each.
+"""
+import json
+import statistics
+import sys
+from pathlib import Path
+
+MODELS = {"slow": "slow learning alone", "stop-gradient": "stop-gradient loop", "second-order": "second-order loop"}
+
+
+def student(degrees):
+    """The 97.5 % quantile: from a table for few degrees of freedom, Cornish and Fisher's expansion beyond."""
+    if degrees <= 4:
+        return [12.706, 4.303, 3.182, 2.776][degrees - 1]
+    z = statistics.NormalDist().inv_cdf(0.975)
+    terms = [z, (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384]
+    return sum(term / degrees**power for power, term in enumerate(terms))
+
+
+def interval(values):
+    """Mean and half width of values by scene."""
+    sums = {}
+    for scene, value in values:
+        total, count = sums.get(scene, (0.0, 0))
+        sums[scene] = (total + value, count + 1)
+    count, total = sum(n for _, n in sums.values()), sum(total for total, _ in sums.values())
+    mean, groups = total / count, len(sums)
+    squares = sum((total - mean * n) ** 2 for total, n in sums.values())
+    return mean, student(groups - 1) * (squares * groups / (groups - 1)) ** 0.5 / count
+
+
+def told(found):
+    mean, half = found
+    # Adding zero takes the sign off a zero.
+    mean, low, high = (round(value, 2) + 0.0 for value in (mean, mean - half, mean + half))
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+
+
+class Evaluation:
+    def __init__(self, path, together):
+        results = json.loads((path / "results.json").read_text())
+        self.together = together
+        self.episodes = results["episodes"]
+        self.scores = {row["name"]: scores for row, scores in zip(results["rows"], results["scores"])}
+
+    def scene(self, score):
+        return score.get("scene") or score["episode"] // self.together
+
+    def mean(self, name, key):
+        found = [(self.scene(score), score[key]) for score in self.scores[name] if score[key] is not None]
+        return interval(found)
+
+    def gain(self, name, key):
+        without = {(score["episode"], score["seed"]): score[key] for score in self.scores["no memory"]}
+        pairs = [(score, without[score["episode"], score["seed"]]) for score in self.scores[name]]
+        return interval([(self.scene(score), score[key] - before) for score, before in pairs if None not in (score[key], before)])
+
+    def share(self, name, key):
+        return self.mean(name, key)[0]
+
+
+def alike(evaluations):
+    """Seeds whose means can be averaged: those of the same episodes."""
+    if len({tuple(found.episodes) for found in evaluations}) > 1:
+        sys.exit("the seeds were evaluated on different episodes: they have no common mean")
+
+
+def over_seeds(means):
+    mean = statistics.mean(means)
+    half = student(len(means) - 1) * statistics.stdev(means) / len(means) ** 0.5
+    return told((mean, half))
+
+
+def memories(folder, together):
+    print("| model | no memory, dB | with memory, dB | gain | gain outside context | SRC without, with | actions without, with |\n" + "|---" * 7 + "|")
+    for model, label in MODELS.items():
+        gains, evaluations = [], []
+        for seed in sorted(folder.glob(f"seed-*/eval-{model}/results.json")):
+            found = Evaluation(seed.parent, together)
+            evaluations.append(found)
+            pair = ["no memory", "Temp-LoRA"]
+            revisits = [told(found.mean(name, "revisit_psnr")) for name in pair]
+            consistency = ", ".join(f"{found.share(name, 'consistency'):.1f}" for name in pair)
+            actions = ", ".join(f"{100 * found.share(name, 'action_accuracy'):.0f}" for name in pair)
+            gain = [found.gain("Temp-LoRA", key) for key in ("revisit_psnr", "outside_psnr")]
+            gains.append([mean for mean, _ in gain])
+            cells = [f"{label}, {seed.parent.parent.name.replace('-', ' ')}", *revisits, *map(told, gain), consistency, actions + " %"]
+            print("| " + " | ".join(cells) + " |")
+        if len(gains) > 1:
+            alike(evaluations)
+            mean = [over_seeds(column) for column in zip(*gains)]
+            print(f"| {label}, mean of the seeds | | | {mean[0]} | {mean[1]} | | |")
+
+
+def others(folder, together):
+    for name in ["longer context", "anchor frame", "retrieved by pose"]:
+        for seed in sorted(folder.glob("seed-*/eval-slow/results.json")):
+            found = Evaluation(seed.parent, together)
+            gain = [told(found.gain(name, key)) for key in ("revisit_psnr", "outside_psnr")]
+            print(f"{name}, {seed.parent.parent.name}: {gain[0]}, outside {gain[1]}")
+    for seed in sorted(folder.glob("seed-*/eval-slow/results.json")):
+        found = Evaluation(seed.parent, together)
+        bounds = [told(found.mean(name, "revisit_psnr")) for name in ("through the autoencoder", "copy of the last given frame")]
+        print(f"bounds, {seed.parent.parent.name}: {bounds[0]} and {bounds[1]}")
+
+
+def forms(folder, together):
+    gains, evaluations = {}, []
+    for seed in sorted(folder.glob("seed-*/eval-forms/results.json")):
+        found = Evaluation(seed.parent, together)
+        evaluations.append(found)
+        print(f"\n| form, {seed.parent.parent.name} | with memory, dB | gain | gain outside context | SCuts | SRC | actions |\n" + "|---" * 7 + "|")
+        for name in [name for name in found.scores if name not in ("ground truth", "through the autoencoder", "copy of the last given frame")]:
+            cells = ["", ""]
+            if name != "no memory":
+                gain = [found.gain(name, key) for key in ("revisit_psnr", "outside_psnr")]
+                cells = list(map(told, gain))
+                gains.setdefault(name, []).append([mean for mean, _ in gain])
+            shares = [f"{found.share(name, 'scene_cuts'):.1f}", f"{found.share(name, 'consistency'):.1f}", f"{100 * found.share(name, 'action_accuracy'):.0f} %"]
+            print("| " + " | ".join([name, told(found.mean(name, "revisit_psnr")), *cells, *shares]) + " |")
+    if len(evaluations) < 2:
+        return
+    alike(evaluations)
+    print("\n| form, mean of the seeds | gain | gain outside context |\n|---|---|---|")
+    for name, means in gains.items():
+        print(f"| {name} | " + " | ".join(over_seeds(column) for column in zip(*means)) + " |")
+
+
+def main():
+    folder, together = Path(sys.argv[1]), int(sys.argv[2])
+    memories(folder, together)
+    print()
+    others(folder, together)
+    forms(folder, together)
+
+
+if __name__ == "__main__":
+    main()
