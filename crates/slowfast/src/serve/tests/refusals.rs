@@ -107,6 +107,16 @@ fn a_session_does_one_thing_at_a_time() {
 }
 
 #[test]
+fn an_upload_that_does_not_end_gives_its_session_back() {
+    let limits = Limits { patience: Duration::from_millis(20), ..Limits::default() };
+    let server = Server::with_limits(limits);
+    let session = server.begin();
+    let endless = Body::from_stream(tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    server.request("PUT", &format!("{session}/memory"), endless).refusal(408);
+    server.act(&session, "go");
+}
+
+#[test]
 fn what_there_is_not_is_said() {
     let server = Server::new();
     let nobody = "/api/sessions/00000000000000000000000000000000";
