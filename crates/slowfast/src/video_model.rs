@@ -287,7 +287,7 @@ mod tests {
         model.trained.config.fast = Some(FastConfig::default());
         let adapters = AdapterConfig { rank: 1, alpha: 1.0, ..AdapterConfig::default() };
         let other = FastConfig { adapters, ..FastConfig::default() };
-        let clip = model.encode(&episode(3)).unwrap();
+        let clip = model.encode(&episode(5)).unwrap();
         let predicted = |fast: Option<FastConfig>| {
             let world = model.world(SamplerConfig::default(), fast).unwrap();
             let begun = world.begin(clip.clone(), &Seed::new(3)).unwrap();
