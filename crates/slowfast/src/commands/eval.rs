@@ -80,12 +80,12 @@ fn evaluate<B: Backend>(
     let evaluator = Evaluator { config, model: &model, clips, inverse, threads };
     // Everything is tried before the folder is made, so that a corrected command finds it free.
     evaluator.check()?;
-    note_unknown_words(clips, config.split, &model.trained.config.vocabulary)?;
     let run = match resumed {
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,
     };
     run.require_inputs(&about).bad_input()?;
+    note_unknown_words(clips, &model.trained.config.vocabulary)?;
     let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
     write_file(&run.path().join(RESULTS_FILE), &text)?;

@@ -20,7 +20,7 @@ use std::path::Path;
 use clap::Subcommand;
 use experiment::cli::{Failure, OrFailure, print_note};
 
-use crate::clip::{ClipError, ClipSet, Split};
+use crate::clip::{ClipError, ClipSet};
 use crate::text::Vocabulary;
 
 /// The judgement within a run directory.
@@ -87,8 +87,8 @@ fn open_clips(folder: &Path) -> Result<ClipSet, Failure> {
 ///
 /// # Errors
 /// Bad input: clips that cannot be read.
-fn note_unknown_words(clips: &ClipSet, split: Split, model: &Vocabulary) -> Result<(), Failure> {
-    let phrases = clips.episodes_of(split).map(|episode| clips.episode(episode));
+fn note_unknown_words(clips: &ClipSet, model: &Vocabulary) -> Result<(), Failure> {
+    let phrases = (0..clips.index().episodes.len()).map(|episode| clips.episode(episode));
     let phrases: Vec<_> = phrases
         .map(|episode| Ok(episode?.phrases))
         .collect::<Result<_, ClipError>>()
@@ -97,7 +97,7 @@ fn note_unknown_words(clips: &ClipSet, split: Split, model: &Vocabulary) -> Resu
     if !unknown.is_empty() {
         let words = unknown.into_iter().collect::<Vec<_>>().join(", ");
         print_note(format!(
-            "the phrases of the {split} episodes have words that the model does not know and is not told: {words}"
+            "the clips' phrases have words that the model does not know and is not told: {words}"
         ));
     }
     Ok(())

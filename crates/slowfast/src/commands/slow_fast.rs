@@ -238,7 +238,6 @@ impl<B: Backend> LoopTraining<B> {
         let read = |split, written| -> Result<Vec<(usize, Recall<B>)>, Failure> {
             let trained = &model.trained.config;
             let words = trained.denoiser.words;
-            note_unknown_words(&clips, split, &trained.vocabulary)?;
             let read =
                 LatentEpisodes::read(&clips, split, &model.autoencoder, &trained.vocabulary, words);
             recalls(&clips, &read.bad_input()?, split, &config, written)
@@ -403,6 +402,10 @@ impl<B: Backend> Training for LoopTraining<B> {
 
     fn inputs(&self) -> &[String] {
         &self.inputs
+    }
+
+    fn note(&self) -> Result<(), Failure> {
+        note_unknown_words(&open_clips(&self.config.data)?, &self.model.trained.config.vocabulary)
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

@@ -201,7 +201,6 @@ impl<B: Backend> SlowTraining<B> {
         };
         let words = trained.denoiser.words;
         let read = |split| {
-            note_unknown_words(&clips, split, &trained.vocabulary)?;
             LatentEpisodes::read(&clips, split, &autoencoder.0, &trained.vocabulary, words)
                 .bad_input()
         };
@@ -305,6 +304,10 @@ impl<B: Backend> Training for SlowTraining<B> {
 
     fn inputs(&self) -> &[String] {
         &self.inputs
+    }
+
+    fn note(&self) -> Result<(), Failure> {
+        note_unknown_words(&open_clips(&self.config.data)?, &self.trained.vocabulary)
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

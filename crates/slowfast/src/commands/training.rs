@@ -98,6 +98,14 @@ pub trait Training: Sized {
     /// Fingerprints of what it is begun with: only with the same is a run gone on with.
     fn inputs(&self) -> &[String];
 
+    /// Tells what the user should know before it begins.
+    ///
+    /// # Errors
+    /// Bad input: what cannot be read.
+    fn note(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Everything that training changes, by file name.
     ///
     /// # Errors
@@ -157,6 +165,7 @@ impl Place {
             None => RunDirectory::create(&self.out, config).bad_input()?,
         };
         run.require_inputs(training.inputs()).bad_input()?;
+        training.note()?;
         let trained = train(training, pace, &run, &Interrupt::install().failed()?)?;
         Ok((trained, run))
     }
