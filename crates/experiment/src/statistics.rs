@@ -86,8 +86,9 @@ pub fn proportion_interval(successes: usize, n: usize) -> Result<Interval, Stati
     if successes > n {
         return Err(StatisticsError::MoreSuccessesThanTrials { successes, n });
     }
-    let (low, high) = wilson_ends(successes as f64 / n as f64, n as f64);
-    Ok(Interval { mean: successes as f64 / n as f64, low, high, n })
+    let mean = successes as f64 / n as f64;
+    let (low, high) = wilson_ends(mean, n as f64);
+    Ok(Interval { mean, low, high, n })
 }
 
 /// The ends of Wilson's interval around a share of `trials`, which need not be a whole number.
@@ -113,8 +114,7 @@ pub fn ratio_interval(pairs: &[(f64, f64)]) -> Result<Interval, StatisticsError>
         return Err(StatisticsError::NotFinite { index, value });
     }
     let n = pairs.len();
-    let (above, below) =
-        pairs.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b));
+    let (above, below) = totals(pairs);
     if n == 0 || below == 0.0 {
         return Err(StatisticsError::Empty);
     }
@@ -246,8 +246,7 @@ pub fn grouped_proportion_interval<G: Ord>(
     let pairs =
         outcomes.into_iter().map(|(group, success)| (group, (f64::from(u8::from(success)), 1.0)));
     let groups = sums_of_groups(pairs);
-    let (successes, n) =
-        groups.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b));
+    let (successes, n) = totals(&groups);
     let plain = proportion_interval(successes as usize, n as usize)?;
     let count = groups.len();
     if count == n as usize {
@@ -291,19 +290,21 @@ pub fn pooled_interval(parts: &[Interval]) -> Result<Interval, StatisticsError> 
 /// trial of the largest group had the other outcome where all have one.
 fn design_effect(groups: &[(f64, f64)]) -> f64 {
     let mut groups = groups.to_vec();
-    let sums = |groups: &[(f64, f64)]| {
-        groups.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b))
-    };
-    let (successes, n) = sums(&groups);
+    let (successes, n) = totals(&groups);
     if (successes == 0.0 || successes == n)
         && let Some(largest) = groups.iter_mut().max_by(|one, other| one.1.total_cmp(&other.1))
     {
         largest.0 += if successes == 0.0 { 1.0 } else { -1.0 };
     }
-    let mean = sums(&groups).0 / n;
+    let mean = totals(&groups).0 / n;
     let squares: f64 = groups.iter().map(|(a, b)| (a - mean * b).powi(2)).sum();
     let count = groups.len() as f64;
     squares * count / (count - 1.0) / (n * mean * (1.0 - mean))
+}
+
+/// The sums of both parts.
+fn totals(pairs: &[(f64, f64)]) -> (f64, f64) {
+    pairs.iter().fold((0.0, 0.0), |(above, below), (a, b)| (above + a, below + b))
 }
 
 fn sums_of_groups<G: Ord>(pairs: impl IntoIterator<Item = (G, (f64, f64))>) -> Vec<(f64, f64)> {

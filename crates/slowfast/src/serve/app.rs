@@ -82,7 +82,8 @@ impl<B: Backend> App<B> {
     }
 }
 
-/// Serves until the interrupt is requested; requests that were begun are finished if they take no more than a few seconds. `ready` is told the address.
+/// Serves until the interrupt is requested; requests that were begun are finished if they take no more than a few seconds.
+/// `ready` is told the address.
 ///
 /// # Errors
 /// [`ServeError::Listen`], [`ServeError::NoLimit`].
