@@ -86,7 +86,9 @@ impl<B: Backend> FastLearner<B> {
         random: &mut ChaCha8Rng,
     ) -> Result<Learned<B>, MemoryError> {
         let index = episode.chunks().len();
-        let fast = self.examples(episode, past, chunk, random)?;
+        let before = episode.clip();
+        let fast = (0..self.config.steps).map(|_| self.example(&before, past, chunk, random));
+        let fast = fast.collect::<Result<_, _>>()?;
         let lesson = Lesson { fast, along: Vec::new(), slow: Vec::new(), memory: None };
         let from = episode.memory().cloned().unwrap_or_else(|| self.fresh(equipped));
         let rates = self.rates(&from, index);
@@ -100,45 +102,35 @@ impl<B: Backend> FastLearner<B> {
         Ok(Learned { memory, losses: adapted.inner_losses })
     }
 
-    /// What each step of the inner loop descends after a chunk.
-    fn examples(
+    /// What one step of the inner loop descends after `chunk`, which is conditioned on `past` and comes after all the frames of
+    /// `before`.
+    ///
+    /// # Errors
+    /// [`DiffusionError::NoFuture`] if the chunk has no frames.
+    pub fn example(
         &self,
-        episode: &Episode<B>,
+        before: &Clip<B>,
         past: &Clip<B>,
         chunk: &Clip<B>,
         random: &mut ChaCha8Rng,
-    ) -> Result<Vec<Example<B>>, MemoryError> {
-        let FastConfig { form, steps, draws, .. } = self.config;
-        let local = past.followed_by(chunk);
-        let example = |_| {
-            let clip = match form {
-                FastForm::WholeSequence => {
-                    let whole = episode.clip().followed_by(chunk);
-                    windows(&whole, local.frames(), draws, random)
-                }
-                _ => local.repeated(draws),
-            };
-            self.example(&clip, past.frames(), random)
-        };
-        (0..steps).map(example).collect()
-    }
-
-    /// One example of the configured form on a clip of the past and the chunk after it.
-    ///
-    /// # Errors
-    /// [`DiffusionError::NoFuture`] if the past is the whole clip.
-    pub fn example(
-        &self,
-        clip: &Clip<B>,
-        past: usize,
-        random: &mut ChaCha8Rng,
     ) -> Result<Example<B>, MemoryError> {
-        let Self { config, diffusion, .. } = self;
-        let timesteps = config.timesteps.unwrap_or(diffusion.timesteps());
-        let example = match config.form {
-            FastForm::InputToOutput => diffusion.conditional(clip, past, timesteps, random),
+        let FastConfig { form, draws, timesteps, .. } = self.config;
+        let timesteps = timesteps.unwrap_or(self.diffusion.timesteps());
+        let local = past.followed_by(chunk);
+        let clips = match form {
+            FastForm::WholeSequence => {
+                windows(&before.followed_by(chunk), local.frames(), draws, random)
+            }
+            FastForm::Local | FastForm::InputToOutput | FastForm::SingleFrame => {
+                local.repeated(draws)
+            }
+        };
+        let example = match form {
+            FastForm::InputToOutput => {
+                self.diffusion.conditional(&clips, past.frames(), timesteps, random)
+            }
             FastForm::Local | FastForm::WholeSequence | FastForm::SingleFrame => {
-                diffusion.unconditional(clip, timesteps, random)
+                self.diffusion.unconditional(&clips, timesteps, random)
             }
         };
         Ok(example?)

@@ -4,7 +4,7 @@ use inner_outer::{HypergradientChoice, RateScope, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::SlowError;
-use crate::memory::{FastConfig, FastForm};
+use crate::memory::FastConfig;
 
 /// The optimiser of the denoiser, AdamW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,9 +134,6 @@ impl SecondOrderConfig {
             [("second_order.written", self.written), ("second_order.draws", self.draws)]
         {
             in_range(setting, count as f64, count > 0, "at least 1")?;
-        }
-        if self.fast.form == FastForm::WholeSequence {
-            return Err(SlowError::WholeSequence);
         }
         if !self.fast.keep_state {
             return Err(SlowError::StateNotKept);

@@ -50,11 +50,6 @@ pub enum SlowError {
         /// The hypergradient.
         hypergradient: &'static str,
     },
-    /// Second order through windows of the whole episode.
-    #[error(
-        "the second-order loop learns each chunk with the one before it; set `second_order.fast.form` to \"local\", \"input-to-output\" or \"single-frame\""
-    )]
-    WholeSequence,
     /// A recall that does not fit its episode.
     #[error(
         "the episode has {chunks} chunks after its start, of which {written} are learned and {asked:?} asked for; ask for at least one, by numbers from 1 to {chunks}, and learn at most {chunks}"

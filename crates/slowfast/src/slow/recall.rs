@@ -9,7 +9,7 @@ use experiment::seed::Seed;
 
 use super::{SecondOrderConfig, SlowError};
 use crate::diffusion::{Clip, Diffusion, DiffusionError};
-use crate::memory::{FastLearner, Lesson, memory_of};
+use crate::memory::{FastForm, FastLearner, Lesson, memory_of};
 use crate::model::Denoiser;
 
 /// An episode and what is asked of it.
@@ -35,29 +35,22 @@ impl<B: Backend> Recall<B> {
     ) -> Result<Lesson<B>, SlowError> {
         self.check(config.written)?;
         let fast = FastLearner::<B>::new(config.fast.clone(), diffusion.clone())?;
-        let form = config.fast.form;
-        let pair = |number: usize| -> Result<(usize, Clip<B>), SlowError> {
-            let past = form.past_of(&self.chunks[number - 1]);
-            past.check_before(&self.chunks[number])?;
-            let clip = past.followed_by(&self.chunks[number]);
-            let fits = denoiser.check(clip.latents.dims(), &clip.phrases);
-            fits.map_err(DiffusionError::from)?;
-            Ok((past.frames(), clip))
-        };
+        let past = |number: usize| self.past(number, config.fast.form, denoiser);
         let mut random = seed.child("fast learning").rng();
         let mut written = Vec::with_capacity(config.inner_steps());
+        let mut before = self.chunks[0].clone();
         for number in 1..=config.written {
-            let (past, clip) = pair(number)?;
+            let (past, chunk) = (past(number)?, &self.chunks[number]);
             for _ in 0..config.fast.steps {
-                let clips = clip.repeated(config.fast.draws);
-                written.push(fast.example(&clips, past, &mut random)?);
+                written.push(fast.example(&before, &past, chunk, &mut random)?);
             }
+            before = before.followed_by(chunk);
         }
         let mut random = seed.child("slow noise").rng();
         let mut ask = |number: usize| -> Result<_, SlowError> {
-            let (past, clip) = pair(number)?;
-            let clips = clip.repeated(config.draws);
-            Ok(diffusion.conditional(&clips, past, diffusion.timesteps(), &mut random)?)
+            let past = past(number)?;
+            let clips = past.followed_by(&self.chunks[number]).repeated(config.draws);
+            Ok(diffusion.conditional(&clips, past.frames(), diffusion.timesteps(), &mut random)?)
         };
         let along = 1..=if config.along { config.written } else { 0 };
         let along = along.map(&mut ask).collect::<Result<_, _>>()?;
@@ -70,6 +63,20 @@ impl<B: Backend> Recall<B> {
             }
         };
         Ok(Lesson { fast: written, along, slow: asked, memory })
+    }
+
+    /// What chunk `number` is conditioned on, where the denoiser can read both.
+    fn past(
+        &self,
+        number: usize,
+        form: FastForm,
+        denoiser: &Denoiser<B>,
+    ) -> Result<Clip<B>, SlowError> {
+        let (past, chunk) = (form.past_of(&self.chunks[number - 1]), &self.chunks[number]);
+        past.check_before(chunk)?;
+        let clip = past.followed_by(chunk);
+        denoiser.check(clip.latents.dims(), &clip.phrases).map_err(DiffusionError::from)?;
+        Ok(past)
     }
 
     fn check(&self, written: usize) -> Result<(), SlowError> {

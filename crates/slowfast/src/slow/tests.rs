@@ -319,6 +319,37 @@ fn single_frames_are_the_past_of_single_frame_lessons() {
     assert_eq!((lesson.fast.len(), lesson.fast[0].weights.dims()), (4, [2, 3]));
 }
 
+/// Windows of the whole episode go back to its start, which is far from all that comes after it here.
+#[test]
+fn only_whole_sequence_lessons_rehearse_what_was_seen_long_ago() {
+    let far = |clip: Clip<Flex>| Clip { latents: clip.latents * 0.0 + 1e3, ..clip };
+    let rehearsed = |form| {
+        let fast = FastConfig { form, draws: 8, ..second_order().fast };
+        let config = SecondOrderConfig { fast, ..second_order() };
+        let mut recall = recalls().remove(0);
+        recall.chunks[0] = far(recall.chunks[0].clone());
+        let trainer = recall_trainer(&config);
+        let lesson =
+            recall.lesson(&config, &tiny::diffusion(), trainer.denoiser(), &Seed::new(1)).unwrap();
+        assert_eq!(lesson.fast.len(), 4);
+        // Two steps after the first chunk, whose past is the start, and two after the second, whose past is the first.
+        lesson.fast.iter().map(|example| tiny::values(&example.window.latents)).collect::<Vec<_>>()
+    };
+    let reaches_far = |frames: &Vec<f32>| frames.iter().any(|value| value.abs() > 50.0);
+    let local: Vec<bool> = rehearsed(FastForm::Local).iter().map(reaches_far).collect();
+    assert_eq!(local, [true, true, false, false]);
+    assert!(rehearsed(FastForm::WholeSequence).iter().all(reaches_far));
+}
+
+#[test]
+fn the_second_order_loop_learns_through_windows_of_the_whole_episode() {
+    let fast = FastConfig { form: FastForm::WholeSequence, ..second_order().fast };
+    let config = SecondOrderConfig { fast, ..second_order() };
+    let losses = recall_steps(&mut recall_trainer(&config), &config, 24);
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    assert!(mean(&losses[20..]) < mean(&losses[..4]), "{losses:?}");
+}
+
 #[test]
 fn windows_are_drawn_within_their_bounds() {
     let mut random = Seed::new(3).rng();
@@ -366,8 +397,6 @@ fn what_makes_no_sense_is_refused() {
     assert!(second(SecondOrderConfig { draws: 0, ..second_order() }).contains("draws"));
     let reset = FastConfig { keep_state: false, ..second_order().fast };
     assert!(second(SecondOrderConfig { fast: reset, ..second_order() }).contains("keep_state"));
-    let whole = FastConfig { form: FastForm::WholeSequence, ..second_order().fast };
-    assert!(second(SecondOrderConfig { fast: whole, ..second_order() }).contains("fast.form"));
     let still = FastConfig { rate: 0.0, ..second_order().fast };
     assert!(second(SecondOrderConfig { fast: still, ..second_order() }).contains("fast.rate"));
     let mut backwards = second_order();

@@ -79,7 +79,7 @@ impl<B: Backend> SlowTrainer<B> {
     /// makes the memory useful.
     ///
     /// # Errors
-    /// [`SlowError::Setting`], [`SlowError::StateNotKept`], [`SlowError::WholeSequence`], and adapters that do not fit the denoiser.
+    /// [`SlowError::Setting`], [`SlowError::StateNotKept`], and adapters that do not fit the denoiser.
     pub fn second_order(
         config: &SlowConfig,
         second_order: &SecondOrderConfig,
