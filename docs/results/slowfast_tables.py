@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/results.md about memories, in Markdown, from what docs/results/worlds.sh leaves of one world: for each seed means with
+"""The tables of docs/src/results-slowfast.md about memories, in Markdown, from what docs/results/worlds.sh leaves of one world: for each seed means with
 95 % intervals over scenes (Student's t by linearisation), and over the seeds, if there are several.
 
     docs/results/slowfast_tables.py docs/results/miniworld EPISODES_A_SCENE

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The table of docs/src/results.md from runs named METHOD-SEED, in Markdown: answers in percent, the mean over seeds with Student's 95 %
+"""The table of docs/src/results-reckoning.md from runs named METHOD-SEED, in Markdown: answers in percent, the mean over seeds with Student's 95 %
 interval (one run: Wilson's, as it stands in its results).
 
     docs/results/clutrr/table.py RUNS

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/results.md from the runs of table.sh, in Markdown: clean and AutoAttack accuracy in percent, means over the seeds.
+"""The tables of docs/src/results-fal.md from the runs of table.sh, in Markdown: clean and AutoAttack accuracy in percent, means over the seeds.
 
     docs/results/fal-byzantine/table.py docs/results/fal-byzantine
 

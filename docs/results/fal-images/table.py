@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/results.md from the runs of table.sh, in Markdown: accuracies in percent with intervals over seeds.
+"""The tables of docs/src/results-fal.md from the runs of table.sh, in Markdown: accuracies in percent with intervals over seeds.
 
     docs/results/fal-images/table.py docs/results/fal-images/accuracies.json
 """
