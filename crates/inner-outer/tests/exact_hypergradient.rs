@@ -7,8 +7,8 @@ use common::low_rank::{LowRank, changed};
 use common::methods::unrolled;
 use common::points::{Fit, Sizes, learned, points};
 use inner_outer::{
-    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, L2Ball, LinfBall, Momentum,
-    NormalizedAscent, Projected, RateScope, Selection, Sgd, SignedAscent,
+    Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, Intervals, L2Ball, LinfBall, Momentum,
+    NormalizedAscent, Projected, RateScope, Selection, Sgd, SignedAscent, Successive,
 };
 use proptest::prelude::*;
 
@@ -70,6 +70,24 @@ fn projections() {
     check_optimizer("box", Projected { rule: Adam::default(), onto: inside }, 0.1);
     let signed = Projected { rule: SignedAscent, onto: LinfBall { radius: 0.5 } };
     check_optimizer("signed ascent in the Linf ball", signed, 0.1);
+    let both = Successive { first: L2Ball { radius: 0.7, rows: 1 }, then: inside };
+    check_optimizer("a ball and then a box", Projected { rule: Sgd, onto: both }, 0.3);
+}
+
+/// Bounds of each element's own, of which some are met and some are not.
+#[test]
+fn intervals() {
+    let onto = Intervals::new(vec![-0.1, -9.0, 0.2], vec![0.1, 9.0, 0.4]).unwrap();
+    let bias = Fit { adapted: Selection::below(["bias"]), ..Fit::default() };
+    let rule = Projected { rule: Sgd, onto };
+    let free = case(Sgd, (RateScope::PerTensorPerStep, 0.3), bias.clone(), 9);
+    let bounded = case(rule, (RateScope::PerTensorPerStep, 0.3), bias, 9);
+    let losses = [
+        free.meta_loss(&free.outer, &free.rates),
+        bounded.meta_loss(&bounded.outer, &bounded.rates),
+    ];
+    assert_ne!(losses[0], losses[1], "no bound is met");
+    bounded.check("intervals", &unrolled());
 }
 
 #[test]
@@ -92,8 +110,9 @@ fn losses_along_the_way() {
     let problem = Fit { along_the_way: true, ..Fit::default() };
     case(Sgd, (RateScope::PerTensor, 0.3), problem.clone(), 5)
         .check("gradient descent", &unrolled());
-    case(Momentum::default(), (RateScope::PerTensor, 0.2), problem, 6)
+    case(Momentum::default(), (RateScope::PerTensor, 0.2), problem.clone(), 6)
         .check("momentum", &unrolled());
+    case(Adam::default(), (RateScope::PerTensor, 0.1), problem, 6).check("Adam", &unrolled());
 }
 
 #[test]
