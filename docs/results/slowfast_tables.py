@@ -11,7 +11,12 @@ import statistics
 import sys
 from pathlib import Path
 
-MODELS = {"slow": "slow learning alone", "stop-gradient": "stop-gradient loop", "second-order": "second-order loop"}
+MODELS = {
+    "slow": "slow learning alone",
+    "stop-gradient": "stop-gradient loop",
+    "second-order": "second-order loop",
+    "second-order-whole": "second-order loop through windows of the whole episode",
+}
 
 
 def student(degrees):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that the results say about one world and one seed of slowfast: episodes, autoencoder, inverse dynamics, slow learning, both loops,
+# Everything that the results say about one world and one seed of slowfast: episodes, autoencoder, inverse dynamics, slow learning, the loops,
 # evaluation, and in the built-in worlds planning; two to three hours on one core. What is finished is not done again, and a training that was cut off goes on.
 #   docs/results/worlds.sh built-in target/release/slowfast runs/built-in 2
 # MiniWorld is exported by Python:
@@ -89,3 +89,8 @@ if [ "$world" = built-in ] && [ ! -e "$runs/plan/results.json" ]; then
     "$slowfast" plan "${resume[@]}" --out "$runs/plan" --inverse-dynamics "$runs/inverse-dynamics" \
         --model slow="$runs/slow" --model stop-gradient="$runs/stop-gradient" --model second-order="$runs/second-order"
 fi
+
+# The second-order loop in the other form of fast learning: windows of the whole episode in place of the local rule.
+run loop second-order-whole "${both[@]}" --config "$configs/second-order.toml" $(steps slow.rate $second_order_steps) \
+    --set method.second_order.fast.form=whole-sequence
+evaluate eval-second-order-whole second-order-whole eval
