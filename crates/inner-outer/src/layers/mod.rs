@@ -1,7 +1,8 @@
 //! Layers that can be differentiated twice, and cheaply.
 //!
 //! Burn 0.21 runs `nn::Linear` and `nn::Embedding` as fused operations whose backward pass has no derivative, and
-//! its GELU pairs the exact forward with the gradient of the tanh approximation. The functions here compute the same
+//! its GELU pairs the exact forward with the gradient of the tanh approximation wherever a backend, such as nested
+//! autodiff, has none of its own. The functions here compute the same
 //! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`] and [`cross_entropy`]
 //! state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
 //!
