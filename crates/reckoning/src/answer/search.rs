@@ -21,14 +21,15 @@ pub struct Limit {
 pub struct BeamSearch {
     /// Continuations kept, at least 1. The paper's evaluation keeps 5.
     pub beams: usize,
-    /// Continuations are ordered by the sum of their log-probabilities over their length to this power. 0 compares
-    /// sums; 1 compares means, and longer answers win more often.
+    /// Continuations are ordered by the sum of their log-probabilities over their length to this power. 1, as Hugging
+    /// Face's `generate` has it where nothing is said, compares means. 0 compares sums, by which an answer that recites no
+    /// facts, such as `none`, comes before likelier ones that have to.
     pub length_penalty: f64,
 }
 
 impl Default for BeamSearch {
     fn default() -> Self {
-        Self { beams: 5, length_penalty: 0.0 }
+        Self { beams: 5, length_penalty: 1.0 }
     }
 }
 
