@@ -1,11 +1,17 @@
 //! Leaving in order on Ctrl-C or when the system asks the process to end: the handler only raises a flag, and loops
 //! look at it between steps, save a checkpoint and return [`Failure::Interrupted`](crate::cli::Failure).
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// What a shell reports for a process that Ctrl-C ended.
 pub const EXIT_CODE: u8 = 130;
+
+/// One request often comes as several signals: `timeout` signals a process and its group, a closing terminal the shell's jobs
+/// and then the group. Signals within this time of the first are the same request.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// A flag that says whether the user or the system asked the process to end. Clones share the flag.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +22,7 @@ pub struct Interrupt {
 /// The process's signals could not be caught.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch for Ctrl-C and termination: let no other library handle these signals")]
-pub struct InterruptError(#[source] ctrlc::Error);
+pub struct InterruptError(#[source] io::Error);
 
 static INSTALLED: Mutex<Option<Interrupt>> = Mutex::new(None);
 
@@ -26,10 +32,11 @@ impl Interrupt {
         Self::default()
     }
 
-    /// The flag that Ctrl-C, SIGTERM and SIGHUP raise. Every call gives the same flag.
+    /// The flag that Ctrl-C, SIGTERM and SIGHUP raise. Every call gives the same flag. Signals that the process was started to
+    /// ignore stay ignored (on Linux), as `nohup` has it.
     ///
-    /// A second signal ends the process at once with exit code 130: the first may have come while a step hangs.
-    /// Nothing is lost that was saved, for files are replaced atomically.
+    /// A signal a second or more after the first ends the process at once with exit code 130: the first may have come while
+    /// a step hangs. Nothing is lost that was saved, for files are replaced atomically.
     ///
     /// # Errors
     /// [`InterruptError`] if another library already handles these signals.
@@ -39,11 +46,14 @@ impl Interrupt {
             return Ok(interrupt.clone());
         }
         let interrupt = Self::new();
-        let flag = interrupt.clone();
-        ctrlc::set_handler(move || {
-            if flag.requested.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(EXIT_CODE));
+        let (flag, mut first) = (interrupt.clone(), None::<Instant>);
+        watch(move || match first {
+            None => {
+                first = Some(Instant::now());
+                flag.request();
             }
+            Some(first) if first.elapsed() < SAME_REQUEST => {}
+            Some(_) => std::process::exit(i32::from(EXIT_CODE)),
         })
         .map_err(InterruptError)?;
         *installed = Some(interrupt.clone());
@@ -61,9 +71,45 @@ impl Interrupt {
     }
 }
 
+/// Calls `on_signal` on a thread of its own for every signal that asks the process to end.
+#[cfg(unix)]
+fn watch(mut on_signal: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !ignores(&status, *signal));
+    let mut signals = signal_hook::iterator::Signals::new(heeded)?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || signals.forever().for_each(|_| on_signal()))
+        .map(drop)
+}
+
+#[cfg(not(unix))]
+fn watch(on_signal: impl FnMut() + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(on_signal).map_err(io::Error::other)
+}
+
+/// Whether a process with this `/proc/PID/status` ignores a signal: bit `signal - 1` of the mask `SigIgn`.
+#[cfg(unix)]
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn ignored_signals_are_read_from_the_mask() {
+        let status =
+            "Name:\tsleep\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\nSigCgt:\t0\n";
+        assert!(ignores(status, 1));
+        assert!(!ignores(status, 2) && !ignores(status, 15));
+        assert!(!ignores("", 1));
+    }
 
     #[test]
     fn clones_share_one_flag() {

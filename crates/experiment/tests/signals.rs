@@ -17,7 +17,14 @@ const FOLDER: &str = "EXPERIMENT_TEST_FOLDER";
 
 /// Runs the test `role` of this file in another process, and waits until it says that it is at work.
 fn child(role: &str, folder: &Path) -> Child {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    child_after(":", role, folder)
+}
+
+/// As [`child`], after a command of the shell that becomes it.
+fn child_after(command: &str, role: &str, folder: &Path) -> Child {
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
         .args(["--exact", role, "--nocapture"])
         .env(ROLE, role)
         .env(FOLDER, folder)
@@ -148,6 +155,51 @@ fn a_second_signal_ends_a_hanging_step() {
     while !folder.path().join("asked").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
+    std::thread::sleep(Duration::from_millis(1100));
     signal(&child, "-INT");
     assert_eq!(wait(child).code(), Some(130));
+}
+
+/// `timeout` and closing terminals ask twice.
+#[test]
+fn signals_that_come_together_are_one_request() {
+    const ROLE: &str = "signals_that_come_together_are_one_request";
+    if is_child(ROLE) {
+        let interrupt = Interrupt::install().unwrap();
+        println!("at work");
+        while !interrupt.requested() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // The rest of a step, and its checkpoint.
+        std::thread::sleep(Duration::from_millis(300));
+        std::fs::write(Path::new(&folder()).join("saved"), "state").unwrap();
+        // The harness would write its words to a parent that no longer reads them.
+        std::process::exit(0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let child = child(ROLE, folder.path());
+    for name in ["-TERM", "-HUP", "-TERM"] {
+        signal(&child, name);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(wait(child).success());
+    assert!(folder.path().join("saved").exists());
+}
+
+/// As `nohup` starts a program.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
+    const ROLE: &str = "a_signal_that_was_ignored_from_the_start_stays_ignored";
+    if is_child(ROLE) {
+        work_until_interrupted();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = child_after("trap '' HUP", ROLE, folder.path());
+    signal(&child, "-HUP");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none() && !folder.path().join("saved").exists());
+    signal(&child, "-TERM");
+    assert_eq!(wait(child).code(), Some(130));
+    assert!(folder.path().join("saved").exists());
 }
