@@ -14,14 +14,19 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::atomic::{UNFINISHED, sync_folder, temporary_folders, write_and_sync, write_atomically};
+use crate::metrics;
 use crate::run_directory::{RunDirectory, RunError};
 pub use error::CheckpointError;
-use manifest::Manifest;
+use manifest::{Flaw, Manifest};
 
-const FOLDER: &str = "checkpoints";
+pub(crate) const FOLDER: &str = "checkpoints";
 const STEP: &str = "step-";
 const PIN: &str = ".pin";
+/// The name of a checkpoint in the temporary folder that takes it away.
+const SET_ASIDE: &str = "removed";
 
 /// The checkpoints of one run.
 #[derive(Debug)]
@@ -73,11 +78,12 @@ impl Checkpoints {
 
     /// Saves the `files`, given as name and content, as the checkpoint of `step`, then removes older ones. Whatever
     /// interrupts it, the last whole checkpoint stays. A checkpoint of the same step is replaced; between its going and
-    /// the new one's coming there is an instant in which only the earlier ones are there.
+    /// the new one's coming there is an instant in which only the earlier ones are there. Rows of metrics logged before are
+    /// on the disk when it returns, so that none of them is missing from a run that goes on from here.
     ///
     /// # Errors
     /// [`CheckpointError::Name`], [`CheckpointError::Run`] for a run opened for reading, and
-    /// [`CheckpointError::FileSystem`], in which case no checkpoint was removed.
+    /// [`CheckpointError::FileSystem`]; older checkpoints that cannot be removed stay beside the new one.
     pub fn save(&self, step: u64, files: &[(&str, &[u8])]) -> Result<(), CheckpointError> {
         self.save_through(step, files, |path| File::create_new(path))
     }
@@ -104,6 +110,7 @@ impl Checkpoints {
         }
         write(manifest::FILE_NAME, &manifest.to_bytes())?;
         sync_folder(unfinished.path()).map_err(refused(unfinished.path()))?;
+        self.sync_metrics()?;
         self.put_in_place(step, unfinished.path())?;
         // The folder has its final name now, so there is nothing left to remove on drop.
         let _ = unfinished.keep();
@@ -112,11 +119,24 @@ impl Checkpoints {
 
     fn put_in_place(&self, step: u64, finished: &Path) -> Result<(), CheckpointError> {
         let place = self.path_of(step);
-        if place.exists() {
-            self.remove(step)?;
+        let replaced = place.exists().then(|| self.set_aside(step)).transpose()?;
+        if let Err(failure) = fs::rename(finished, &place) {
+            if let Some(replaced) = replaced {
+                // If this fails too there is no better answer than the first error.
+                let _ = fs::rename(replaced.path().join(SET_ASIDE), &place);
+            }
+            return Err(refused(&place)(failure));
         }
-        fs::rename(finished, &place).map_err(refused(&place))?;
-        sync_folder(&self.folder).map_err(refused(&self.folder))
+        sync_folder(&self.folder).map_err(refused(&self.folder))?;
+        replaced.map_or(Ok(()), |replaced| replaced.close().map_err(refused(&self.folder)))
+    }
+
+    fn sync_metrics(&self) -> Result<(), CheckpointError> {
+        let path = self.folder.with_file_name(metrics::FILE_NAME);
+        match File::open(&path).and_then(|file| file.sync_data()) {
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
+            synced => synced.map_err(refused(&path)),
+        }
     }
 
     /// The step of the last checkpoint, or `None` before the first.
@@ -133,8 +153,12 @@ impl Checkpoints {
     /// [`CheckpointError::FileSystem`].
     pub fn steps(&self) -> Result<Vec<u64>, CheckpointError> {
         let names = self.entries()?;
-        let mut steps: Vec<u64> =
-            names.iter().filter_map(|name| name.strip_prefix(STEP)?.parse().ok()).collect();
+        let step = |name: &String| {
+            let step = name.strip_prefix(STEP)?.parse().ok()?;
+            // Somebody's copy under a like name is no checkpoint of ours.
+            (*name == folder_name(step)).then_some(step)
+        };
+        let mut steps: Vec<u64> = names.iter().filter_map(step).collect();
         steps.sort_unstable();
         Ok(steps)
     }
@@ -150,7 +174,15 @@ impl Checkpoints {
             return Err(CheckpointError::Absent { folder: self.folder.clone(), step, steps });
         }
         let folder = self.path_of(step);
-        manifest::verified(&folder, step).map_err(|reason| {
+        manifest::verified(&folder, step).map_err(|flaw| {
+            let reason = match flaw {
+                Flaw::Unreadable(path, source) => return refused(&path)(source),
+                // A running program that saves more removes older ones, also while they are read.
+                Flaw::Damage(_) if !folder.exists() => {
+                    return CheckpointError::Absent { folder: self.folder.clone(), step, steps };
+                }
+                Flaw::Damage(reason) => reason,
+            };
             let mut earlier = steps.iter().rev().filter(|other| **other < step).copied();
             let previous =
                 earlier.find(|other| manifest::verified(&self.path_of(*other), *other).is_ok());
@@ -204,10 +236,15 @@ impl Checkpoints {
 
     /// Renames before it removes, so that a kill in between leaves no half checkpoint with a step's name.
     fn remove(&self, step: u64) -> Result<(), CheckpointError> {
-        let doomed = temporary_folders().tempdir_in(&self.folder).map_err(refused(&self.folder))?;
+        self.set_aside(step)?.close().map_err(refused(&self.folder))
+    }
+
+    /// Moves a checkpoint into a temporary folder.
+    fn set_aside(&self, step: u64) -> Result<TempDir, CheckpointError> {
+        let aside = temporary_folders().tempdir_in(&self.folder).map_err(refused(&self.folder))?;
         let path = self.path_of(step);
-        fs::rename(&path, doomed.path().join("removed")).map_err(refused(&path))?;
-        doomed.close().map_err(refused(&self.folder))
+        fs::rename(&path, aside.path().join(SET_ASIDE)).map_err(refused(&path))?;
+        Ok(aside)
     }
 
     fn remove_unfinished(&self) -> Result<(), CheckpointError> {
@@ -240,8 +277,12 @@ impl Checkpoints {
     }
 
     fn path_of(&self, step: u64) -> PathBuf {
-        self.folder.join(format!("{STEP}{step:012}"))
+        self.folder.join(folder_name(step))
     }
+}
+
+fn folder_name(step: u64) -> String {
+    format!("{STEP}{step:012}")
 }
 
 fn refused(path: &Path) -> impl FnOnce(io::Error) -> CheckpointError {

@@ -81,14 +81,11 @@ impl Metrics {
             Some(step) if path.exists() => keep_rows(&path, step)?,
             _ => Vec::new(),
         };
-        let mut options = File::options();
-        // Without a step the run starts from nothing; with one, the rows that stay are in the file already.
-        let options = if resume_from_step.is_none() {
-            options.write(true).truncate(true)
-        } else {
-            options.append(true)
-        };
-        let file = options.create(true).open(&path).map_err(refused(&path))?;
+        if resume_from_step.is_none() {
+            File::create(&path).map_err(refused(&path))?;
+        }
+        // Appending, so that a row that was taken back leaves no hole before the next.
+        let file = File::options().append(true).create(true).open(&path).map_err(refused(&path))?;
         let first_step = resume_from_step.map_or(0, |step| step.saturating_add(1));
         let events = EventFile::create(folder, first_step).map_err(refused(folder))?;
         let seconds_before = kept.last().map_or(0.0, |row| row.seconds);

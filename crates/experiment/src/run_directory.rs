@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::atomic::write_atomically;
-use crate::metrics::{Metrics, MetricsError};
+use crate::checkpoint;
+use crate::metrics::{self, Metrics, MetricsError};
 
 /// The file of a run that holds its configuration.
 pub const CONFIG: &str = "config.toml";
@@ -35,12 +36,18 @@ pub enum RunError {
     /// The folder already holds a run.
     #[error("{} already holds a run: pass --resume to go on with it, or name another folder with --out", .0.display())]
     AlreadyARun(PathBuf),
+    /// The folder holds what a run leaves, but not its configuration.
+    #[error("{} holds parts of a run without its config.toml: put that file back, or name another folder with --out", .0.display())]
+    Remains(PathBuf),
     /// The folder holds no run.
     #[error("{} holds no run (no config.toml): check the path, or start one without --resume", .0.display())]
     NotARun(PathBuf),
     /// Another process writes the same run.
     #[error("another process is writing the run in {}: wait for it to end, or name another folder with --out", .0.display())]
     InUse(PathBuf),
+    /// The file system cannot lock files.
+    #[error("the file system of {} cannot lock files, which keeps two processes from writing one run: name a folder on another one with --out", .0.display())]
+    NoLocks(PathBuf),
     /// The run was begun with something else.
     #[error("the run in {} was begun with other data, or with another model: give those that it began with, or begin anew in another --out", .0.display())]
     OtherInputs(PathBuf),
@@ -75,8 +82,8 @@ impl RunDirectory {
     /// Starts a run in the folder `path`, which is made if it is not there, and saves the resolved `config` in it.
     ///
     /// # Errors
-    /// [`RunError::AlreadyARun`] if the folder holds a run, [`RunError::InUse`] if one is just being started there,
-    /// [`RunError::Unwritable`] and [`RunError::FileSystem`].
+    /// [`RunError::AlreadyARun`] if the folder holds a run, [`RunError::Remains`] if parts of one, [`RunError::InUse`] if one is
+    /// just being started there, [`RunError::NoLocks`], [`RunError::Unwritable`] and [`RunError::FileSystem`].
     pub fn create<C: Serialize>(path: impl Into<PathBuf>, config: &C) -> Result<Self, RunError> {
         let path = path.into();
         let text = toml::to_string_pretty(config)?;
@@ -85,6 +92,13 @@ impl RunDirectory {
         let file = path.join(CONFIG);
         if file.exists() {
             return Err(RunError::AlreadyARun(path));
+        }
+        // Another run's checkpoints would be gone on from.
+        if [checkpoint::FOLDER, INPUTS, metrics::FILE_NAME]
+            .iter()
+            .any(|part| path.join(part).exists())
+        {
+            return Err(RunError::Remains(path));
         }
         write_atomically(&file, text.as_bytes()).map_err(refused(&file))?;
         Ok(Self { path, lock: Some(lock) })
@@ -177,6 +191,9 @@ fn lock(folder: &Path) -> Result<File, RunError> {
                 std::thread::sleep(PATIENCE / 50);
             }
             Err(TryLockError::WouldBlock) => return Err(RunError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                return Err(RunError::NoLocks(folder.to_owned()));
+            }
             Err(TryLockError::Error(source)) => return Err(RunError::FileSystem { path, source }),
         }
     }
@@ -260,6 +277,19 @@ mod tests {
             RunDirectory::open(folder.path().join("absent")),
             Err(RunError::NotARun(_))
         ));
+    }
+
+    #[test]
+    fn what_another_run_left_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap();
+        run.require_inputs(&["data 1".into()]).unwrap();
+        drop(run);
+        fs::remove_file(folder.path().join(CONFIG)).unwrap();
+        let failure = RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap_err();
+        assert!(matches!(failure, RunError::Remains(_)));
+        assert!(failure.to_string().contains("put that file back"));
+        assert!(!folder.path().join(CONFIG).exists());
     }
 
     #[test]

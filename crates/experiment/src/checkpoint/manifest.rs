@@ -1,8 +1,8 @@
 //! The list of a checkpoint's files with their lengths and digests, and the check of a folder against it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -57,30 +57,45 @@ pub(super) fn check_name(name: &str) -> Result<(), CheckpointError> {
     if plain && name != FILE_NAME { Ok(()) } else { Err(CheckpointError::Name(name.to_owned())) }
 }
 
+/// Why a checkpoint cannot be loaded.
+pub(super) enum Flaw {
+    /// It is not what was saved.
+    Damage(String),
+    /// The system refuses to read it, which says nothing about what is there.
+    Unreadable(PathBuf, io::Error),
+}
+
+fn damage(reason: String) -> Flaw {
+    Flaw::Damage(reason)
+}
+
 /// The checkpoint in `folder`, or what is wrong with it.
-pub(super) fn verified(folder: &Path, step: u64) -> Result<Checkpoint, String> {
-    let read = |name: &str| {
-        fs::read(folder.join(name))
-            .map_err(|failure| format!("`{name}` cannot be read ({failure})"))
+pub(super) fn verified(folder: &Path, step: u64) -> Result<Checkpoint, Flaw> {
+    let read = |name: &str| match fs::read(folder.join(name)) {
+        Ok(content) => Ok(content),
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
+            Err(damage(format!("`{name}` is missing")))
+        }
+        Err(error) => Err(Flaw::Unreadable(folder.join(name), error)),
     };
     let manifest: Manifest = serde_json::from_slice(&read(FILE_NAME)?)
-        .map_err(|failure| format!("`{FILE_NAME}` is broken ({failure})"))?;
+        .map_err(|failure| damage(format!("`{FILE_NAME}` is broken ({failure})")))?;
     if manifest.step != step {
-        return Err(format!("its manifest is that of step {}", manifest.step));
+        return Err(damage(format!("its manifest is that of step {}", manifest.step)));
     }
     let mut files = BTreeMap::new();
     for (name, expected) in manifest.files {
-        check_name(&name).map_err(|failure| failure.to_string())?;
+        check_name(&name).map_err(|failure| damage(failure.to_string()))?;
         let content = read(&name)?;
         let found = Entry::of(&content);
         if found.bytes != expected.bytes {
-            return Err(format!(
-                "`{name}` has {} bytes instead of {}",
-                found.bytes, expected.bytes
-            ));
+            let (found, expected) = (found.bytes, expected.bytes);
+            return Err(damage(format!("`{name}` has {found} bytes instead of {expected}")));
         }
         if found != expected {
-            return Err(format!("`{name}` does not have the SHA-256 that its manifest says"));
+            return Err(damage(format!(
+                "`{name}` does not have the SHA-256 that its manifest says"
+            )));
         }
         files.insert(name, content);
     }

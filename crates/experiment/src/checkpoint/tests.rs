@@ -4,7 +4,7 @@ use proptest::prelude::*;
 struct Fixture {
     checkpoints: Checkpoints,
     run: RunDirectory,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 fn keeping(keep: usize) -> Fixture {
@@ -103,7 +103,7 @@ fn every_kind_of_damage_is_told_with_the_last_whole_checkpoint() {
         ("`model` does not have the SHA-256", |folder| {
             fs::write(folder.join("model"), "weightz").unwrap()
         }),
-        ("`state` cannot be read", |folder| fs::remove_file(folder.join("state")).unwrap()),
+        ("`state` is missing", |folder| fs::remove_file(folder.join("state")).unwrap()),
         ("`manifest.json` is broken", |folder| {
             fs::write(folder.join("manifest.json"), "{\"step\":3,").unwrap()
         }),
@@ -125,6 +125,34 @@ fn every_kind_of_damage_is_told_with_the_last_whole_checkpoint() {
             "{text}"
         );
     }
+}
+
+/// What the system refuses to read may be whole: nobody is told to delete it.
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_not_called_damaged() {
+    let fixture = keeping(3);
+    fixture.save(1);
+    let file = fixture.checkpoints.path_of(1).join("model");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let failure = fixture.checkpoints.load(1).unwrap_err();
+    assert!(
+        matches!(&failure, CheckpointError::FileSystem { path, .. } if *path == file),
+        "{failure}"
+    );
+}
+
+#[test]
+fn copies_under_like_names_are_no_checkpoints() {
+    let fixture = keeping(1);
+    fixture.save(1);
+    for copy in ["step-1", "step-000000000001-old", "step-+00000000001"] {
+        fs::create_dir(fixture.checkpoints.folder.join(copy)).unwrap();
+    }
+    assert_eq!(fixture.steps(), [1]);
+    fixture.save(2);
+    assert_eq!(fixture.steps(), [2]);
+    assert_eq!(fixture.names().len(), 4, "the copies stay");
 }
 
 #[test]

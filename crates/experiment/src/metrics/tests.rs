@@ -91,6 +91,20 @@ fn a_broken_row_inside_is_named() {
     }
 }
 
+/// As after a row that did not fit on the disk.
+#[test]
+fn a_row_that_is_taken_back_leaves_no_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let mut metrics = Metrics::open(folder.path(), None).unwrap();
+    metrics.log(1, &[("loss", 0.5)]).unwrap();
+    let whole = fs::metadata(&path).unwrap().len();
+    metrics.log(2, &[("loss", 0.25)]).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(whole).unwrap();
+    metrics.log(3, &[("loss", 0.125)]).unwrap();
+    assert_eq!(steps(folder.path()), [1, 3]);
+}
+
 #[test]
 fn unusable_names_are_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
