@@ -3,7 +3,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::de::DeserializeOwned;
 
 /// An interpreter that has what a script needs.
@@ -58,11 +58,11 @@ impl Python {
     /// # Errors
     /// As [`Self::lines`], and if there is not exactly one.
     pub fn value<T: DeserializeOwned>(&self, script: &str, arguments: &[String]) -> Result<T> {
-        let mut lines = self.lines(script, arguments)?;
-        match (lines.pop(), lines.is_empty()) {
-            (Some(only), true) => Ok(only),
-            _ => bail!("the peer's script printed {} lines instead of one", lines.len() + 1),
-        }
+        let lines = self.lines(script, arguments)?;
+        let [only] = <[T; 1]>::try_from(lines).map_err(|lines| {
+            anyhow!("the peer's script printed {} lines instead of one", lines.len())
+        })?;
+        Ok(only)
     }
 }
 
@@ -76,6 +76,16 @@ mod tests {
             let refused = Python::untried(interpreter).lines::<u8>("print(1)", &[]);
             assert!(refused.is_err(), "{interpreter}");
         }
+    }
+
+    #[test]
+    fn lines_that_are_not_one_are_counted() {
+        let shell = Python::untried("sh");
+        for (script, lines) in [("true", 0), ("echo 1; echo 2; echo 3", 3)] {
+            let refused = shell.value::<u8>(script, &[]).unwrap_err().to_string();
+            assert!(refused.contains(&format!("printed {lines} lines")), "{refused}");
+        }
+        assert_eq!(shell.value::<u8>("echo 7", &[]).unwrap(), 7);
     }
 
     #[test]

@@ -109,10 +109,7 @@ fn wilson_ends(mean: f64, trials: f64) -> (f64, f64) {
 /// # Errors
 /// [`StatisticsError::Empty`] without pairs or where all `b` sum to zero, and [`StatisticsError::NotFinite`].
 pub fn ratio_interval(pairs: &[(f64, f64)]) -> Result<Interval, StatisticsError> {
-    let values = pairs.iter().enumerate().flat_map(|(index, (a, b))| [(index, *a), (index, *b)]);
-    if let Some((index, value)) = values.clone().find(|(_, value)| !value.is_finite()) {
-        return Err(StatisticsError::NotFinite { index, value });
-    }
+    require_finite(pairs.iter().copied())?;
     let n = pairs.len();
     let (above, below) = totals(pairs);
     if n == 0 || below == 0.0 {
@@ -126,6 +123,14 @@ pub fn ratio_interval(pairs: &[(f64, f64)]) -> Result<Interval, StatisticsError>
     let error = (squares * n as f64 / (n - 1) as f64).sqrt() / below.abs();
     let half_width = student_t_quantile(n - 1) * error;
     Ok(Interval { mean, low: mean - half_width, high: mean + half_width, n })
+}
+
+fn require_finite(pairs: impl IntoIterator<Item = (f64, f64)>) -> Result<(), StatisticsError> {
+    let values = pairs.into_iter().enumerate().flat_map(|(index, (a, b))| [(index, a), (index, b)]);
+    match values.into_iter().find(|(_, value)| !value.is_finite()) {
+        Some((index, value)) => Err(StatisticsError::NotFinite { index, value }),
+        None => Ok(()),
+    }
 }
 
 /// JSON has no infinity.
@@ -227,6 +232,8 @@ pub fn grouped_mean_interval<G: Ord>(
 pub fn grouped_ratio_interval<G: Ord>(
     pairs: impl IntoIterator<Item = (G, (f64, f64))>,
 ) -> Result<Interval, StatisticsError> {
+    let pairs: Vec<_> = pairs.into_iter().collect();
+    require_finite(pairs.iter().map(|(_, pair)| *pair))?;
     ratio_interval(&sums_of_groups(pairs))
 }
 
@@ -496,6 +503,10 @@ mod tests {
             mean_interval(&[1.0, f64::NAN]),
             Err(StatisticsError::NotFinite { index: 1, .. })
         ));
+        // By their places among all, not among the sums of groups.
+        let infinite = [("a", 1.0), ("a", f64::INFINITY), ("a", f64::NEG_INFINITY)];
+        let failure = grouped_mean_interval(infinite).unwrap_err();
+        assert_eq!(failure, StatisticsError::NotFinite { index: 1, value: f64::INFINITY });
         assert_eq!(proportion_interval(0, 0), Err(StatisticsError::Empty));
         let failure = proportion_interval(3, 2).unwrap_err();
         assert_eq!(failure, StatisticsError::MoreSuccessesThanTrials { successes: 3, n: 2 });

@@ -114,18 +114,26 @@ impl Span {
 
     /// The values that get a number and a grid line.
     pub(super) fn ticks(&self) -> Vec<f64> {
-        if self.logarithmic {
-            return self.logarithmic_ticks();
+        if let Some(ticks) = self.logarithmic_ticks() {
+            return ticks;
         }
         let step = self.linear_step();
+        // Ends that are no numbers apart leave no room for ticks between them.
+        if !step.is_normal() {
+            return vec![self.low, self.high];
+        }
         // Rounding must not lose the tick at an end.
         let (first, last) =
             ((self.low / step - 1e-6).ceil() as i64, (self.high / step + 1e-6).floor() as i64);
         (first..=last).map(|index| index as f64 * step).collect()
     }
 
-    /// Powers of ten, each with its double and fivefold where the span has few powers.
-    fn logarithmic_ticks(&self) -> Vec<f64> {
+    /// Powers of ten, each with its double and fivefold where the span has few powers; none on a linear axis, or where there
+    /// are fewer than two.
+    fn logarithmic_ticks(&self) -> Option<Vec<f64>> {
+        if !self.logarithmic {
+            return None;
+        }
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let covered = (self.high / self.low).log10();
         let factors: &[f64] = if covered < 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
@@ -133,17 +141,27 @@ impl Span {
         let ticks = decades.filter(|decade| decade % stride == 0);
         let ticks =
             ticks.flat_map(|decade| factors.iter().map(move |factor| factor * 10_f64.powi(decade)));
-        ticks.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+        let ticks: Vec<f64> = ticks.filter(|tick| (self.low..=self.high).contains(tick)).collect();
+        (ticks.len() > 1).then_some(ticks)
+    }
+
+    /// How far a tick is from the next, to the order of magnitude.
+    fn spacing(&self, tick: f64) -> f64 {
+        let size = tick.abs();
+        match self.logarithmic_ticks() {
+            Some(_) => size,
+            None => self.linear_step(),
+        }
     }
 
     /// The number at a tick.
     pub(super) fn tick_label(&self, tick: f64) -> String {
-        let size = tick.abs();
+        let (size, spacing) = (tick.abs(), self.spacing(tick));
+        let digits_below = |unit: f64| ((unit / spacing).log10() - 1e-9).ceil().max(0.0) as usize;
         if size != 0.0 && !(1e-4..1e7).contains(&size) {
-            return scientific(tick);
+            return scientific(tick, digits_below(10_f64.powf(size.log10().floor())).min(17));
         }
-        let spacing = if self.logarithmic { size } else { self.linear_step() };
-        let decimals = (-spacing.log10() - 1e-9).ceil().max(0.0) as usize;
+        let decimals = digits_below(1.0);
         let text = format!("{tick:.decimals$}");
         if size >= 1e4 { in_thousands(&text) } else { text }
     }
@@ -162,12 +180,13 @@ impl Span {
     }
 }
 
-/// Such as `2×10⁻⁵`.
-fn scientific(value: f64) -> String {
-    let text = format!("{value:.1e}");
+/// Such as `2×10⁻⁵`, with at most so many decimals.
+fn scientific(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let raised: String = exponent.chars().map(superscript).collect();
-    match digits.trim_end_matches(".0") {
+    let digits = if decimals > 0 { digits.trim_end_matches('0') } else { digits };
+    match digits.trim_end_matches('.') {
         "1" => format!("10{raised}"),
         digits => format!("{digits}×10{raised}"),
     }
@@ -180,12 +199,12 @@ fn superscript(character: char) -> char {
     }
 }
 
-/// Parts the digits of a whole number by narrow spaces, three by three.
+/// Parts the digits before the point by narrow spaces, three by three.
 fn in_thousands(digits: &str) -> String {
-    let length = digits.len();
+    let length = digits.find('.').unwrap_or(digits.len());
     let part = |(index, digit): (usize, char)| {
-        let gap =
-            index > 0 && (length - index).is_multiple_of(3) && !digits[..index].ends_with('-');
+        let whole = 0 < index && index < length;
+        let gap = whole && (length - index).is_multiple_of(3) && !digits[..index].ends_with('-');
         gap.then_some('\u{202f}').into_iter().chain([digit])
     };
     digits.chars().enumerate().flat_map(part).collect()
@@ -233,6 +252,34 @@ mod tests {
     }
 
     #[test]
+    fn ticks_that_are_close_to_each_other_have_different_numbers() {
+        let thousands = labels(Span::linear(10_000.0, 10_003.0));
+        assert_eq!(thousands[..2], ["10\u{202f}000.0", "10\u{202f}000.5"]);
+        let millions = labels(Span::linear(1e7, 1.04e7));
+        assert_eq!(millions[..3], ["10⁷", "1.005×10⁷", "1.01×10⁷"]);
+        assert_eq!(labels(Span::linear(-2e-5, 1e-5))[..2], ["-2×10⁻⁵", "-1.5×10⁻⁵"]);
+        for span in [Span::linear(3e-9, 9e-9), Span::linear(-1e9, 1.3e9), Span::linear(9.99e5, 1e6)]
+        {
+            let labels = labels(span);
+            let different: std::collections::BTreeSet<_> = labels.iter().collect();
+            assert_eq!(different.len(), labels.len(), "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn narrow_logarithmic_axes_have_ticks() {
+        for (low, high, expected) in [(2.2, 4.5, "2.5"), (5.5, 9.0, "5.5")] {
+            let labels = labels(Axis::logarithmic("width").tight([low, high]).unwrap());
+            assert!(labels.len() > 2 && labels[0] == expected, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn ends_that_hardly_differ_are_the_ticks() {
+        assert_eq!(Span::linear(0.0, 2e-323).ticks(), [0.0, 2e-323]);
+    }
+
+    #[test]
     fn counts_have_whole_ticks() {
         assert_eq!(labels(Axis::linear("hops").tight([2.0, 4.0]).unwrap())[1], "2.5");
         assert_eq!(labels(Axis::counts("hops").tight([2.0, 4.0]).unwrap()), ["2", "3", "4"]);
@@ -252,8 +299,8 @@ mod tests {
 
     #[test]
     fn large_and_small_numbers_are_written_shortly() {
-        assert_eq!(scientific(2.5e-7), "2.5×10⁻⁷");
-        assert_eq!(scientific(-1e10), "-1×10¹⁰");
+        assert_eq!(scientific(2.5e-7, 1), "2.5×10⁻⁷");
+        assert_eq!(scientific(-1e10, 1), "-1×10¹⁰");
         assert_eq!(in_thousands("-123456"), "-123\u{202f}456");
     }
 
@@ -278,11 +325,12 @@ mod tests {
         }
 
         #[test]
-        fn values_keep_their_order_on_paper(low in 1e-3..1.0_f64, ratio in 1.1..1e6_f64, share in 0.0..1.0_f64) {
+        fn values_keep_their_order_on_paper(low in 1e-3..1.0_f64, ratio in 1.1..1e6_f64, share in 0.0..1.0_f64, other in 0.0..1.0_f64) {
             for axis in [Axis::linear("x"), Axis::logarithmic("x")] {
                 let span = axis.tight([low, low * ratio]).unwrap();
-                let inside = span.map(&(low + share * low * (ratio - 1.0)), (10, 500));
-                prop_assert!((10..=500).contains(&inside));
+                let at = |share: f64| span.map(&(low + share * low * (ratio - 1.0)), (10, 500));
+                let (first, second) = (share.min(other), share.max(other));
+                prop_assert!(10 <= at(first) && at(first) <= at(second) && at(second) <= 500);
                 prop_assert_eq!((span.map(&span.low, (10, 500)), span.map(&span.high, (10, 500))), (10, 500));
             }
         }
