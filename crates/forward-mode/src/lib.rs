@@ -87,6 +87,9 @@
 //!   Such an operation panics with a message that names it, and only when a tangent reaches it.
 //! - Kinks have one-sided derivatives: that of a clamp, a maximum or a ReLU is the derivative of the
 //!   branch that was taken.
+//! - The CTC loss of Burn adds probabilities by a maximum and a remainder, so where two paths are
+//!   exactly as likely, as with scores of zero, both its tangent and its reverse derivative are that
+//!   of one of them, though the loss has no kink there.
 //! - The second derivative of GELU is that of the exact function. Its first derivative is the
 //!   backend's `gelu_backward`; Flex computes it exactly, other backends may approximate it.
 

@@ -2,8 +2,9 @@
 
 use burn_backend::ops::{MaxPool1dWithIndices, MaxPool2dWithIndices};
 use burn_backend::tensor::{FloatTensor, IntTensor};
-use burn_backend::{Backend, Shape, TensorMetadata};
+use burn_backend::{Backend, Shape, TensorMetadata, get_device_settings};
 
+use super::elementwise::zero_where;
 use crate::{Dual, DualTensor};
 
 pub(crate) fn max_pool1d<B: Backend>(
@@ -67,12 +68,16 @@ pub(crate) fn max_pool2d_with_indices<B: Backend>(
 }
 
 /// Reads `dx`, of shape `[batch, channels, ..]`, at indices into its flattened trailing
-/// dimensions; the result has the shape of the indices.
+/// dimensions; the result has the shape of the indices. A window that lies outside of the input,
+/// as `ceil_mode` can leave it, has an index below zero and does not vary.
 fn at_maxima<B: Backend>(dx: FloatTensor<B>, indices: IntTensor<B>) -> FloatTensor<B> {
     let pooled = indices.shape();
     let dx = B::float_reshape(dx.clone(), flat_trailing(dx.shape()));
     let indices = B::int_reshape(indices, flat_trailing(pooled.clone()));
-    B::float_reshape(B::float_gather(2, dx, indices), pooled)
+    let dtype = get_device_settings::<B>(&B::float_device(&dx)).bool_dtype;
+    let outside = B::int_lower_elem(indices.clone(), 0.into(), dtype);
+    let read = B::float_gather(2, dx, B::int_clamp_min(indices, 0.into()));
+    B::float_reshape(zero_where::<B>(read, outside), pooled)
 }
 
 fn flat_trailing(shape: Shape) -> Shape {
@@ -84,7 +89,7 @@ fn flat_trailing(shape: Shape) -> Shape {
 mod tests {
     use burn_backend::ops::ModuleOps;
 
-    use crate::check::{D, T, assert_tangents, constant};
+    use crate::check::{D, T, assert_tangents, constant, values, varying_tensor};
 
     #[test]
     fn maxima_in_one_dimension() {
@@ -100,6 +105,19 @@ mod tests {
         assert_tangents([&[2, 3, 5, 6]], |[x]| {
             D::max_pool2d_with_indices(x, [2, 2], [2, 1], [0, 0], [1, 2], true).output
         });
+    }
+
+    #[test]
+    fn windows_outside_of_the_image_do_not_vary() {
+        let numbers: Vec<f64> = (0..36).map(f64::from).collect();
+        let x = varying_tensor(&numbers, &[1.0; 36], &[1, 1, 6, 6]);
+        let pooled = D::max_pool2d(x, [2, 2], [3, 3], [0, 0], [1, 1], true);
+        let outside: Vec<bool> = values(&pooled.primal).iter().map(|x| x.is_infinite()).collect();
+        let tangent = values(&pooled.tangent.unwrap());
+        assert!(outside.contains(&true) && outside.contains(&false), "{outside:?}");
+        for (outside, tangent) in outside.into_iter().zip(tangent) {
+            assert_eq!(tangent, f64::from(u8::from(!outside)));
+        }
     }
 
     fn image(shape: &[usize]) -> T {

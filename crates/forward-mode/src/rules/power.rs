@@ -43,7 +43,7 @@ pub(crate) fn float_powi<B: Backend>(x: DualTensor<B>, exponent: IntTensor<B>) -
         let reduced =
             B::float_powi(x.primal.clone(), B::int_sub_scalar(exponent.clone(), 1.into()));
         let n = B::int_into_float(exponent.clone(), dx.dtype().into());
-        multiply::<B>(multiply::<B>(reduced, n), dx)
+        multiply::<B>(slope::<B>(reduced, n), dx)
     });
     DualTensor::new(B::float_powi(x.primal, exponent), tangent)
 }
@@ -56,7 +56,7 @@ pub(crate) fn float_powf<B: Backend>(
     let (x, p) = (base.primal, exponent.primal);
     let from_base = base.tangent.map(|dx| {
         let reduced = B::float_powf(x.clone(), B::float_sub_scalar(p.clone(), 1.into()));
-        multiply::<B>(multiply::<B>(reduced, p.clone()), dx)
+        multiply::<B>(slope::<B>(reduced, p.clone()), dx)
     });
     let power = B::float_powf(x.clone(), p);
     let from_exponent = exponent.tangent.map(|dp| {
@@ -64,6 +64,15 @@ pub(crate) fn float_powf<B: Backend>(
         multiply::<B>(slope, dp)
     });
     DualTensor::new(power, sum::<B>(from_base, from_exponent))
+}
+
+/// `p xᵖ⁻¹` from `xᵖ⁻¹`; 0 for `p = 0`, also at `x = 0`, where the power is infinite.
+fn slope<B: Backend>(reduced: FloatTensor<B>, p: FloatTensor<B>) -> FloatTensor<B> {
+    let dtype = get_device_settings::<B>(&B::float_device(&p)).bool_dtype;
+    let constant = B::float_equal_elem(p.clone(), 0.into(), dtype);
+    let slope = multiply::<B>(reduced, p);
+    let constant = B::bool_expand(constant, slope.shape());
+    zero_where::<B>(slope, constant)
 }
 
 /// `ln x`, and 0 at `x = 0`, where `xᵖ` stays 0 for every positive exponent.
@@ -77,7 +86,9 @@ fn finite_log<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
 mod tests {
     use burn_backend::ops::FloatTensorOps;
 
-    use crate::check::{D, T, assert_constant, assert_tangents, indices, values, varying_tensor};
+    use crate::check::{
+        D, T, assert_constant, assert_tangents, constant, indices, values, varying_tensor,
+    };
 
     fn positive(x: T) -> T {
         D::float_add_scalar(x, 1.7.into())
@@ -110,6 +121,15 @@ mod tests {
         assert_tangents([&[2, 3], &[2, 3]], |[x, p]| D::float_powf(positive(x), p));
         assert_tangents([&[2, 1], &[1, 3]], |[x, p]| D::float_powf(positive(x), p));
         assert_tangents([&[4]], |[x]| D::float_powi(x, indices(&[1, 2, 3, 4], &[4])));
+    }
+
+    #[test]
+    fn the_zeroth_power_of_zero_does_not_vary() {
+        let zero = || varying_tensor(&[0.0, 0.0], &[1.0, 1.0], &[2]);
+        let real = D::float_powf(zero(), constant(&[0.0, 1.0], &[2])).tangent.unwrap();
+        assert_eq!(values(&real), [0.0, 1.0]);
+        let whole = D::float_powi(zero(), indices(&[0, 1], &[2])).tangent.unwrap();
+        assert_eq!(values(&whole), [0.0, 1.0]);
     }
 
     #[test]
