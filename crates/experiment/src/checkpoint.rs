@@ -133,7 +133,7 @@ impl Checkpoints {
 
     fn sync_metrics(&self) -> Result<(), CheckpointError> {
         let path = self.folder.with_file_name(metrics::FILE_NAME);
-        match File::open(&path).and_then(|file| file.sync_data()) {
+        match File::options().append(true).open(&path).and_then(|file| file.sync_data()) {
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
             synced => synced.map_err(refused(&path)),
         }
