@@ -47,7 +47,7 @@ fn a_run_that_is_asked_to_stop_goes_on_from_there() {
     let stopped = folder.path().join("stopped");
     let mut child = start(folder.path(), "stopped", false);
     wait_for_rows(&mut child, &stopped, 7);
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     FAL.run(folder.path(), ["train", "--resume", "--out", "stopped"]);
     assert_eq!(outcome(&stopped), expected);
@@ -77,7 +77,7 @@ fn an_attack_that_is_asked_to_stop_keeps_what_is_done() {
         assert!(started.elapsed() < Duration::from_secs(120), "the first attack never ended");
         sleep(Duration::from_millis(1));
     }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!here.join("stopped/results.json").exists());
     let again = ["attack", "--network", "run", "--resume", "--out", "stopped"];

@@ -128,7 +128,7 @@ impl NodeProcess {
     /// Ends the node as Ctrl-C does, and sees that it leaves.
     pub fn stop(&mut self) {
         let interrupted =
-            Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(interrupted.success());
         assert!(self.child.wait().unwrap().success());
         self.wait_for_line("is off line");

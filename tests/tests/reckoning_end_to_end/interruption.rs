@@ -37,7 +37,7 @@ fn a_run_that_is_asked_to_stop_saves_a_checkpoint_and_goes_on_from_it() {
     let stopped = folder.path().join("stopped");
     let mut child = start(folder.path(), "stopped", false);
     wait_for_rows(&mut child, &stopped, 7);
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let last_row = metrics(&stopped).last().and_then(|row| row["step"].as_u64());
     assert_eq!(checkpoints(&stopped).last().copied(), last_row, "no step was lost");

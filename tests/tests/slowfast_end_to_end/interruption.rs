@@ -33,7 +33,7 @@ fn a_training_that_is_asked_to_stop_goes_on_from_there() {
     let stopped = folder.path().join("stopped");
     let mut child = start(folder.path(), "stopped", false);
     wait_for_rows(&mut child, &stopped, 7);
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     SLOWFAST.run(folder.path(), ["train", "--resume", "--out", "stopped"]);
     // Lines of metrics end where it was stopped, so they may be others.

@@ -31,7 +31,7 @@ impl Server {
     /// Ctrl-C, as a shell sends it, which is a success.
     pub fn interrupt(mut self) {
         let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.process.wait().unwrap().success());
     }
 }
