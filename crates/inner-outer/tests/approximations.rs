@@ -4,18 +4,15 @@ mod common;
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 use common::finite_difference::Case;
 use common::methods::{truncated, unrolled};
 use common::numbers::{assert_close, bits, entries, relative_error};
-use common::points::{
-    Fit, Learned, Learners, Network, Networks, PointSets, Points, Sizes, learned, points,
-};
+use common::points::{Fit, Sizes, learned, points};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::tensors::to_f64;
 use inner_outer::{
     ConjugateGradient, Envelope, FirstOrder, ForwardOverReverse, Implicit, InnerLoop, Instance,
-    Problem, RateScope, Reptile, Selection, Sgd,
+    RateScope, Reptile, Selection, Sgd,
 };
 
 const STEPS: usize = 4;
@@ -127,46 +124,11 @@ fn the_envelope_goes_through_what_is_not_adapted() {
     }
 }
 
-/// [`Fit`] with the same inner loss at every step, so that the inner loop comes to rest.
-struct Resting(Fit);
-
-impl Problem for Resting {
-    type Outer = Learners;
-    type Inner = Networks;
-    type Task = PointSets;
-
-    fn adapted(&self) -> Selection {
-        self.0.adapted()
-    }
-
-    fn init<B: Backend>(&self, outer: &Learned<B>, task: &Points<B>) -> Network<B> {
-        self.0.init(outer, task)
-    }
-
-    fn inner_loss<B: Backend>(
-        &self,
-        inner: &Network<B>,
-        outer: &Learned<B>,
-        task: &Points<B>,
-        _step: usize,
-    ) -> Tensor<B, 1> {
-        self.0.inner_loss(inner, outer, task, 0)
-    }
-
-    fn outer_loss<B: Backend>(
-        &self,
-        inner: &Network<B>,
-        outer: &Learned<B>,
-        task: &Points<B>,
-    ) -> Tensor<B, 1> {
-        self.0.outer_loss(inner, outer, task)
-    }
-}
-
 /// Where only the output layer is adapted, the minimum hangs on the layers before it as `init` made them.
 #[test]
 fn the_implicit_gradient_goes_through_what_is_not_adapted() {
-    let problem = Resting(Fit { adapted: Selection::below(["output"]), ..Fit::default() });
+    let adapted = Selection::below(["output"]);
+    let problem = Fit { adapted, resting: true, ..Fit::default() };
     let (sizes, rate) = (Sizes::default(), (RateScope::Global, 0.3));
     let inner_loop = InnerLoop { optimizer: Sgd, steps: 2_000 };
     let case = Case::new(problem, inner_loop, rate, learned(sizes, 1), points(sizes, 1));
