@@ -83,14 +83,16 @@ for model in slow stop-gradient second-order; do
 done
 evaluate eval-forms slow eval-forms
 evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'
-if [ "$world" = built-in ] && [ ! -e "$runs/plan/results.json" ]; then
-    resume=(--config "$configs/plan.toml")
-    [ -e "$runs/plan/config.toml" ] && resume=(--resume)
-    "$slowfast" plan "${resume[@]}" --out "$runs/plan" --inverse-dynamics "$runs/inverse-dynamics" \
-        --model slow="$runs/slow" --model stop-gradient="$runs/stop-gradient" --model second-order="$runs/second-order"
-fi
 
 # The second-order loop in the other form of fast learning: windows of the whole episode in place of the local rule.
 run loop second-order-whole "${both[@]}" --config "$configs/second-order.toml" $(steps slow.rate $second_order_steps) \
     --set method.second_order.fast.form=whole-sequence
 evaluate eval-second-order-whole second-order-whole eval
+
+if [ "$world" = built-in ] && [ ! -e "$runs/plan/results.json" ]; then
+    resume=(--config "$configs/plan.toml")
+    [ -e "$runs/plan/config.toml" ] && resume=(--resume)
+    "$slowfast" plan "${resume[@]}" --out "$runs/plan" --inverse-dynamics "$runs/inverse-dynamics" \
+        --model slow="$runs/slow" --model stop-gradient="$runs/stop-gradient" --model second-order="$runs/second-order" \
+        --model second-order-whole="$runs/second-order-whole"
+fi

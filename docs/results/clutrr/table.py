@@ -9,7 +9,7 @@ import statistics
 import sys
 from pathlib import Path
 
-METHODS = ["reckoning", "reckoning-mean", "in-context", "no-facts", "no-question", "random-facts"]
+METHODS = ["reckoning", "in-context", "in-context-recall", "no-facts", "no-question", "random-facts"]
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The table of CLUTRR: RECKONING, the in-context baseline and the controls, seeds 0, 1 and 2. Runs that are finished are not run
-# again. About ten minutes on one core for each run with an inner loop, five for the baseline's two stages.
+# The table of CLUTRR: RECKONING, the in-context baseline without and with recall, and the controls, seeds 0, 1 and 2. Runs that are
+# finished are not run again. About ten minutes on one core for each run with an inner loop, five for the baseline's two stages.
 #   docs/results/clutrr/table.sh RECKONING RUNS, such as
 #   docs/results/clutrr/table.sh target/release/reckoning runs/clutrr
 set -euo pipefail
@@ -26,11 +26,19 @@ for seed in 0 1 2; do
     train reckoning $seed clutrr
     train language $seed clutrr-language
     train in-context $seed clutrr-in-context --set start_from="$runs/language-$seed/system"
+    train language-long $seed clutrr-language --set model.context=112
+    train in-context-recall $seed clutrr-in-context --set start_from="$runs/language-long-$seed/system" --set model.context=112 \
+        --set 'objective.recall={kind="joint"}'
     train no-facts $seed clutrr --set method=no-facts --set 'objective.recall={kind="none"}'
 done
 for seed in 0 1 2; do
     train no-question $seed clutrr --set method=no-question
     train random-facts $seed clutrr --set method=random-facts
+    # Generated answers and recall of those that recite facts.
+    for name in reckoning in-context-recall; do
+        [ -e "$runs/$name-$seed-answers/scores.json" ] && continue
+        "$reckoning" eval --system "$runs/$name-$seed/system" --config "$runs/$name-$seed/config.toml" --out "$runs/$name-$seed-answers"
+    done
 done
-"$reckoning" report "$runs"/{reckoning,in-context,no-facts,no-question,random-facts}-[0-2] --out "$runs/report.html" --svg "$runs/figures"
+"$reckoning" report "$runs"/{reckoning,in-context,in-context-recall,no-facts,no-question,random-facts}-[0-2] --out "$runs/report.html" --svg "$runs/figures"
 "$(dirname "$0")/table.py" "$runs"

@@ -17,8 +17,13 @@ BEHAVIOURS = ["sign-flip", "scaled", "gaussian", "label-flip"]
 COLUMNS = [("0", "nobody")] + [(share, name) for share in ("0.2", "0.4") for name in BEHAVIOURS]
 KINDS = ("clean", "AutoAttack standard")
 
-# Weights that are not finite, or scores of finite ones that are not.
-DIVERGED = ("no client sent a finite update", "the model scores an image with")
+# Weights that are not finite, or scores of finite ones that are not; the third is what runs of an older version say.
+DIVERGED = (
+    "no client sent a finite update",
+    "would not be finite",
+    "the model scores an image with",
+    "scores a test image with",
+)
 
 
 class Seed:
