@@ -7,6 +7,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fal::flower::LARGEST_REQUEST;
 use fal::flower::identity::Identity;
 use fal::flower::messages::{
     ActivateNodeRequest, ActivateNodeResponse, ConfirmMessageReceivedRequest,
@@ -180,7 +181,8 @@ fn messages_of_flower_are_read() {
         let vector = &golden[name];
         let contents = vector.objects.iter();
         let contents = contents.map(|(id, object)| (id.clone(), bytes(object.as_ref().unwrap())));
-        let (metadata, content) = inflate(&vector.message_id, &contents.collect()).unwrap();
+        let (metadata, content) =
+            inflate(&vector.message_id, &contents.collect(), LARGEST_REQUEST).unwrap();
         assert_eq!(metadata.encode_to_vec(), bytes(&vector.metadata));
         // The texts also show the order, which equality of maps leaves out.
         assert_eq!(format!("{:?}", content.unwrap()), format!("{expected:?}"));

@@ -132,7 +132,7 @@ impl<B: Backend> Federation<B> {
     ///
     /// # Errors
     /// [`TrainingError::Client`] if a client cannot take a step, [`TrainingError::NothingFinite`] if no update can be used,
-    /// and those of the server. The state is then that before the round.
+    /// and [`TrainingError::Aggregation`] if the server cannot take its own. The state is then that before the round.
     pub fn round(&mut self) -> Result<RoundReport, TrainingError> {
         let t = self.state.server.rounds;
         let roster = self.config.clients.participation.round(self.partition.len(), t, &self.seed);
@@ -154,7 +154,9 @@ impl<B: Backend> Federation<B> {
             return Err(TrainingError::NothingFinite { round: t + 1 });
         }
         let (loss, participants) = (mean_loss(&updates), updates.len());
-        let is_used = self.aggregate(updates)?;
+        let is_used = self
+            .aggregate(updates)
+            .map_err(|source| TrainingError::Aggregation { round: t + 1, source })?;
         if !is_used {
             self.state.server.rounds += 1;
         }
@@ -281,7 +283,7 @@ impl<B: Backend> Federation<B> {
 
     /// `U(t + 1) = U(t) + eta_global dU(t)`, or what else the server does. False, and nothing changes, where too few updates
     /// came for its rule.
-    fn aggregate(&mut self, updates: Vec<Update>) -> Result<bool, TrainingError> {
+    fn aggregate(&mut self, updates: Vec<Update>) -> Result<bool, ServerError> {
         let FederationState { global, server, scaffold } = &mut self.state;
         let (mut next_global, mut next_server) = (global.clone(), server.clone());
         let of_clients = scaffold.is_some().then(|| updates.clone());
@@ -293,9 +295,9 @@ impl<B: Backend> Federation<B> {
                 | ServerError::TrimsNobody { .. }
                 | ServerError::Keep { .. },
             ) => return Ok(false),
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) => return Err(refusal),
         }
-        // Last, because it changes in place: the variates of all clients are not copied for a round of a few.
+        // Last, because it changes in place, or not at all: the variates of all clients are not copied for a round of a few.
         if let (Some(scaffold), Some(updates)) = (scaffold, of_clients) {
             scaffold.absorb(&updates, self.config.client.rate, self.partition.len())?;
         }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::attack_choice::AttackChoice;
 use crate::adversary::{AdversaryConfig, Start};
-use crate::attack::{Norm, ThreatModel};
+use crate::attack::{Norm, Square, ThreatModel};
 use crate::client::ClientConfig;
-use crate::data::{DataChoice, ImageSet, Split};
+use crate::data::{DataChoice, ImageSet, ImageShape, Split};
 use crate::loss::LossChoice;
 use crate::network::NetworkChoice;
 use crate::partition::PartitionChoice;
@@ -147,14 +147,23 @@ impl EvaluationConfig {
         ThreatModel::new(self.norm, self.radius)
     }
 
-    /// Whether the attacks can be made on the images of `set`.
+    /// Whether the attacks, and the checks against hidden gradients, can be made on the images of `set`.
     ///
     /// # Errors
-    /// As [`AttackChoice::check_images`].
+    /// As [`AttackChoice::check_classes`], and [`TrainingError::Excluded`] for images that are too small for the norm.
     pub fn check_images(&self, set: &ImageSet) -> Result<(), TrainingError> {
-        let check =
-            |attack: &AttackChoice| attack.check_images(self.norm, set.shape(), set.classes());
-        self.attacks.iter().try_for_each(check)
+        self.check_size(set.shape())?;
+        self.attacks.iter().try_for_each(|attack| attack.check_classes(set.classes()))
+    }
+
+    /// The checks run `square` whatever the attacks are.
+    fn check_size(&self, shape: ImageShape) -> Result<(), TrainingError> {
+        match shape.height.min(shape.width) < Square::smallest_side(self.norm) {
+            true => Err(TrainingError::Excluded(
+                "the checks of every judgement run `square`, which needs images of at least 3x3 pixels for evaluation.norm = \"l2\"; set evaluation.norm = \"linf\", or choose larger images",
+            )),
+            false => Ok(()),
+        }
     }
 }
 
@@ -335,21 +344,10 @@ mod tests {
         nova.check().unwrap();
         nova.client.drift = DriftControl::Proximal { mu: 0.1 };
         assert!(nova.check().unwrap_err().to_string().contains("client.drift.kind = \"none\""));
-        let shape = |side| crate::data::ImageShape { channels: 1, height: side, width: 8 };
-        let check =
-            |attack: AttackChoice, classes| attack.check_images(Norm::L2, shape(8), classes);
+        let check = |attack: AttackChoice, classes| attack.check_classes(classes);
         check(AttackChoice::AutoAttack, 4).unwrap();
         assert!(check(AttackChoice::AutoAttack, 3).is_err());
         check(AttackChoice::Fgsm, 2).unwrap();
-        for (attack, norm, side, usable) in [
-            (AttackChoice::AutoAttack, Norm::L2, 2, false),
-            (AttackChoice::Square { queries: 5 }, Norm::L2, 2, false),
-            (AttackChoice::Square { queries: 5 }, Norm::L2, 3, true),
-            (AttackChoice::AutoAttack, Norm::Linf, 2, true),
-            (AttackChoice::pgd(5), Norm::L2, 2, true),
-        ] {
-            assert_eq!(attack.check_images(norm, shape(side), 4).is_ok(), usable, "{attack:?}");
-        }
         let apgd = |kind: &str| {
             serde_json::from_str::<AttackChoice>(&format!(r#"{{"kind":"{kind}"}}"#)).unwrap()
         };
@@ -366,6 +364,27 @@ mod tests {
             r#"{kind="pgd",steps=2,restarts=2,random_start=false}"#,
         ] {
             refused(&format!("evaluation.attacks=[{wrong}]"));
+        }
+    }
+
+    #[test]
+    fn images_that_are_too_small_for_the_checks_are_refused_whatever_the_attacks_are() {
+        let images = |height| {
+            let shape = ImageShape { channels: 1, height, width: 8 };
+            let names = ["0", "1"].map(String::from).to_vec();
+            ImageSet::new("strips", shape, vec![0.5; 2 * 8 * height], vec![0, 1], names).unwrap()
+        };
+        for attacks in
+            [vec![], vec![AttackChoice::pgd(5)], vec![AttackChoice::Square { queries: 5 }]]
+        {
+            for (norm, height, usable) in
+                [(Norm::L2, 2, false), (Norm::L2, 3, true), (Norm::Linf, 2, true)]
+            {
+                let evaluation =
+                    EvaluationConfig { norm, attacks: attacks.clone(), ..Default::default() };
+                let checked = evaluation.check_images(&images(height));
+                assert_eq!(checked.is_ok(), usable, "{norm:?} {height} {attacks:?}");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! A client of Algorithm 1 as a node of Flower: the ServerApp averages, this client trains as it would in one process.
 //!
-//! The weights travel under the paths of the network's parameters (`layers.0.weight`) and with their shapes. The round of the
+//! The weights travel under the paths of the network's parameters (`Mlp.layers.0.weight`) and with their shapes. The round of the
 //! ServerApp, counted from 1, names the random choices of a training, so a stock FedAvg over these nodes takes the same course
 //! as [`Federation`] with a rate of 1.
 
@@ -20,6 +20,11 @@ use crate::network::Network;
 use crate::server::parameters::unflatten;
 use crate::server::{AggregatorChoice, AttackerChoice, DriftControl, Participant, Weighting};
 use crate::training_error::TrainingError;
+
+/// Bytes that a weight takes in a request: eight as it comes in double precision, and four as it is used.
+const WEIGHT_BYTES: usize = 12;
+/// Bytes for everything else in a request: names, shapes and settings.
+const REMAINDER: usize = 16 * 1024 * 1024;
 
 /// One client of a federation whose server is Flower's.
 pub struct FlowerNode<B: Backend> {
@@ -162,6 +167,11 @@ impl<B: Backend> ClientApp for FlowerNode<B> {
         let metrics = metrics.map(|(name, found)| (name.to_owned(), Metric::from(found.mean)));
         Ok(EvaluateReply { num_examples: self.samples.len() as u64, metrics: metrics.into() })
     }
+
+    /// What the weights of this network take, and some megabytes.
+    fn largest_request(&self) -> usize {
+        WEIGHT_BYTES * self.federation.state().global.len() + REMAINDER
+    }
 }
 
 /// A server in one process sets an update aside that is not finite; a ServerApp of Flower would average it.
@@ -185,7 +195,9 @@ mod tests {
 
     use super::*;
     use crate::client::{ClientConfig, Work};
-    use crate::flower::record::{Config, Value};
+    use crate::flower::messages::Metadata;
+    use crate::flower::objects::{deflate, inflate};
+    use crate::flower::record::{Config, Record, Value};
     use crate::network::NetworkChoice;
     use crate::server::ServerChoice;
 
@@ -242,6 +254,21 @@ mod tests {
         let reply = node(1).evaluate(request(arrays, 2)).unwrap();
         assert_eq!(reply.num_examples, 10);
         assert!(matches!(reply.metrics["clean-accuracy"], Metric::Number(share) if share <= 1.0));
+    }
+
+    /// Sent as Flower's Python sends them, with their objects and names.
+    #[test]
+    fn a_request_may_have_the_weights_of_the_network_and_hardly_more() {
+        let node = node(0);
+        let weights = node.federation.state().global.len();
+        let bytes = node.largest_request() - REMAINDER;
+        assert_eq!((weights, bytes), (64 * 7 + 7 + 7 * 10 + 10, 12 * weights));
+        let arrays = node.arrays(&node.federation.state().global, &Arrays::new()).unwrap();
+        let records = [("arrays".to_owned(), Record::Arrays(arrays))].into();
+        let sent = deflate(&Metadata::default(), Ok(&records));
+        let contents = sent.objects.clone().into_iter().collect();
+        let (_, read) = inflate(sent.message_id(), &contents, node.largest_request()).unwrap();
+        assert_eq!(read, Ok(records));
     }
 
     #[test]

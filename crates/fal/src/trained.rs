@@ -1,7 +1,7 @@
 //! A network in a folder: what it is, and its weights.
 //!
 //! `network.json` says what was built for which images, `weights.safetensors` holds the parameters under their paths in the
-//! module, such as `layers.0.weight`, in the layout of Burn (`[inputs, outputs]` for a linear layer).
+//! module, such as `Mlp.layers.0.weight`, in the layout of Burn (`[inputs, outputs]` for a linear layer).
 
 use std::fs;
 use std::io;
@@ -77,6 +77,14 @@ pub enum TrainedError {
         /// What does not fit.
         #[source]
         source: inner_outer::Error,
+    },
+    /// Weights that are NaN or infinite.
+    #[error(
+        "the tensor `{tensor}` holds a value that is not finite, so the network's scores mean nothing; name the weights of a training that did not diverge"
+    )]
+    NotFinite {
+        /// Path of the parameter.
+        tensor: String,
     },
     /// The network cannot be built.
     #[error(transparent)]
@@ -177,7 +185,7 @@ impl<B: Backend> Trained<B> {
     /// The network of `description` with parameters that stand one after the other, as a server has them.
     ///
     /// # Errors
-    /// [`TrainedError::Network`], and [`TrainedError::Length`] for parameters of another network.
+    /// [`TrainedError::Network`], [`TrainedError::Length`] for parameters of another network, and [`TrainedError::NotFinite`].
     pub fn with_parameters(
         description: Description,
         parameters: &[f32],
@@ -186,13 +194,13 @@ impl<B: Backend> Trained<B> {
         let Description { network, images, classes } = &description;
         let fresh = Network::new(network, *images, classes.len(), &Seed::new(0), device)?;
         let network = unflatten(fresh, parameters)?;
-        Ok(Self { description, network })
+        Self { description, network }.finite()
     }
 
     /// The network of `description` with the weights of any safetensors file that names them as the module does.
     ///
     /// # Errors
-    /// [`TrainedError::FileSystem`], [`TrainedError::Network`] and [`TrainedError::Weights`].
+    /// [`TrainedError::FileSystem`], [`TrainedError::Network`], [`TrainedError::Weights`] and [`TrainedError::NotFinite`].
     pub fn with_weights(
         description: Description,
         path: &Path,
@@ -207,7 +215,22 @@ impl<B: Backend> Trained<B> {
         })
         .map_err(refused)?;
         file.finish().map_err(refused)?;
-        Ok(Self { description, network })
+        Self { description, network }.finite()
+    }
+
+    /// A rectifier may make zero of NaN, so scores alone do not tell.
+    fn finite(self) -> Result<Self, TrainedError> {
+        let mut spoilt = None;
+        named_tensors::visit(&self.network, |path, value| {
+            let is_spoilt = || value().iter::<f32>().any(|x| !x.is_finite());
+            if spoilt.is_none() && is_spoilt() {
+                spoilt = Some(path.to_owned());
+            }
+        });
+        match spoilt {
+            Some(tensor) => Err(TrainedError::NotFinite { tensor }),
+            None => Ok(self),
+        }
     }
 }
 
@@ -262,6 +285,28 @@ mod tests {
         other.save(folder.path()).unwrap();
         fs::write(folder.path().join(WEIGHTS), b"short").unwrap();
         assert!(matches!(load(), TrainedError::Weights { .. }));
+    }
+
+    #[test]
+    fn weights_that_are_not_finite_are_refused_by_their_name() {
+        let device = Default::default();
+        let written = trained(3);
+        let mut parameters = flatten(&written.network);
+        for spoilt in [f32::NAN, f32::INFINITY] {
+            // The first weights are those of layer 0, as the name tells.
+            parameters[0] = spoilt;
+            let description = written.description.clone();
+            let refused = Trained::<Flex>::with_parameters(description, &parameters, &device);
+            let refused = refused.unwrap_err();
+            assert!(
+                matches!(&refused, TrainedError::NotFinite { tensor } if tensor == "Mlp.layers.0.weight")
+            );
+            let folder = tempfile::tempdir().unwrap();
+            let network = unflatten(written.network.clone(), &parameters).unwrap();
+            Trained { network, ..written.clone() }.save(folder.path()).unwrap();
+            let read = Trained::<Flex>::load(folder.path(), &device).unwrap_err();
+            assert_eq!(read.to_string(), refused.to_string());
+        }
     }
 
     #[test]

@@ -33,6 +33,25 @@ pub enum TrainingError {
         #[source]
         source: inner_outer::Error,
     },
+    /// The server could not make a model of the updates.
+    #[error("the server in round {round}")]
+    Aggregation {
+        /// The round, from 1.
+        round: u64,
+        /// What the server said.
+        #[source]
+        source: ServerError,
+    },
+    /// The network's weights are finite, and its scores are not.
+    #[error(
+        "the network of round {round} scores a test image with {value}; lower `client.rate`, or bound updates with `server.clip`"
+    )]
+    NonFiniteScore {
+        /// The round, from 1.
+        round: u64,
+        /// The score.
+        value: f32,
+    },
     /// Every update of a round was NaN or infinite.
     #[error(
         "no client sent a finite update in round {round}; lower `client.rate`, or bound updates with `server.clip`"

@@ -322,6 +322,19 @@ fn updates_that_are_not_finite_are_set_aside_and_told() {
     assert_eq!(*all.state(), before);
 }
 
+/// Every update is finite, and their sum with the model is not.
+#[test]
+fn a_model_that_would_not_be_finite_ends_the_training_before_it_is_kept() {
+    let mut config = plain(3);
+    config.server = ServerChoice::paper(1e45);
+    let mut federation = federation(&config);
+    let before = federation.state().clone();
+    let refused = federation.round().unwrap_err();
+    let TrainingError::Aggregation { round: 1, source } = &refused else { panic!("{refused}") };
+    assert!(source.to_string().contains("the model would not be finite"), "{source}");
+    assert_eq!(*federation.state(), before);
+}
+
 /// At this rate the loss of a second step is not finite: clients that were too slow for one are all that is left.
 #[test]
 fn a_client_whose_loss_is_not_finite_is_set_aside_and_told() {

@@ -1,5 +1,6 @@
 //! `fal theory`: the convergence theorem in simulation, in a run directory that can be killed and resumed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -71,8 +72,10 @@ struct Results<'r> {
 /// Simulates what is not in the run's ledger yet, and leaves the run directory with tables, figures and a report.
 ///
 /// # Errors
-/// Bad input: the configuration or the folder. Failed: a simulation. Interrupted: after the simulation in progress.
+/// Bad input: the configuration or the folder. Failed: a simulation. Interrupted: before the folder is made, or after the
+/// simulation in progress.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let interrupt = Interrupt::install().failed()?;
     let common = &arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/fal-theory".into());
     let (run, config) = match common.resumed(&out)? {
@@ -83,11 +86,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         None => {
             let config = configuration(common)?;
             // Before the folder is made, so that a corrected command finds it free.
-            require_places(&config, arguments.sweep.sweeps())?;
+            require_places(&config, arguments.sweep.sweeps(), &interrupt)?;
             (RunDirectory::create(&out, &config).bad_input()?, config)
         }
     };
-    let interrupt = Interrupt::install().failed()?;
     let comparisons = experiment::on_device!(common.device, B => {
         compare::<B>(run.path(), &config, arguments.sweep.sweeps(), &interrupt)
     })?;
@@ -127,12 +129,26 @@ fn configuration(common: &CommonArguments) -> Result<TheoryConfig, Failure> {
 }
 
 /// Whether the points of every simulation find a place: no setting says that before they are drawn.
-fn require_places(config: &TheoryConfig, sweeps: &[Sweep]) -> Result<(), Failure> {
-    let simulations = config.simulations(sweeps);
-    let draw = |Simulation { settings, seed }: &Simulation| {
-        settings.draw_points(&Seed::new(*seed)).map(drop).bad_input()
-    };
-    simulations.iter().try_for_each(draw)
+///
+/// # Errors
+/// Bad input: there is no place. Interrupted: between two draws.
+fn require_places(
+    config: &TheoryConfig,
+    sweeps: &[Sweep],
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let mut drawn = BTreeSet::new();
+    for Simulation { settings, seed } in config.simulations(sweeps) {
+        let TheorySettings { clients, points, dimension, separation, .. } = settings;
+        if !drawn.insert((clients * points, dimension, separation.to_bits(), seed)) {
+            continue;
+        }
+        if interrupt.requested() {
+            return Err(Failure::Interrupted);
+        }
+        settings.draw_points(&Seed::new(seed)).bad_input()?;
+    }
+    Ok(())
 }
 
 fn pending(config: &TheoryConfig, sweeps: &[Sweep], ledger: &Ledger) -> Vec<Simulation> {
@@ -308,6 +324,19 @@ mod tests {
         assert_eq!(sweeps, [Sweep::Width, Sweep::LocalSteps]);
         let report = read(folder.path(), "report.html");
         assert!(report.contains("Width") && report.contains("Local steps"));
+    }
+
+    #[test]
+    fn places_are_looked_for_until_an_interruption() {
+        let mut config = config();
+        let interrupt = Interrupt::new();
+        require_places(&config, &Sweep::ALL, &interrupt).unwrap();
+        config.base.separation = 1.7;
+        let full = require_places(&config, &[Sweep::Width], &interrupt);
+        assert!(matches!(full, Err(Failure::BadInput(_))), "{full:?}");
+        interrupt.request();
+        let ended = require_places(&config, &[Sweep::Width], &interrupt);
+        assert!(matches!(ended, Err(Failure::Interrupted)), "{ended:?}");
     }
 
     #[test]

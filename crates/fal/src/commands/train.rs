@@ -15,13 +15,14 @@ use experiment::seed::Seed;
 
 use super::judgement::{Parts, Results, judge, judged};
 use crate::algorithm::{Federation, FederationState, RoundReport};
-use crate::attack::{Campaign, RobustnessReport, Samples};
+use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
 use crate::config::ExperimentConfig;
 use crate::data::{ImageSet, Split};
 use crate::finished::RESULTS_FILE;
 use crate::gallery::gallery;
 use crate::judge::{Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
+use crate::training_error::TrainingError;
 
 /// The federation in a checkpoint.
 pub(super) const STATE_FILE: &str = "federation.safetensors";
@@ -159,7 +160,13 @@ impl<B: Backend> Experiment<B> {
         }
         let seed = Seed::new(self.config.seed).child("glance");
         let samples = samples(&self.test, config.samples, &seed);
-        config.glance(&self.federation.network(), &samples, &seed, &self.device).map(Some).failed()
+        match config.glance(&self.federation.network(), &samples, &seed, &self.device) {
+            // Of a network in training this is no matter of the attack.
+            Err(AttackError::NonFiniteScore { value }) => {
+                Err(TrainingError::NonFiniteScore { round, value }).failed()
+            }
+            glance => glance.map(Some).failed(),
+        }
     }
 
     /// The last judgement, which goes on after an interruption with the attacks that are not done.
@@ -217,4 +224,28 @@ fn log_round(
         values.extend([("clean accuracy", clean.mean), ("attacked accuracy", attacked.mean)]);
     }
     metrics.log(report.round, &values).failed()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::network::NetworkChoice;
+
+    #[test]
+    fn a_network_that_diverged_is_told_with_its_round_and_the_remedy() {
+        let network = NetworkChoice::Mlp { hidden: vec![4] };
+        let config = ExperimentConfig { network, ..ExperimentConfig::default() };
+        let mut experiment = Experiment::<Flex>::new(config).unwrap();
+        assert!(experiment.glance(5).unwrap().is_some());
+        let mut state = experiment.federation.state().clone();
+        state.global.fill(f32::MAX);
+        experiment.federation = experiment.federation.with_state(state).unwrap();
+        let Err(Failure::Failed(cause)) = experiment.glance(5) else { panic!("it diverged") };
+        let told = cause.to_string();
+        for words in ["the network of round 5", "`client.rate`", "`server.clip`"] {
+            assert!(told.contains(words), "{told}");
+        }
+    }
 }

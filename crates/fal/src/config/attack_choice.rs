@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attack::{Norm, Square};
-use crate::data::ImageShape;
 use crate::training_error::{TrainingError, require, require_some, require_step};
 
 /// An attack of the last judgement. Every count is from 1 to a million.
@@ -136,22 +134,11 @@ impl AttackChoice {
         }
     }
 
-    /// Whether the attack can be made on images of this shape, of so many classes.
+    /// Whether the attack can be made on images of so many classes.
     ///
     /// # Errors
-    /// [`TrainingError::OutOfRange`] and [`TrainingError::Excluded`].
-    pub fn check_images(
-        &self,
-        norm: Norm,
-        shape: ImageShape,
-        classes: usize,
-    ) -> Result<(), TrainingError> {
-        let is_small = shape.height.min(shape.width) < Square::smallest_side(norm);
-        if is_small && matches!(self, Self::Square { .. } | Self::AutoAttack) {
-            return Err(TrainingError::Excluded(
-                "`square`, also as a part of `auto-attack`, needs images of at least 3x3 pixels for evaluation.norm = \"l2\"; choose others in evaluation.attacks",
-            ));
-        }
+    /// [`TrainingError::OutOfRange`].
+    pub fn check_classes(&self, classes: usize) -> Result<(), TrainingError> {
         let needed = match self {
             Self::AutoAttack | Self::ApgdT { .. } => 4,
             Self::ApgdDlr { .. } => 3,

@@ -140,6 +140,16 @@ pub enum DataError {
         /// Number of classes.
         classes: usize,
     },
+    /// Nothing to tell apart.
+    #[error(
+        "{set} has {found} class, but a network tells at least 2 apart; add images of another class, or state data.classes if others have them"
+    )]
+    Classes {
+        /// The set.
+        set: String,
+        /// Number of classes.
+        found: usize,
+    },
     /// Pixels that are not 0 to 1.
     #[error(
         "{set}: the pixel {value} of image {index} is not between 0 and 1; divide by the largest value first"

@@ -36,12 +36,12 @@ pub(super) fn load(
     let read = |part| member(folder, part, expected, known);
     let [train_images, train_labels, test_images, test_labels] = Part::ALL.map(read);
     let members = [train_images?, train_labels?, test_images?, test_labels?];
-    require_one_set(&members)?;
-    let name = match members[0].set {
+    let set = common_set(&members)?;
+    let name = match set {
         Some(set) => set.name.to_owned(),
         None => folder.display().to_string(),
     };
-    let known_names = members[0].set.map_or(&[][..], |set| set.class_names);
+    let known_names = set.map_or(&[][..], |set| set.class_names);
     let largest = members[1].array.values.iter().max().copied().unwrap_or(0);
     let at_least =
         if known_names.is_empty() { usize::from(largest) + 1 } else { known_names.len() };
@@ -111,20 +111,27 @@ fn member(
     }
 }
 
-/// All files must be of the same known set, or all of none.
-fn require_one_set(members: &[Member; 4]) -> Result<(), DataError> {
-    let name = |member: &Member| member.set.map(|set| set.name);
-    let said = |member: &Member| name(member).unwrap_or("no known set").to_owned();
-    let [first, rest @ ..] = members;
-    match rest.iter().find(|member| name(member) != name(first)) {
-        Some(other) => Err(DataError::Mixed {
-            first: first.file.clone(),
-            first_set: said(first),
-            second: other.file.clone(),
-            second_set: said(other),
-        }),
-        None => Ok(()),
+/// The known set that all files are of. `None` where some are of no known set: such as one whose images were made of another's
+/// and whose labels were kept.
+///
+/// # Errors
+/// [`DataError::Mixed`] for files of two known sets.
+fn common_set(members: &[Member; 4]) -> Result<Option<&'static KnownSet>, DataError> {
+    let mut recognised = members.iter().filter_map(|member| Some((member, member.set?)));
+    let Some((first, set)) = recognised.next() else { return Ok(None) };
+    let mut count = 1;
+    for (member, other) in recognised {
+        if other.name != set.name {
+            return Err(DataError::Mixed {
+                first: first.file.clone(),
+                first_set: set.name.to_owned(),
+                second: member.file.clone(),
+                second_set: other.name.to_owned(),
+            });
+        }
+        count += 1;
     }
+    Ok((count == members.len()).then_some(set))
 }
 
 fn assemble(

@@ -56,7 +56,8 @@ impl ImageSet {
     /// A set from `pixels`, `[images, channels, height, width]` in row-major order from 0 to 1, and one label an image.
     ///
     /// # Errors
-    /// [`DataError::Empty`], [`DataError::Pixels`], [`DataError::Pixel`] and [`DataError::Label`] for what does not fit.
+    /// [`DataError::Empty`], [`DataError::Pixels`], [`DataError::Pixel`], [`DataError::Classes`] for less than 2 of them, and
+    /// [`DataError::Label`] for what does not fit.
     pub fn new(
         name: impl Into<String>,
         shape: ImageShape,
@@ -83,6 +84,9 @@ impl ImageSet {
             return Err(DataError::Pixel { set: set(), index, value });
         }
         let classes = self.classes();
+        if classes < 2 {
+            return Err(DataError::Classes { set: set(), found: classes });
+        }
         match self.labels.iter().position(|label| usize::from(*label) >= classes) {
             Some(index) => {
                 Err(DataError::Label { set: set(), index, label: self.labels[index], classes })

@@ -14,6 +14,10 @@ const ARRAYS: &str = "arrays";
 const METRICS: &str = "metrics";
 const CONFIG: &str = "config";
 
+/// Bytes of memory that a request may take unless an app says otherwise: 1 GiB, which are 134 million weights in single
+/// precision, or 89 million in double.
+pub const LARGEST_REQUEST: usize = 1 << 30;
+
 /// What a node does when it is asked. Calls come one at a time.
 ///
 /// Flower's strategies need the same names of arrays and of metrics from every node of a round.
@@ -36,6 +40,12 @@ pub trait ClientApp {
     /// Always, unless it is overridden.
     fn query(&mut self, _request: Request) -> Result<QueryReply, AppError> {
         Err("this client answers no queries; ask it to train or to evaluate".into())
+    }
+
+    /// Bytes of memory that a request may take, [`LARGEST_REQUEST`] unless it is overridden: its objects as they come, as
+    /// often as they are named, and four bytes more for every weight. A larger request is refused before it is put together.
+    fn largest_request(&self) -> usize {
+        LARGEST_REQUEST
     }
 }
 

@@ -36,6 +36,14 @@ pub enum FlowerError {
         /// What is wrong.
         cause: String,
     },
+    /// A message of which nothing but its coming is known.
+    #[error(
+        "a message came without its {missing}, and can be neither read nor answered; look into the SuperLink's log"
+    )]
+    Incomplete {
+        /// What is missing.
+        missing: &'static str,
+    },
     /// The SuperLink has removed the node.
     #[error(
         "the SuperLink no longer knows node {node}; start the client again, and register its key again if keys are registered by hand"
@@ -82,7 +90,8 @@ impl FlowerError {
     /// Whether the node is to go on with the next message: the fault was with this one alone.
     pub(super) fn is_of_one_message(&self) -> bool {
         match self {
-            Self::Object(_)
+            Self::Incomplete { .. }
+            | Self::Object(_)
             | Self::ObjectUnavailable { .. }
             | Self::NotTaken { .. }
             | Self::Stopped => true,

@@ -18,7 +18,7 @@ pub enum Event {
         /// Its number.
         node: u64,
     },
-    /// The key is still on line, because its last client was killed; it goes off line by itself.
+    /// The key is on line already, because its last client was killed or an answer was lost; it goes off line by itself.
     StillOnline {
         /// Seconds until the next attempt.
         wait: f64,
@@ -109,7 +109,7 @@ impl fmt::Display for Event {
             Self::Joined { node } => write!(formatter, "node {node} is on line"),
             Self::StillOnline { wait } => write!(
                 formatter,
-                "this key is still on line from another client, or the SuperLink refuses it; trying again in {wait:.1} s"
+                "this key is still on line from another client or a lost answer, or the SuperLink refuses it; trying again in {wait:.1} s"
             ),
             Self::Received { run, round, message_type, bytes } => {
                 write!(formatter, "{}: asked to {message_type}, {bytes} bytes", place(*run, *round))

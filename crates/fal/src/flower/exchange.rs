@@ -35,22 +35,24 @@ pub(super) struct Exchange<'a> {
     pub node: u64,
     /// Seconds to wait for an object that was announced.
     pub object_patience: f64,
+    /// Bytes of memory that a message may take.
+    pub largest_message: usize,
     pub seed: Seed,
     pub interrupt: &'a Interrupt,
 }
 
 impl Exchange<'_> {
     /// Asks for work; there may be none.
+    ///
+    /// # Errors
+    /// [`FlowerError::Incomplete`] for a message that cannot be read, and those of the call.
     pub fn next(&self) -> Result<Option<Announced>, FlowerError> {
         let answer = call(self.transport, &PullMessagesRequest { node: named(self.node) })?;
         let Some(message) = answer.messages_list.into_iter().next() else { return Ok(None) };
-        let unreadable = |cause: &str| FlowerError::Answer {
-            method: Method::PullMessages,
-            cause: cause.to_owned(),
-        };
-        let metadata = message.metadata.ok_or_else(|| unreadable("a message has no metadata"))?;
+        let incomplete = |missing| FlowerError::Incomplete { missing };
+        let metadata = message.metadata.ok_or(incomplete("metadata"))?;
         let tree = answer.message_object_trees.into_iter().next();
-        let tree = tree.ok_or_else(|| unreadable("a message has no objects"))?;
+        let tree = tree.ok_or(incomplete("names of objects"))?;
         Ok(Some(Announced { metadata, tree }))
     }
 
@@ -59,10 +61,14 @@ impl Exchange<'_> {
         &self,
         announced: &Announced,
     ) -> Result<(Result<Records, Error>, usize), FlowerError> {
-        let mut contents = Contents::new();
+        let (mut contents, mut bytes) = (Contents::new(), 0);
         for id in ids(&announced.tree) {
-            let bytes = self.fetch(announced.metadata.run_id, &id)?;
-            contents.insert(id, bytes);
+            let object = self.fetch(announced.metadata.run_id, &id)?;
+            bytes += object.len();
+            if bytes > self.largest_message {
+                return Err(ObjectError::TooLarge { most: self.largest_message }.into());
+            }
+            contents.insert(id, object);
         }
         let confirmation = ConfirmMessageReceivedRequest {
             node: named(self.node),
@@ -70,8 +76,8 @@ impl Exchange<'_> {
             message_object_id: announced.metadata.message_id.clone(),
         };
         call(self.transport, &confirmation)?;
-        let (_, content) = inflate(&announced.tree.object_id, &contents)?;
-        Ok((content, contents.values().map(Vec::len).sum()))
+        let (_, content) = inflate(&announced.tree.object_id, &contents, self.largest_message)?;
+        Ok((content, bytes))
     }
 
     /// One object, once it has arrived undamaged.

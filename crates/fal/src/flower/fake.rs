@@ -15,7 +15,7 @@ use super::messages::{
 use super::objects::{Deflated, deflate, ids, inflate, object_id};
 use super::record::{Metric, Metrics, Records};
 use super::transport::{FleetTransport, Method, TransportError};
-use super::{AppError, ClientApp, EvaluateReply, Request, TrainReply};
+use super::{AppError, ClientApp, EvaluateReply, LARGEST_REQUEST, Request, TrainReply};
 
 /// The number of the node.
 pub const NODE: u64 = 77;
@@ -229,7 +229,7 @@ impl State {
         self.objects.insert(id, request.object_content);
         if self.lacking.is_empty() {
             let (metadata, tree) = self.announced.take().unwrap();
-            let (_, content) = inflate(&tree.object_id, &self.objects).unwrap();
+            let (_, content) = inflate(&tree.object_id, &self.objects, usize::MAX).unwrap();
             self.replies.push((metadata, content));
         }
         true
@@ -241,11 +241,12 @@ pub struct AddsConstant {
     pub examples: u64,
     pub constant: f32,
     pub fails: bool,
+    pub largest_request: usize,
 }
 
 impl AddsConstant {
     pub fn new(examples: u64, constant: f32) -> Self {
-        Self { examples, constant, fails: false }
+        Self { examples, constant, fails: false, largest_request: LARGEST_REQUEST }
     }
 
     fn metrics(&self) -> Metrics {
@@ -267,5 +268,9 @@ impl ClientApp for AddsConstant {
 
     fn evaluate(&mut self, _request: Request) -> Result<EvaluateReply, AppError> {
         Ok(EvaluateReply { num_examples: self.examples, metrics: self.metrics() })
+    }
+
+    fn largest_request(&self) -> usize {
+        self.largest_request
     }
 }

@@ -19,6 +19,9 @@ const PATIENCE: f64 = 2.0;
 const ATTEMPTS: f64 = 10.0;
 
 /// Registers the key, unless it is known already, puts its node on line, and gives the node's number.
+///
+/// A key that is on line is waited for: its last client was killed, or the answer to an earlier attempt was lost. A node
+/// whose number never came cannot be unregistered, for that takes the number.
 pub(super) fn join(
     transport: &dyn FleetTransport,
     identity: &Identity,
@@ -27,15 +30,16 @@ pub(super) fn join(
     observer: Observer<'_>,
 ) -> Result<u64, FlowerError> {
     let public_key = identity.public_pem().as_bytes().to_vec();
-    let was_known = match call(transport, &RegisterNodeRequest { public_key: public_key.clone() }) {
-        Ok(_) => false,
-        Err(FlowerError::Transport(refusal)) if refusal.is_registered_elsewhere() => true,
-        Err(failure) => return Err(failure),
-    };
+    match call(transport, &RegisterNodeRequest { public_key: public_key.clone() }) {
+        Err(FlowerError::Transport(refusal)) if refusal.is_registered_elsewhere() => {}
+        registered => drop(registered?),
+    }
     let request =
         ActivateNodeRequest { public_key, heartbeat_interval: options.heartbeat_interval };
     let wait = PATIENCE * options.heartbeat_interval / ATTEMPTS;
-    let start = Instant::now();
+    // Counted from the first refusal: the attempts before it may have taken any time, and the last of them may be what put the
+    // node on line.
+    let mut first_refusal = None;
     loop {
         let failure = match call(transport, &request) {
             Ok(answer) => {
@@ -44,10 +48,11 @@ pub(super) fn join(
             }
             Err(failure) => failure,
         };
-        let may_be_online = was_known
-            && matches!(&failure, FlowerError::Transport(refusal) if refusal.is_activation_failure());
-        // One wait more than a killed client counts as on line.
-        let too_late = start.elapsed().as_secs_f64() > PATIENCE * options.heartbeat_interval + wait;
+        let may_be_online =
+            matches!(&failure, FlowerError::Transport(refusal) if refusal.is_activation_failure());
+        let waited = first_refusal.get_or_insert_with(Instant::now).elapsed().as_secs_f64();
+        // One wait more than a lost client counts as on line.
+        let too_late = waited > PATIENCE * options.heartbeat_interval + wait;
         if !may_be_online || too_late {
             return Err(failure);
         }

@@ -29,7 +29,9 @@ pub mod transport;
 #[cfg(test)]
 mod fake;
 
-pub use app::{AppError, ClientApp, EvaluateReply, QueryReply, Request, TrainReply};
+pub use app::{
+    AppError, ClientApp, EvaluateReply, LARGEST_REQUEST, QueryReply, Request, TrainReply,
+};
 pub use error::FlowerError;
 pub use event::{Event, Observer};
 pub use node::{join, participate};

@@ -75,6 +75,7 @@ pub fn participate(
         transport: &retrying,
         node,
         object_patience: options.object_patience,
+        largest_message: app.largest_request(),
         seed: seed.child("objects"),
         interrupt,
     };
@@ -106,12 +107,16 @@ impl Service<'_> {
     /// Answers until told to stop, or until the heart has found out that nobody wants the node.
     fn serve(&self, app: &mut dyn ClientApp) -> Result<(), FlowerError> {
         while !self.interrupt.requested() && self.lost.get().is_none() {
-            match self.exchange.next()? {
-                Some(announced) => self.handle(&announced, app)?,
-                None => {
-                    pause(self.poll, self.interrupt);
+            match self.exchange.next() {
+                Ok(Some(announced)) => {
+                    self.handle(&announced, app)?;
+                    continue;
                 }
+                Ok(None) => {}
+                Err(failure @ FlowerError::Incomplete { .. }) => self.drop_message(&failure),
+                Err(failure) => return Err(failure),
             }
+            pause(self.poll, self.interrupt);
         }
         Ok(())
     }

@@ -4,13 +4,17 @@
 //! Format: NumPy Enhancement Proposal 1. Read are versions 1 to 3, both orders of axes, both orders of bytes, numbers of
 //! any common type; written is version 1, row-major, single precision, byte for byte as NumPy 2 writes it.
 
-use super::record::{Array, size};
+use super::record::{Array, ShapeError, require_axes, size};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The values begin at a multiple of this.
 const ALIGNMENT: usize = 64;
 /// NumPy leaves room for the first axis of a file to grow to so many digits.
 const GROWING_DIGITS: usize = 21;
+/// More than the bytes before the values, of an array of as many axes as there may be.
+const LONGEST_HEADER: usize = 1 << 16;
+/// Bytes of the widest values.
+const WIDEST: usize = 8;
 
 /// Bytes that are no array that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,9 @@ pub enum NpyError {
     /// A header that cannot be understood.
     #[error("the header `{0}` of a NumPy array cannot be read; save it with `numpy.save`")]
     Header(String),
+    /// A shape that no array can have.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     /// Values of a type that is no number.
     #[error(
         "an array of type `{0}` cannot be used; send float32, float64, integers or truth values"
@@ -73,8 +80,8 @@ pub fn write(array: &Array) -> Vec<u8> {
     let mut file = Vec::with_capacity(unpadded + padding + 4 * array.values().len());
     file.extend_from_slice(MAGIC);
     file.extend_from_slice(&[1, 0]);
-    // An array of so many axes that its header has 65536 bytes cannot exist: each axis is a factor of its size.
-    file.extend_from_slice(&(length as u16).to_le_bytes());
+    let length = u16::try_from(length).expect("64 axes of 20 digits have a short header");
+    file.extend_from_slice(&length.to_le_bytes());
     file.extend_from_slice(header.as_bytes());
     file.extend(std::iter::repeat_n(b' ', padding));
     file.push(b'\n');
@@ -93,13 +100,19 @@ fn header_of(shape: &[usize]) -> String {
     format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple}, }}{spaces}")
 }
 
+/// The most bytes that a file of so many values can have.
+pub(super) fn longest_file(values: usize) -> usize {
+    values.saturating_mul(WIDEST).saturating_add(LONGEST_HEADER)
+}
+
 /// The array of a `.npy` file, its values rounded to single precision.
 ///
 /// # Errors
-/// [`NpyError`] for what is no such file, or holds no numbers.
+/// [`NpyError`] for what is no such file, holds no numbers, or has more than 64 axes.
 pub fn read(file: &[u8]) -> Result<Array, NpyError> {
     let (header, values) = split(file)?;
     let header = Header::parse(header)?;
+    require_axes(&header.shape)?;
     let unusable = || NpyError::Header(format!("shape {:?}", header.shape));
     let size = size(&header.shape).ok_or_else(unusable)?;
     let expected = size.checked_mul(header.stored.kind.width()).ok_or_else(unusable)?;
@@ -110,7 +123,7 @@ pub fn read(file: &[u8]) -> Result<Array, NpyError> {
     if header.column_major {
         numbers = to_row_major(&header.shape, &numbers);
     }
-    Array::new(header.shape, numbers).map_err(|shape| NpyError::Header(shape.to_string()))
+    Ok(Array::new(header.shape, numbers)?)
 }
 
 /// The header's text, and the bytes of the values.

@@ -29,27 +29,37 @@ pub enum Record {
 /// The records of a message by name, in the order in which they were sent.
 pub type Records = IndexMap<String, Record>;
 
-/// Values that do not fill a shape.
+/// NumPy's own limit.
+const MOST_AXES: usize = 64;
+
+/// A shape that no array can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{values} values do not fill an array of shape {shape:?}; give as many as the product of its lengths"
-)]
-pub struct ShapeError {
-    /// Lengths of the axes.
-    pub shape: Vec<usize>,
-    /// Values that there are.
-    pub values: usize,
+pub enum ShapeError {
+    /// Values that do not fill it.
+    #[error(
+        "{values} values do not fill an array of shape {shape:?}; give as many as the product of its lengths"
+    )]
+    Values {
+        /// Lengths of the axes.
+        shape: Vec<usize>,
+        /// Values that there are.
+        values: usize,
+    },
+    /// More axes than NumPy has.
+    #[error("an array has {0} axes, but NumPy knows at most 64; join some of them")]
+    Axes(usize),
 }
 
 impl Array {
     /// `values` in row-major order as an array of `shape`, which is empty for a single number.
     ///
     /// # Errors
-    /// [`ShapeError`] if there are more or fewer than the product of the lengths.
+    /// [`ShapeError`] if there are more or fewer than the product of the lengths, or more than 64 axes.
     pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Result<Self, ShapeError> {
+        require_axes(&shape)?;
         match size(&shape) {
             Some(size) if size == values.len() => Ok(Self { shape, values }),
-            _ => Err(ShapeError { shape, values: values.len() }),
+            _ => Err(ShapeError::Values { shape, values: values.len() }),
         }
     }
 
@@ -67,6 +77,10 @@ impl Array {
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
+}
+
+pub(super) fn require_axes(shape: &[usize]) -> Result<(), ShapeError> {
+    if shape.len() <= MOST_AXES { Ok(()) } else { Err(ShapeError::Axes(shape.len())) }
 }
 
 /// The product of the lengths; `None` if no memory could hold it.
@@ -221,7 +235,9 @@ mod tests {
         assert_eq!(Array::new(vec![2, 0], vec![]).unwrap().values(), [0.0_f32; 0]);
         assert_eq!(Array::new(vec![2, 1], vec![1.0, 2.0]).unwrap().values(), [1.0, 2.0]);
         let refused = Array::new(vec![2, 2], vec![1.0]).unwrap_err();
-        assert_eq!(refused, ShapeError { shape: vec![2, 2], values: 1 });
+        assert_eq!(refused, ShapeError::Values { shape: vec![2, 2], values: 1 });
+        assert_eq!(Array::new(vec![1; 64], vec![1.0]).unwrap().shape().len(), 64);
+        assert_eq!(Array::new(vec![1; 65], vec![1.0]), Err(ShapeError::Axes(65)));
         assert!(Array::new(vec![usize::MAX, 2], vec![]).is_err(), "the product overflows");
     }
 

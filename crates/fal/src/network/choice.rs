@@ -79,8 +79,8 @@ impl NetworkChoice {
     /// Whether the network can be built for these images.
     ///
     /// # Errors
-    /// [`NetworkError::Zero`] for an empty layer, image or set of classes, [`NetworkError::TooSmall`] for images that its
-    /// convolutions swallow, [`NetworkError::Groups`] for groups that do not divide the channels,
+    /// [`NetworkError::Classes`] for less than 2 of them, [`NetworkError::Zero`] for an empty layer or image,
+    /// [`NetworkError::TooSmall`] for images that its convolutions swallow, [`NetworkError::Groups`] for groups that do not divide the channels,
     /// [`NetworkError::TooLarge`] for more than a hundred million parameters.
     pub fn check(&self, shape: ImageShape, classes: usize) -> Result<(), NetworkError> {
         let positive = |setting, values: &[usize]| match values.contains(&0) {
@@ -91,7 +91,9 @@ impl NetworkChoice {
             true => Err(NetworkError::TooSmall { network, shape, least }),
             false => Ok(()),
         };
-        positive("classes", &[classes])?;
+        if classes < 2 {
+            return Err(NetworkError::Classes { found: classes });
+        }
         positive("shape", &[shape.channels, shape.height, shape.width])?;
         match self {
             Self::Mlp { hidden } => positive("hidden", hidden)?,
@@ -168,7 +170,10 @@ mod tests {
             assert!(refusal.to_string().contains("at most 1e8"), "{refusal}");
         }
         let choice = NetworkChoice::default();
-        assert_eq!(choice.check(TINY, 0), Err(zero("classes")));
+        for found in [0, 1] {
+            assert_eq!(choice.check(TINY, found), Err(NetworkError::Classes { found }));
+        }
+        choice.check(TINY, 2).unwrap();
         assert_eq!(choice.check(ImageShape { height: 0, ..TINY }, 10), Err(zero("shape")));
         choice.check(TINY, 10).unwrap();
         let endless = ImageShape { channels: 3, height: usize::MAX, width: usize::MAX };

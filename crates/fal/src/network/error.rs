@@ -17,8 +17,16 @@ pub enum NetworkError {
         /// Rows and columns that are needed.
         least: usize,
     },
+    /// Nothing to tell apart.
+    #[error(
+        "a network tells at least 2 classes apart, but there are {found}; give images of more classes, or state data.classes"
+    )]
+    Classes {
+        /// Classes that there are.
+        found: usize,
+    },
     /// A setting that is zero, or an image without pixels.
-    #[error("`{setting}` has a zero in it; every layer, image and set of classes needs at least 1")]
+    #[error("`{setting}` has a zero in it; every layer and image needs at least 1")]
     Zero {
         /// The setting.
         setting: &'static str,

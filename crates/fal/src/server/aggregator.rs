@@ -71,7 +71,7 @@ pub enum AggregatorChoice {
         /// Steps at most.
         #[serde(default = "one_hundred")]
         iterations: usize,
-        /// Distances below this count as this, so that no weight is infinite; above 0.
+        /// Distances below this count as this, so that no weight is infinite; at least 1e-30.
         #[serde(default = "a_millionth")]
         smoothing: f64,
         /// A step that is shorter than this, relative to the length of the median, is the last; at least 0.
@@ -79,6 +79,9 @@ pub enum AggregatorChoice {
         tolerance: f64,
     },
 }
+
+/// The reciprocals of smaller distances may add up to infinity.
+const LEAST_SMOOTHING: f64 = 1e-30;
 
 fn one() -> usize {
     1
@@ -115,8 +118,8 @@ impl AggregatorChoice {
             Self::MultiKrum { keep: Some(0), .. } => require(false, "keep", 0.0, "at least 1"),
             Self::GeometricMedian { iterations, smoothing, tolerance } => {
                 require(iterations > 0, "iterations", iterations as f64, "at least 1")?;
-                let usable = smoothing.is_finite() && smoothing > 0.0;
-                require(usable, "smoothing", smoothing, "finite and above 0")?;
+                let usable = smoothing.is_finite() && smoothing >= LEAST_SMOOTHING;
+                require(usable, "smoothing", smoothing, "finite and at least 1e-30")?;
                 require(tolerance >= 0.0, "tolerance", tolerance, "at least 0")
             }
             _ => Ok(()),

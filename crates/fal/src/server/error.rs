@@ -28,6 +28,14 @@ pub enum ServerError {
         /// What it sent.
         what: &'static str,
     },
+    /// Something that the server would remember is beyond single precision.
+    #[error(
+        "{what} would not be finite, for updates are too long; bound them with `server.clip`, choose a robust `server.aggregator`, or lower `client.rate`, `server.optimizer.rate` or what `clients.attackers` multiply by"
+    )]
+    Overflow {
+        /// What the server would remember.
+        what: &'static str,
+    },
     /// A weighted mean without weights.
     #[error("no client has {what}, so nothing can be weighted by it; weight uniformly")]
     NoWeight {

@@ -83,7 +83,8 @@ impl ServerChoice {
     ///
     /// # Errors
     /// Those of [`Self::check`] and [`AggregatorChoice::aggregate`]; [`ServerError::Length`] if the updates or the state
-    /// belong to another model. Nothing is changed then.
+    /// belong to another model; [`ServerError::Overflow`] if the next model or state would not be finite. Nothing is changed
+    /// then.
     pub fn step(
         &self,
         state: &mut ServerState,

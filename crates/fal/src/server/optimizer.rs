@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ServerError;
 use super::error::require;
-use super::update::require_length;
+use super::update::{require_finite, require_length};
 
 /// A rule of the server; the aggregated update `d` takes the place of a negative gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,8 @@ impl OptimizerChoice {
     /// Moves `global` by the aggregated update and counts the round.
     ///
     /// # Errors
-    /// [`ServerError::Length`] if vectors are of different models; nothing is changed then.
+    /// [`ServerError::Length`] if vectors are of different models, [`ServerError::Overflow`] if the model or the memory would
+    /// hold a value that is not finite; nothing is changed then.
     pub fn step(
         &self,
         state: &mut ServerState,
@@ -117,6 +118,24 @@ impl OptimizerChoice {
         delta: &[f32],
     ) -> Result<(), ServerError> {
         require_length(|| "the aggregated update".into(), global.len(), delta.len())?;
+        let (mut next_state, mut next_global) = (state.clone(), global.to_vec());
+        self.advance(&mut next_state, &mut next_global, delta)?;
+        require_finite("the server's mean of updates", &next_state.momentum)?;
+        require_finite("the server's mean of squared updates", &next_state.squares)?;
+        require_finite("the model", &next_global)?;
+        next_state.rounds += 1;
+        *state = next_state;
+        global.copy_from_slice(&next_global);
+        Ok(())
+    }
+
+    /// The arithmetic of a step. After an error, and for values beyond single precision, `state` and `global` are of no use.
+    fn advance(
+        &self,
+        state: &mut ServerState,
+        global: &mut [f32],
+        delta: &[f32],
+    ) -> Result<(), ServerError> {
         match *self {
             Self::Rate { rate } => {
                 for (u, d) in global.iter_mut().zip(delta) {
@@ -148,7 +167,6 @@ impl OptimizerChoice {
                 settings.step(state, global, delta, |v, square| v + square)?;
             }
         }
-        state.rounds += 1;
         Ok(())
     }
 }
@@ -241,6 +259,28 @@ mod tests {
         let other = momentum.step(&mut state, &mut global, &[1.0, 1.0]);
         assert!(matches!(other, Err(ServerError::Length { expected: 2, found: 1, .. })));
         assert_eq!((state.rounds, global), (1, [1.0, 2.0]));
+    }
+
+    /// The square of the update is beyond single precision although the update is not: kept as infinity, it would hold
+    /// its parameter where it is for ever.
+    #[test]
+    fn a_step_beyond_single_precision_is_refused_and_changes_nothing() {
+        let adaptive = Adaptive::default();
+        for (choice, first, second) in [
+            (OptimizerChoice::Rate { rate: 2.0 }, 0.5, f32::MAX),
+            (OptimizerChoice::Momentum { rate: 1e-9, momentum: 0.9 }, f32::MAX, f32::MAX),
+            (OptimizerChoice::Adam(adaptive), 0.5, 3e20),
+            (OptimizerChoice::Yogi(adaptive), 0.5, 3e20),
+            (OptimizerChoice::Adagrad(adaptive), 0.5, 3e20),
+        ] {
+            let (mut state, mut global) = (ServerState::default(), [1.0, 2.0]);
+            choice.step(&mut state, &mut global, &[first, 0.1]).unwrap();
+            let before = (state.clone(), global);
+            let refusal = choice.step(&mut state, &mut global, &[second, 0.1]).unwrap_err();
+            assert!(matches!(refusal, ServerError::Overflow { .. }), "{choice:?}: {refusal}");
+            assert!(refusal.to_string().contains("`server.clip`"), "{refusal}");
+            assert_eq!((state, global), before, "{choice:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::require;
-use super::update::require_fit;
+use super::update::{require_finite, require_fit};
 use super::{ServerError, Update};
 
 /// The control variates of the server, `c`, and of its clients, `c_i`, all zero at first.
@@ -39,8 +39,9 @@ impl Scaffold {
     /// `population` clients.
     ///
     /// # Errors
-    /// [`ServerError::OutOfRange`] for a rate that is not above 0, no clients or an update without steps, else those of
-    /// updates that do not fit. Nothing is changed then.
+    /// [`ServerError::OutOfRange`] for a rate that is not above 0, no clients or an update without steps,
+    /// [`ServerError::Overflow`] if a variate would not be finite, else those of updates that do not fit. Nothing is changed
+    /// then.
     pub fn absorb(
         &mut self,
         updates: &[Update],
@@ -54,19 +55,31 @@ impl Scaffold {
         require(all_took_steps, "steps", 0.0, "at least 1 in every update")?;
 
         let mut change = vec![0.0; self.server.len()];
+        let mut clients = BTreeMap::new();
         for Update { client, delta, steps, .. } in updates {
             let length = *steps as f64 * rate;
-            let own = self.clients.entry(*client).or_insert_with(|| vec![0.0; delta.len()]);
+            let own = clients.entry(*client).or_insert_with(|| self.variate(*client));
             for (index, own) in own.iter_mut().enumerate() {
                 let moved = -f64::from(self.server[index]) - f64::from(delta[index]) / length;
                 change[index] += moved;
                 *own = (f64::from(*own) + moved) as f32;
             }
         }
-        for (server, change) in self.server.iter_mut().zip(change) {
-            *server = (f64::from(*server) + change / population as f64) as f32;
-        }
+        let moved = self.server.iter().zip(change);
+        let moved = moved.map(|(c, change)| (f64::from(*c) + change / population as f64) as f32);
+        let server: Vec<f32> = moved.collect();
+        [&server]
+            .into_iter()
+            .chain(clients.values())
+            .try_for_each(|variate| require_finite("a control variate", variate))?;
+        self.server = server;
+        self.clients.extend(clients);
         Ok(())
+    }
+
+    /// `c_i`, which is zero for a client that never took part.
+    fn variate(&self, client: usize) -> Vec<f32> {
+        self.clients.get(&client).cloned().unwrap_or_else(|| vec![0.0; self.server.len()])
     }
 }
 
@@ -137,6 +150,8 @@ mod tests {
         assert_eq!(setting(scaffold.absorb(&idle, 0.1, 1)), "steps");
         let wide = scaffold.absorb(&updates_of(&[&[1.0, 2.0]]), 0.1, 1);
         assert!(matches!(wide, Err(ServerError::Length { .. })));
+        let long = scaffold.absorb(&updates_of(&[&[1e38]]), 0.1, 1);
+        assert!(matches!(long, Err(ServerError::Overflow { .. })));
         assert_eq!(scaffold, Scaffold::new(1));
     }
 }

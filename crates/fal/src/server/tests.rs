@@ -214,6 +214,7 @@ fn settings_out_of_range_are_named() {
     assert_eq!(aggregator(r#""multi-krum", "byzantine": 1, "keep": 0"#), "keep");
     assert_eq!(aggregator(r#""geometric-median", "iterations": 0"#), "iterations");
     assert_eq!(aggregator(r#""geometric-median", "smoothing": 0.0"#), "smoothing");
+    assert_eq!(aggregator(r#""geometric-median", "smoothing": 1e-310"#), "smoothing");
     assert_eq!(aggregator(r#""geometric-median", "tolerance": -1.0"#), "tolerance");
     let optimizer = |fields: &str| refused(&format!(r#"{{"optimizer": {{"kind": {fields}}}}}"#));
     assert_eq!(optimizer(r#""rate", "rate": 0.0"#), "rate");

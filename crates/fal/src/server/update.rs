@@ -59,6 +59,14 @@ pub(super) fn require_fit(updates: &[Update], expected: usize) -> Result<(), Ser
     }
 }
 
+/// What the server is about to keep must be finite.
+pub(super) fn require_finite(what: &'static str, values: &[f32]) -> Result<(), ServerError> {
+    match values.iter().all(|x| x.is_finite()) {
+        true => Ok(()),
+        false => Err(ServerError::Overflow { what }),
+    }
+}
+
 pub(super) fn require_length(
     what: impl FnOnce() -> String,
     expected: usize,

@@ -9,13 +9,16 @@ use crate::data::{SphereError, SphereSet};
 use crate::server::{DriftControl, ServerChoice};
 use crate::training_error::{MOST, TrainingError, require, require_few, require_some};
 
+/// Points of all clients together. They are drawn one by one at a distance from all before, so time grows with the square.
+const MOST_POINTS: usize = 20_000;
+
 /// A federation in the regime of the theorem: everything but the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TheorySettings {
     /// Number of clients, `N`, at least 1.
     pub clients: usize,
-    /// Points of each client, `J`, at least 1; at least 2 points in all.
+    /// Points of each client, `J`, at least 1; 2 to 20,000 points in all.
     pub points: usize,
     /// Coordinates of a point, `d`, at least 3; the last is 1/2.
     pub dimension: usize,
@@ -98,8 +101,8 @@ impl TheorySettings {
         }
         // A single point has no distance to another, and so no separation.
         let points = self.clients * self.points;
-        let usable = (2..=MOST).contains(&points);
-        let range = "at least 2 and at most a million";
+        let usable = (2..=MOST_POINTS).contains(&points);
+        let range = "at least 2 and at most 20,000";
         require(usable, "clients times points", points as f64, range)?;
         require(self.rounds > 0, "rounds", 0.0, "at least 1")?;
         require(every > 0, "measurement.every", 0.0, "at least 1")?;
@@ -194,6 +197,9 @@ mod tests {
         refused("adversary.steps", |settings| settings.adversary.steps = usize::MAX);
         refused("measurement.steps", |settings| settings.measurement.steps = usize::MAX);
         refused("clients times points", |settings| settings.clients = 300_000);
+        refused("clients times points", |settings| {
+            (settings.clients, settings.points) = (1, 20_001)
+        });
         refused("clients times points", |settings| (settings.clients, settings.points) = (1, 1));
         refused("rounds", |settings| settings.rounds = 0);
         refused("dimension times width", |settings| {

@@ -59,7 +59,8 @@ pub struct MaskingChecks {
     pub black_box: Interval,
     /// Samples that the black-box attack felled and the gradients did not.
     pub black_box_only: usize,
-    /// The mean loss around the samples: it rises towards the attacked images and further than in a random direction.
+    /// The mean loss around the samples: it rises towards the attacked images and further than in a random direction. At an
+    /// epsilon of 0 it says nothing.
     pub surface: LossSurface,
 }
 
@@ -136,7 +137,7 @@ impl MaskingChecks {
                 "the black-box attack with {queries} queries leaves fewer samples than the gradients: they are masked, trust Square"
             ));
         }
-        if !self.surface.rises() {
+        if self.surface.has_extent() && !self.surface.rises() {
             warnings.push("the mean loss does not rise towards the attacked images: its surface is rough or flat".into());
         }
         if self.surface.is_random_direction_worse() {
@@ -219,6 +220,18 @@ mod tests {
         assert_eq!(checks.warnings(), Vec::<String>::new(), "{checks}");
         assert_eq!((checks.without_limit.mean, checks.few_steps.n), (0.0, 24));
         assert!(checks.to_string().ends_with("no sign of masking"));
+    }
+
+    #[test]
+    fn an_epsilon_of_zero_is_no_sign_of_masking() {
+        let model = toy::network_model(6, 5);
+        let samples = toy::right_samples(&model, toy::noise(40, 5));
+        for threat in [ThreatModel::linf(0.0), ThreatModel::l2(0.0)] {
+            let campaign = Campaign::new(threat, Seed::new(2));
+            let checks = MaskingChecks::run(&campaign, BUDGET, &model, &samples).unwrap();
+            assert_eq!(checks.warnings(), Vec::<String>::new(), "{checks}");
+            assert!(!checks.surface.has_extent() && checks.surface.to_svg().is_ok());
+        }
     }
 
     #[test]

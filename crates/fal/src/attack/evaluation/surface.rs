@@ -15,7 +15,7 @@ const DIP: f64 = 0.05;
 /// random change of length epsilon; pixels are cut to their range.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossSurface {
-    /// The values of `a`, and of `b`.
+    /// The values of `a`, and of `b`; at an epsilon of 0 only 0.
     pub shares: Vec<f64>,
     /// `losses[i][j]` is the mean loss at `b = shares[i]` and `a = shares[j]`.
     pub losses: Vec<Vec<f64>>,
@@ -23,7 +23,7 @@ pub struct LossSurface {
 
 impl LossSurface {
     /// The surface of `model` around `samples` and what the attack made of them, with `points` on each side. Samples that the
-    /// model gets wrong by themselves are left out, unless it gets all wrong.
+    /// model gets wrong by themselves are left out, unless it gets all wrong. At an epsilon of 0 it is a single point.
     ///
     /// # Errors
     /// Those of the model, and [`AttackError::Setting`] unless `points` is odd and at least 3.
@@ -42,7 +42,9 @@ impl LossSurface {
             "an odd number of at least 3",
         )?;
         let half = (points / 2) as f64;
-        let shares: Vec<f64> = (0..points).map(|point| point as f64 / half - 1.0).collect();
+        let shares = (0..points).map(|point| point as f64 / half - 1.0);
+        let shares: Vec<f64> =
+            if campaign.threat.epsilon == 0.0 { vec![0.0] } else { shares.collect() };
         let neighbours = Neighbours::of(campaign, samples, attacked);
         let losses = shares.iter().map(|&random| {
             shares
@@ -52,6 +54,11 @@ impl LossSurface {
         });
         let losses = losses.collect::<Result<_, AttackError>>()?;
         Ok(Self { shares, losses })
+    }
+
+    /// Whether there is a way to go on it, and so a slope: not at an epsilon of 0.
+    pub fn has_extent(&self) -> bool {
+        self.shares.len() > 1
     }
 
     /// Whether the loss rises, but for small dips, from the samples to the attacked images.

@@ -1,4 +1,7 @@
 //! Square (Andriushchenko et al. 2020): a random search over square patches, which asks for scores alone.
+//!
+//! Patches reach the last row and column, which those of the authors' package and of torchattacks do not: for the comparison
+//! with both, `tests/golden/attacks` patches their `random_int` to include its upper end.
 
 mod euclidean;
 mod stripes;

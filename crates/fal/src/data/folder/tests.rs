@@ -75,6 +75,17 @@ fn a_folder_may_lack_the_last_classes() {
 }
 
 #[test]
+fn a_folder_of_a_single_class_needs_to_be_told_of_others() {
+    let mut single = files(255);
+    (single[1], single[3]) = (idx(&[3], &[0; 3]), idx(&[2], &[0; 2]));
+    let folder = folder_of(&single);
+    let failure = load(folder.path(), None, &[], None).unwrap_err();
+    assert!(matches!(failure, DataError::Classes { found: 1, .. }), "{failure}");
+    assert!(failure.to_string().contains("data.classes"), "{failure}");
+    assert_eq!(load(folder.path(), None, &[], Some(2)).unwrap().train.classes(), 2);
+}
+
+#[test]
 fn names_may_have_a_dot_and_files_may_be_compressed() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in NAMES.iter().zip(files(9)) {
@@ -145,9 +156,24 @@ fn files_of_another_set_are_told() {
     mixed[1] = files(10)[1].clone();
     let failure = load(folder_of(&mixed).path(), None, &[bright, dark], None).unwrap_err();
     assert!(matches!(failure, DataError::Mixed { .. }), "{failure}");
-    mixed[1] = idx(&[3], &[1, 1, 1]);
-    let failure = load(folder_of(&mixed).path(), None, &[bright, dark], None).unwrap_err();
-    assert!(failure.to_string().contains("no known set"), "{failure}");
+}
+
+/// As of the inverted digits, whose labels are those of MNIST.
+#[test]
+fn a_set_that_keeps_files_of_a_known_one_is_a_set_of_its_own() {
+    let (bright, dark) = (known("bright", 255), known("dark", 10));
+    let mut derived = files(255);
+    derived[0] = idx(&[3, 1, 2], &[0; 6]);
+    derived[2] = idx(&[2, 1, 2], &[0; 4]);
+    let folder = folder_of(&derived);
+    let Split { train, test } = load(folder.path(), None, &[bright, dark], None).unwrap();
+    assert_eq!(train.name(), folder.path().display().to_string());
+    assert_eq!(
+        (train.pixels(), test.class_names()),
+        (&[0.0; 6][..], &["0", "1"].map(String::from)[..])
+    );
+    let named = load(folder.path(), Some(bright), &[bright, dark], None).unwrap_err();
+    assert!(matches!(named, DataError::Checksum { .. }), "{named}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 use std::sync::Mutex;
 
+use prost::Message as _;
+
 use super::super::fake::{AddsConstant, FakeSuperLink, Fault, NODE};
+use super::super::messages::PullMessagesResponse;
 use super::super::record::Array;
 use super::super::transport::{Method, RetryPolicy, TransportError};
 use super::*;
@@ -124,6 +127,28 @@ fn answers_may_be_lost_on_the_way() {
     }
 }
 
+/// The activation is done and its answer lost, so the next attempts find the node on line.
+#[test]
+fn a_lost_answer_to_the_first_activation_is_waited_out() {
+    let lost = |method: Method, nth: usize| match (method, nth) {
+        (Method::ActivateNode, 0) => Some(Fault::AnswerLost),
+        (Method::ActivateNode, 1 | 2) => Some(Fault::Status(412, Some(2004))),
+        _ => None,
+    };
+    let waits = |events: &[Event]| {
+        events.iter().filter(|event| matches!(event, Event::StillOnline { .. })).count()
+    };
+    assert_eq!(waits(&survives(lost)), 2);
+    // Longer than a node without heartbeats counts as on line.
+    let events = survives(move |method, nth| {
+        if (method, nth) == (Method::ActivateNode, 0) {
+            thread::sleep(Duration::from_millis(700));
+        }
+        lost(method, nth)
+    });
+    assert_eq!(waits(&events), 2);
+}
+
 #[test]
 fn a_superlink_that_stays_away_ends_the_node() {
     let failure =
@@ -245,10 +270,67 @@ fn a_killed_client_is_waited_for() {
         _ => None,
     });
     assert!(failure.to_string().contains("flwr supernode register"), "{failure}");
-    let failure = ends_with(|method, _| {
-        (method == Method::ActivateNode).then_some(Fault::Status(412, Some(2004)))
-    });
-    assert!(matches!(failure, FlowerError::Transport(_)), "a new key is not waited for");
+}
+
+/// A SuperLink whose announcements are changed on the way.
+struct Changes<'a>(&'a FakeSuperLink, fn(&mut PullMessagesResponse));
+
+impl FleetTransport for Changes<'_> {
+    fn call(&self, method: Method, request: &[u8]) -> Result<Vec<u8>, TransportError> {
+        let answer = self.0.call(method, request)?;
+        if method != Method::PullMessages || self.0.calls(method) > 1 {
+            return Ok(answer);
+        }
+        let mut announcement = PullMessagesResponse::decode(answer.as_slice()).unwrap();
+        (self.1)(&mut announcement);
+        Ok(announcement.encode_to_vec())
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_answered_is_dropped_and_the_next_one_answered() {
+    let changes: [(fn(&mut PullMessagesResponse), &str); 2] = [
+        (|announcement| announcement.messages_list[0].metadata = None, "metadata"),
+        (|announcement| announcement.message_object_trees.clear(), "names of objects"),
+    ];
+    for (change, missing) in changes {
+        let fake = FakeSuperLink::new();
+        fake.ask("train", 60.0, &weights(&[1.0, 2.0]), 0);
+        fake.ask("train", 60.0, &weights(&[5.0]), 0);
+        let dropped = Mutex::new(Vec::new());
+        let observer = |event: &Event| {
+            if let Event::Dropped { reason } = event {
+                dropped.lock().unwrap().push(reason.clone());
+            }
+        };
+        let (identity, mut app) = (Identity::generate().unwrap(), AddsConstant::new(10, 0.5));
+        let transport = Changes(&fake, change);
+        participate(&transport, &identity, &options(), &mut app, &fake.interrupt, &observer)
+            .unwrap();
+        let dropped = dropped.into_inner().unwrap();
+        assert!(dropped.len() == 1 && dropped[0].contains(missing), "{dropped:?}");
+        assert_eq!(fake.replies().len(), 1);
+        assert_eq!(trained(&fake.replies()[0].1), [5.5]);
+    }
+}
+
+/// The first is long, the second has weights once among its objects and eight thousand times in its record.
+#[test]
+fn a_request_that_is_larger_than_the_app_allows_is_told_and_the_node_lives_on() {
+    let fake = FakeSuperLink::new();
+    let zeros = Array::new(vec![1000], vec![0.0; 1000]).unwrap();
+    let named = (0..8000).map(|name| (name.to_string(), zeros.clone())).collect();
+    fake.ask("train", 60.0, &weights(&[0.5; 1_000_000]), 0);
+    fake.ask("train", 60.0, &[("arrays".to_owned(), Record::Arrays(named))].into(), 0);
+    fake.ask("train", 60.0, &weights(&[5.0]), 0);
+    let mut app = AddsConstant { largest_request: 2_000_000, ..AddsConstant::new(10, 0.5) };
+    take_part(&fake, &mut app, &options()).0.unwrap();
+    let replies = fake.replies();
+    for (_, refused) in &replies[..2] {
+        let reason = &refused.as_ref().unwrap_err().reason;
+        assert!(reason.contains("more than the 2000000 bytes"), "{reason}");
+    }
+    assert_eq!(trained(&replies[2].1), [5.5]);
 }
 
 #[test]

@@ -79,6 +79,15 @@ fn numbers_of_every_type_are_read() {
 }
 
 #[test]
+fn arrays_have_as_many_axes_as_in_numpy() {
+    let of =
+        |axes: usize| file(&header("<f4", "True", &format!("({})", "1, ".repeat(axes))), &[0; 4]);
+    let widest = read(&of(64)).unwrap();
+    assert_eq!(read(&write(&widest)).unwrap().shape(), [1; 64]);
+    assert_eq!(read(&of(65)), Err(NpyError::Shape(ShapeError::Axes(65))));
+}
+
+#[test]
 fn what_cannot_be_used_is_named() {
     let error = |header: &str| read(&file(header, &[0; 8])).unwrap_err();
     assert_eq!(read(b"PK\x03\x04"), Err(NpyError::Magic));

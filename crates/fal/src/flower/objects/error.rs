@@ -61,6 +61,14 @@ pub enum ObjectError {
         /// Why.
         cause: String,
     },
+    /// A message that would fill the memory.
+    #[error(
+        "the message takes more than the {most} bytes of memory that this client gives to one; send the weights of the network that it trains, and nothing else"
+    )]
+    TooLarge {
+        /// Bytes that a message may take.
+        most: usize,
+    },
     /// An array that is not one of NumPy's.
     #[error(
         "array {id} is serialised as `{found}`; send it as `numpy.ndarray`, as `Array(numpy_array)` does"

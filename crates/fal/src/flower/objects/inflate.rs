@@ -1,5 +1,6 @@
 //! From objects to records.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
@@ -9,20 +10,28 @@ use serde::Deserialize;
 use super::{Kind, Object, ObjectError, record};
 use crate::flower::messages::{Error, Message, Metadata};
 use crate::flower::npy;
-use crate::flower::record::{Array, Arrays, Record, Records};
+use crate::flower::record::{Array, Arrays, Record, Records, size};
 
 /// Objects by their id.
 pub type Contents = HashMap<String, Vec<u8>>;
 
+/// How many bytes of memory a byte of settings or names may take: a setting of a few bytes becomes a text and a value.
+const GROWTH: usize = 16;
+
 /// The message `id` from its objects: who sent it to whom, and its records or why there are none.
 ///
+/// Equal parts are sent once and may be named many times, so a small message can be made of more than any memory holds:
+/// it may take `most` bytes, which are its objects, as often as they are named, and what is made of them.
+///
 /// # Errors
-/// [`ObjectError`] for objects that are missing, damaged, or of a type that their place does not allow.
+/// [`ObjectError`] for objects that are missing, damaged, or of a type that their place does not allow, and for a message
+/// that takes more than `most` bytes.
 pub fn inflate(
     id: &str,
     contents: &Contents,
+    most: usize,
 ) -> Result<(Metadata, Result<Records, Error>), ObjectError> {
-    let store = Store(contents);
+    let store = Store { contents, most, left: Cell::new(most) };
     let object = store.of_kind(id, Kind::Message)?;
     let unreadable = |cause: String| ObjectError::Body { id: id.to_owned(), cause };
     let message = Message::decode(object.body.as_slice());
@@ -45,11 +54,30 @@ struct ArrayBody {
     arraychunk_ids: Vec<usize>,
 }
 
-struct Store<'a>(&'a Contents);
+struct Store<'a> {
+    contents: &'a Contents,
+    /// Bytes that the whole message may take.
+    most: usize,
+    /// How many of them are left.
+    left: Cell<usize>,
+}
 
 impl Store<'_> {
+    /// Takes `bytes` of those that are left, before they are allocated; `None` is more than can be counted.
+    fn take(&self, bytes: Option<usize>) -> Result<(), ObjectError> {
+        let left = bytes.and_then(|bytes| self.left.get().checked_sub(bytes));
+        self.left.set(left.ok_or(ObjectError::TooLarge { most: self.most })?);
+        Ok(())
+    }
+
+    fn take_grown(&self, body: &[u8]) -> Result<(), ObjectError> {
+        self.take(body.len().checked_mul(GROWTH))
+    }
+
     fn get(&self, id: &str) -> Result<Object, ObjectError> {
-        let bytes = self.0.get(id).ok_or_else(|| ObjectError::Missing { id: id.to_owned() })?;
+        let missing = || ObjectError::Missing { id: id.to_owned() };
+        let bytes = self.contents.get(id).ok_or_else(missing)?;
+        self.take(Some(bytes.len()))?;
         Object::from_bytes(id, bytes)
     }
 
@@ -60,7 +88,7 @@ impl Store<'_> {
 
     fn records(&self, id: &str) -> Result<Records, ObjectError> {
         let object = self.of_kind(id, Kind::RecordDict)?;
-        let names = named_children(id, &object)?;
+        let names = self.named_children(id, &object)?;
         names.into_iter().map(|(name, child)| Ok((name, self.record(&child)?))).collect()
     }
 
@@ -70,9 +98,11 @@ impl Store<'_> {
         match object.kind {
             Kind::ArrayRecord => self.arrays(id, &object).map(Record::Arrays),
             Kind::ConfigRecord => {
+                self.take_grown(&object.body)?;
                 record::config_from_bytes(&object.body).map(Record::Config).map_err(unreadable)
             }
             Kind::MetricRecord => {
+                self.take_grown(&object.body)?;
                 record::metrics_from_bytes(&object.body).map(Record::Metrics).map_err(unreadable)
             }
             _ => Err(misplaced(id, &object, "a record")),
@@ -80,24 +110,20 @@ impl Store<'_> {
     }
 
     fn arrays(&self, id: &str, object: &Object) -> Result<Arrays, ObjectError> {
-        let names = named_children(id, object)?;
+        let names = self.named_children(id, object)?;
         names.into_iter().map(|(name, child)| Ok((name, self.array(&child)?))).collect()
     }
 
     fn array(&self, id: &str) -> Result<Array, ObjectError> {
         let object = self.of_kind(id, Kind::Array)?;
-        let body: ArrayBody = from_json(id, &object.body)?;
+        let body: ArrayBody = self.json(id, &object.body)?;
         if body.stype != "numpy.ndarray" {
             return Err(ObjectError::Serialisation { id: id.to_owned(), found: body.stype });
         }
-        let mut file = Vec::new();
-        for position in body.arraychunk_ids {
-            let chunk = object.children.get(position).ok_or_else(|| ObjectError::Body {
-                id: id.to_owned(),
-                cause: format!("it has no chunk {position}"),
-            })?;
-            file.append(&mut self.of_kind(chunk, Kind::ArrayChunk)?.body);
-        }
+        let values = size(&body.shape).ok_or(ObjectError::TooLarge { most: self.most })?;
+        self.take(values.checked_mul(size_of::<f32>()))?;
+        let longest = npy::longest_file(values);
+        let file = self.file(id, &object, &body.arraychunk_ids, longest)?;
         let array =
             npy::read(&file).map_err(|cause| ObjectError::Array { id: id.to_owned(), cause })?;
         if array.shape() != body.shape {
@@ -106,16 +132,44 @@ impl Store<'_> {
         }
         Ok(array)
     }
-}
 
-/// The ids of the children by the names that the body gives them.
-fn named_children(id: &str, object: &Object) -> Result<IndexMap<String, String>, ObjectError> {
-    from_json(id, &object.body)
-}
+    /// The file that the chunks at `positions` among the children of an array make, of at most `longest` bytes.
+    fn file(
+        &self,
+        id: &str,
+        object: &Object,
+        positions: &[usize],
+        longest: usize,
+    ) -> Result<Vec<u8>, ObjectError> {
+        let unreadable = |cause: String| ObjectError::Body { id: id.to_owned(), cause };
+        let mut file = Vec::new();
+        for position in positions {
+            let chunk = object.children.get(*position);
+            let chunk = chunk.ok_or_else(|| unreadable(format!("it has no chunk {position}")))?;
+            let mut piece = self.of_kind(chunk, Kind::ArrayChunk)?.body;
+            if piece.len() > longest - file.len() {
+                let cause = format!("its chunks have more than the {longest} bytes of its shape");
+                return Err(unreadable(cause));
+            }
+            file.append(&mut piece);
+        }
+        Ok(file)
+    }
 
-fn from_json<'a, T: Deserialize<'a>>(id: &str, body: &'a [u8]) -> Result<T, ObjectError> {
-    serde_json::from_slice(body)
-        .map_err(|cause| ObjectError::Body { id: id.to_owned(), cause: cause.to_string() })
+    /// The ids of the children by the names that the body gives them.
+    fn named_children(
+        &self,
+        id: &str,
+        object: &Object,
+    ) -> Result<IndexMap<String, String>, ObjectError> {
+        self.json(id, &object.body)
+    }
+
+    fn json<'a, T: Deserialize<'a>>(&self, id: &str, body: &'a [u8]) -> Result<T, ObjectError> {
+        self.take_grown(body)?;
+        serde_json::from_slice(body)
+            .map_err(|cause| ObjectError::Body { id: id.to_owned(), cause: cause.to_string() })
+    }
 }
 
 fn misplaced(id: &str, object: &Object, expected: &'static str) -> ObjectError {

@@ -5,6 +5,12 @@ use crate::flower::messages::{Error, Metadata};
 use crate::flower::npy::NpyError;
 use crate::flower::record::{Array, Config, Metric, Record, Records, Value};
 
+type Inflated = Result<Records, Error>;
+
+fn inflate(id: &str, contents: &Contents) -> Result<(Metadata, Inflated), ObjectError> {
+    super::inflate(id, contents, 1 << 30)
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         (-1e9..1e9).prop_map(Value::Number),
@@ -160,6 +166,46 @@ fn refusal_of_array(array: &Object, chunk: &Object) -> ObjectError {
     let records = object(Kind::RecordDict, &[&arrays], &named_body(&arrays));
     let (id, contents) = message_with(records, &[arrays, array.clone(), chunk.clone()]);
     inflate(&id, &contents).unwrap_err()
+}
+
+/// Objects that are sent once and named a thousand times.
+#[test]
+fn a_message_that_would_fill_the_memory_is_refused_before_it_is_put_together() {
+    let refused_of = |part: &Object, chunk: &Object, most| {
+        let id = object_id(&part.to_bytes());
+        let names: Vec<String> = (0..1000).map(|name| format!("\"{name}\": \"{id}\"")).collect();
+        let names = format!("{{{}}}", names.join(", ")).into_bytes();
+        let (records, parts) = match part.kind {
+            Kind::Array => {
+                let arrays = object(Kind::ArrayRecord, &[part], &names);
+                let records = object(Kind::RecordDict, &[&arrays], &named_body(&arrays));
+                (records, vec![arrays, part.clone(), chunk.clone()])
+            }
+            _ => (object(Kind::RecordDict, &[part], &names), vec![part.clone()]),
+        };
+        let (id, contents) = message_with(records, &parts);
+        super::inflate(&id, &contents, most).map(drop)
+    };
+    let array = Array::new(vec![2000], vec![0.5; 2000]).unwrap();
+    let chunk = object(Kind::ArrayChunk, &[], &crate::flower::npy::write(&array));
+    let body = |shape: usize, chunks: &str| {
+        let body = format!(
+            r#"{{"dtype": "float32", "shape": [{shape}], "stype": "numpy.ndarray", "arraychunk_ids": [{chunks}]}}"#
+        );
+        object(Kind::Array, &[&chunk], body.as_bytes())
+    };
+    // A kilobyte of a field that nobody knows.
+    let settings = [&b"\x7a\xe8\x07"[..], &[0; 1000]].concat();
+    let settings = object(Kind::ConfigRecord, &[], &settings);
+    let most = 10_000_000;
+    let too_large = Err(ObjectError::TooLarge { most });
+    assert_eq!(refused_of(&body(2000, "0"), &chunk, most), too_large, "an array of 8 kB");
+    assert_eq!(refused_of(&body(2000, "0"), &chunk, 4 * most), Ok(()));
+    assert_eq!(refused_of(&body(usize::MAX, "0"), &chunk, most), too_large, "a shape");
+    let longer = refused_of(&body(2000, &["0"; 1000].join(", ")), &chunk, most);
+    assert!(matches!(longer, Err(ObjectError::Body { .. })), "chunks beyond the shape: {longer:?}");
+    assert_eq!(refused_of(&settings, &chunk, most), too_large, "settings of a kilobyte");
+    assert_eq!(refused_of(&settings, &chunk, 4 * most), Ok(()));
 }
 
 #[test]
