@@ -155,7 +155,7 @@ impl GenerationSettings {
         World::new(&self.world, &Seed::new(self.seed).child("scenes").index(scene as u64))
     }
 
-    /// Name of a scene, by which [`scene_number`] finds it again.
+    /// Name of a scene.
     fn scene_name(&self, scene: usize) -> String {
         format!("rooms-{}-{scene}", self.seed)
     }
@@ -196,11 +196,6 @@ impl GenerationSettings {
 
 /// What the index of generated clips names as its generator.
 pub const GENERATOR: &str = "rooms";
-
-/// Number of the scene that a name in an index stands for; `None` for scenes of other generators.
-pub fn scene_number(name: &str) -> Option<usize> {
-    name.strip_prefix("rooms-")?.split_once('-')?.1.parse().ok()
-}
 
 /// Generates a data set into a folder, or goes on where an earlier run of the same settings was stopped. The bytes do not
 /// depend on the number of threads.

@@ -15,7 +15,7 @@ use crate::model::{
     AdapterConfig, Denoiser, DenoiserChoice, DenoiserConfig, LatentShape, TransformerConfig,
     UnetConfig,
 };
-use crate::slow::{TrainedConfig, TrainedDenoiser};
+use crate::slow::{TrainedConfig, TrainedDenoiser, TrainingScenes};
 use crate::text::{Phrases, Vocabulary};
 use crate::video_model::VideoModel;
 
@@ -72,6 +72,7 @@ pub fn video_model(seed: u64) -> VideoModel<Flex> {
         vocabulary: vocabulary(),
         diffusion: DiffusionConfig::default(),
         fast: None,
+        trained_on: TrainingScenes::default(),
     };
     let denoiser = shaken(denoiser(network), 0.01, seed);
     let trained = TrainedDenoiser { config: trained, denoiser, rates: None };

@@ -15,7 +15,7 @@ use crate::clip::{Episode, Phrase};
 use crate::diffusion::{Clip, Diffusion, DiffusionError, Sampler, SamplerConfig};
 use crate::fast::WorldModel;
 use crate::memory::{FastConfig, FastLearner, MemoryError};
-use crate::slow::{SlowError, TrainedDenoiser};
+use crate::slow::{SlowError, TrainedConfig, TrainedDenoiser};
 use crate::text::{Phrases, TextError, Vocabulary};
 
 /// The frozen autoencoder in a model's folder.
@@ -124,7 +124,8 @@ impl<B: Backend> VideoModel<B> {
         let sampler = Sampler::new(diffusion.clone(), sampler)?;
         let denoiser = self.trained.denoiser.clone();
         let Some(fast) = fast else {
-            return Ok(WorldModel::new(denoiser, sampler, None));
+            let world = WorldModel::new(denoiser, sampler, None);
+            return Ok(world.of_autoencoder(&self.autoencoder));
         };
         let learned_for = self.trained.config.fast.as_ref();
         let as_learned = learned_for.is_some_and(|learned| learned.moves_like(&fast));
@@ -135,7 +136,7 @@ impl<B: Backend> VideoModel<B> {
             (Some(rates), true) => learner.with_rates(rates.clone()),
             _ => learner,
         };
-        Ok(WorldModel::new(denoiser, sampler, Some(learner)))
+        Ok(WorldModel::new(denoiser, sampler, Some(learner)).of_autoencoder(&self.autoencoder))
     }
 
     /// An episode as latents and tokens, one clip.
@@ -159,6 +160,16 @@ impl<B: Backend> VideoModel<B> {
         let words = self.trained.config.denoiser.words;
         let encoded = self.trained.config.vocabulary.encode(phrase, words)?;
         Ok((Phrases::repeated(&encoded.tokens, 1, frames), encoded.unknown))
+    }
+
+    /// Checks that the model can be told what was said in an episode.
+    ///
+    /// # Errors
+    /// [`TextError`] of the first phrase of which no word is known, or that has too many.
+    pub fn check_phrases(&self, said: &[Phrase]) -> Result<(), TextError> {
+        let TrainedConfig { vocabulary, denoiser, .. } = &self.trained.config;
+        said.iter()
+            .try_for_each(|Phrase { text, .. }| vocabulary.encode(text, denoiser.words).map(|_| ()))
     }
 
     /// Bytes `[frames, height, width, 3]` of the latents `[1, frames, channels, height, width]`.
@@ -279,6 +290,24 @@ mod tests {
         assert!(absent.to_string().contains(DENOISER_FILE), "{absent}");
     }
 
+    /// Latents of one autoencoder are noise to another, though the denoiser reads them.
+    #[test]
+    fn memories_of_another_autoencoder_are_refused() {
+        let of = |autoencoder: u64| {
+            let autoencoder = tiny::video_model(autoencoder).autoencoder;
+            let model = VideoModel { autoencoder, ..tiny::video_model(1) };
+            model.world(SamplerConfig::default(), Some(FastConfig::default())).unwrap()
+        };
+        let (world, other) = (of(1), of(2));
+        let episode = world.begin(tiny::clip(1, 1, 3), &Seed::new(3)).unwrap();
+        let saved = world.to_bytes(&episode).unwrap();
+        let read = |world: &WorldModel<Flex>| {
+            world.from_bytes(&saved, Path::new("memory"), &Default::default())
+        };
+        assert!(read(&world).is_ok());
+        assert!(matches!(read(&other), Err(MemoryError::AnotherBase { .. })));
+    }
+
     /// A start that a loop learned is a part of the model, whatever memory it is given.
     #[test]
     fn an_empty_memory_of_other_adapters_changes_nothing() {
@@ -300,6 +329,17 @@ mod tests {
         for (with, without) in predicted(Some(other)).iter().zip(predicted(None)) {
             assert!((with - without).abs() < 1e-5, "{with} is not {without}");
         }
+    }
+
+    #[test]
+    fn phrases_that_cannot_be_told_are_refused_before_anything_is_encoded() {
+        let model = tiny::video_model(1);
+        let said = |text: &str| vec![Phrase { first: 1, end: 2, text: text.to_owned() }];
+        assert_eq!(model.check_phrases(&said("quickly turn left")), Ok(()));
+        let unknown = model.check_phrases(&said("strafe"));
+        assert!(matches!(unknown, Err(TextError::NoKnownWord { .. })));
+        let long = model.check_phrases(&said("turn left, go forward"));
+        assert!(matches!(long, Err(TextError::TooLong { .. })));
     }
 
     #[test]

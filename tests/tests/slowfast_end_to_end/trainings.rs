@@ -51,7 +51,7 @@ fn every_training_leaves_a_model_for_the_next() {
         assert_ne!(std::fs::read(model).unwrap(), std::fs::read(before).unwrap());
     }
     // What a loop left can be trained further.
-    let further = [LOOP.as_slice(), &[second_order, "model=second/model"]].concat();
+    let further = [LOOP.as_slice(), &[second_order, "model=second"]].concat();
     SLOWFAST.run(folder.path(), training("loop", "third", 1, &further));
 }
 
@@ -75,7 +75,7 @@ fn the_number_of_threads_changes_no_bit() {
 fn a_trained_model_is_trained_further_with_its_own_words_and_shape() {
     let folder = prepared();
     SLOWFAST.run(folder.path(), training("train", "slow", 2, &DENOISER));
-    let more = ["--set", "start_from=slow/model", "--set", "denoiser.word_width=7"];
+    let more = ["--set", "start_from=slow", "--set", "denoiser.word_width=7"];
     let arguments = training("train", "more", 2, &DENOISER);
     let more = more.map(String::from).to_vec();
     SLOWFAST.run(folder.path(), [arguments, more].concat());

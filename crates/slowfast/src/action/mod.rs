@@ -1,11 +1,8 @@
 //! What an agent can be asked to do, as a code in a file and as words.
 
-mod parse;
 mod wording;
 
 use std::fmt;
-
-pub use parse::ParseActionError;
 
 /// A change of heading by the world's fixed angle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,8 +24,7 @@ pub enum Walk {
 
 /// One of nine actions: turn or not, and walk or not, in the same frame.
 ///
-/// Displays as its plainest wording, such as `turn left, go forward`, and is read from any wording by
-/// [`FromStr`](std::str::FromStr).
+/// Displays as its plainest wording, such as `turn left, go forward`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Action {
     /// The turn, if any.

@@ -128,6 +128,9 @@ pub enum ClipError {
         /// The alignment's offset.
         offset: usize,
     },
+    /// Clips that would be written among the episodes they are made of.
+    #[error("{} holds the episodes to import: name another folder for the clips with --out", .0.display())]
+    OntoItself(PathBuf),
     /// A folder with no episodes to import.
     #[error("{} has no *.safetensors file: name a folder with one such file an episode", .0.display())]
     NothingToImport(PathBuf),

@@ -40,9 +40,14 @@ const EPISODES_PER_SHARD: usize = 16;
 /// Makes clips of the episodes in the folder `source`, in the order of their names, and writes them to the folder `out`.
 ///
 /// # Errors
-/// [`ClipError::NothingToImport`]; [`ClipError::Damaged`] names the file and what is wrong with it;
+/// [`ClipError::OntoItself`]; [`ClipError::NothingToImport`]; [`ClipError::Damaged`] names the file and what is wrong with it;
 /// [`ClipError::SharedScene`] before anything is written; those of [`ClipWriter`].
 pub fn import(source: &Path, out: &Path) -> Result<Index, ClipError> {
+    // A folder that is not there yet is not the source.
+    if fs::canonicalize(out).is_ok_and(|out| fs::canonicalize(source).is_ok_and(|from| from == out))
+    {
+        return Err(ClipError::OntoItself(out.to_owned()));
+    }
     let files = files_in(source)?;
     let first = files.first().ok_or_else(|| ClipError::NothingToImport(source.to_owned()))?;
     let (simulator, Recorded { episode, .. }) = read(first)?;

@@ -132,10 +132,12 @@ fn open_shard(
         return Err(ClipError::Length { path, expected: entry.bytes, found });
     }
     let shard = Shard::open(&path)?;
-    let expected: Vec<Listed> = index
-        .episodes
-        .iter()
-        .filter(|entry| entry.shard == number)
+    let entries = || index.episodes.iter().filter(|entry| entry.shard == number);
+    if !entries().map(|entry| entry.number).eq(0..entries().count()) {
+        let problem = "the index does not number its episodes from 0 in their order";
+        return Err(ClipError::damaged(path, problem));
+    }
+    let expected: Vec<Listed> = entries()
         .map(|Entry { scene, split, route, frames, .. }| Listed {
             scene: scene.clone(),
             split: *split,

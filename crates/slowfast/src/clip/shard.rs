@@ -204,7 +204,10 @@ impl Shard {
         };
         let spans = integers(&self.rows(file, spans, 0..phrases, 8)?);
         let words = self.tensor(number, "words", Dtype::U8)?;
-        let words = self.rows(file, words, 0..words.data_offsets.1 - words.data_offsets.0, 1)?;
+        let &[bytes] = words.shape.as_slice() else {
+            return Err(self.misshapen(number, "words", words));
+        };
+        let words = self.rows(file, words, 0..bytes, 1)?;
         let words = String::from_utf8(words).map_err(|failure| damaged(failure.to_string()))?;
         let texts: Vec<&str> = words.lines().collect();
         if texts.len() != phrases {
@@ -265,8 +268,15 @@ impl Shard {
         range: Range<usize>,
         bytes: usize,
     ) -> Result<Vec<u8>, ClipError> {
+        let (first, end) = info.data_offsets;
+        let there = end.saturating_sub(first) / bytes;
+        if range.end > there {
+            let Range { start, end } = range;
+            let problem = format!("a tensor has {there} rows, and not {start}..{end}");
+            return Err(ClipError::damaged(&self.path, problem));
+        }
         let mut read = vec![0; range.len() * bytes];
-        let place = self.start + (info.data_offsets.0 + range.start * bytes) as u64;
+        let place = self.start + (first + range.start * bytes) as u64;
         file.seek(SeekFrom::Start(place)).map_err(ClipError::access(&self.path))?;
         file.read_exact(&mut read).map_err(ClipError::access(&self.path))?;
         Ok(read)

@@ -129,7 +129,8 @@ fn clips(out: &Path, episodes: usize, interrupt: &Interrupt) -> Result<ClipSet, 
         test: 1.0,
         ..GenerationSettings::default()
     };
-    let folder = out.join("clips");
+    // A demo of another number of episodes has other clips, and finds its own again.
+    let folder = out.join(format!("clips-of-{episodes}"));
     generate(&folder, &settings, interrupt)?;
     open_clips(&folder)
 }
@@ -197,4 +198,19 @@ fn side_by_side<B: Backend>(
 
 fn animation(number: usize) -> String {
     format!("there-and-back-{}.gif", number + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_of_more_episodes_has_a_place_beside_a_shorter_one() {
+        let out = tempfile::tempdir().unwrap();
+        let count = |episodes| {
+            let clips = clips(out.path(), episodes, &Interrupt::new()).unwrap();
+            clips.index().episodes.len()
+        };
+        assert_eq!([count(1), count(2), count(1)], [1, 2, 1]);
+    }
 }

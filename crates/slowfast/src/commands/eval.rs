@@ -8,7 +8,9 @@ use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips};
+use super::{
+    MODEL_FOLDER, RESULTS_FILE, inputs, note_trained_scenes, note_unknown_words, open_clips,
+};
 use crate::clip::ClipSet;
 use crate::evaluation::{Evaluation, EvaluationConfig, Evaluator};
 use crate::inverse_dynamics::InverseDynamics;
@@ -85,6 +87,8 @@ fn evaluate<B: Backend>(
         None => RunDirectory::create(out, config).bad_input()?,
     };
     run.require_inputs(&about).bad_input()?;
+    let judged = config.chosen(&clips.index().episodes).bad_input()?;
+    note_trained_scenes(clips, judged, &model.trained.config.trained_on)?;
     note_unknown_words(clips, &model.trained.config.vocabulary)?;
     let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;

@@ -21,6 +21,7 @@ use clap::Subcommand;
 use experiment::cli::{Failure, OrFailure, print_note};
 
 use crate::clip::{ClipError, ClipSet};
+use crate::slow::TrainingScenes;
 use crate::text::Vocabulary;
 
 /// The judgement within a run directory.
@@ -103,6 +104,30 @@ fn note_unknown_words(clips: &ClipSet, model: &Vocabulary) -> Result<(), Failure
     Ok(())
 }
 
+/// Tells of scenes among those of `episodes`, which should be unseen, that a model was trained on.
+///
+/// # Errors
+/// Bad input: episodes that there are not.
+fn note_trained_scenes(
+    clips: &ClipSet,
+    episodes: impl IntoIterator<Item = usize>,
+    trained_on: &TrainingScenes,
+) -> Result<(), Failure> {
+    let judged = TrainingScenes::of(clips, episodes).bad_input()?;
+    trained_scenes(&judged, trained_on).iter().for_each(print_note);
+    Ok(())
+}
+
+fn trained_scenes(judged: &TrainingScenes, trained_on: &TrainingScenes) -> Option<String> {
+    let (shared, count) = (trained_on.shared_with(judged), judged.count());
+    (shared > 0).then(|| {
+        format!(
+            "the model was trained on {shared} of the {count} scenes that it is judged on, which flatters it; generate clips \
+             with another --seed for scenes that it never saw"
+        )
+    })
+}
+
 /// Checks a count of the configuration.
 ///
 /// # Errors
@@ -111,5 +136,25 @@ fn positive(field: &str, count: usize) -> Result<(), Failure> {
     match count {
         0 => Err(Failure::BadInput(anyhow::anyhow!("`{field}` is 0: choose at least 1"))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::Split;
+    use crate::inverse_dynamics::tests::clips;
+
+    #[test]
+    fn scenes_that_were_trained_on_are_told_where_unseen_ones_are_expected() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = clips(folder.path());
+        let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
+        let (trained, test) = (of(Split::Train), of(Split::Test));
+        assert_eq!(trained_scenes(&test, &trained), None);
+        let mut more = trained;
+        more.add(&TrainingScenes::of(&clips, clips.episodes_of(Split::Test).take(1)).unwrap());
+        let told = trained_scenes(&test, &more).unwrap();
+        assert!(told.contains("1 of the 4 scenes") && told.contains("--seed"), "{told}");
     }
 }

@@ -69,6 +69,10 @@ struct LimitArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().idle.as_secs() / 60)]
     idle: u64,
 
+    /// Connections that can be open at a time, of which a browser may take six; more wait
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections)]
+    connections: usize,
+
     /// Chunks that an episode can have
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().chunks)]
     most_chunks: usize,
@@ -92,6 +96,7 @@ impl LimitArguments {
         Ok(Limits {
             sessions: self.sessions,
             idle: Duration::from_secs(self.idle.saturating_mul(60)),
+            connections: self.connections,
             chunks: self.most_chunks,
             upload,
             computing: self.computing.unwrap_or(defaults.computing),

@@ -12,17 +12,21 @@ use inner_outer::MetaStep;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::eval::load_model;
 use super::memory_gain::{Gain, MemoryGain};
 use super::train::{LEARNER_FILE, MEAN_FILE};
 use super::training::{Pace, Place, Training, Values};
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, positive};
+use super::{
+    MODEL_FOLDER, RESULTS_FILE, inputs, note_trained_scenes, note_unknown_words, open_clips,
+    positive,
+};
 use crate::clip::{ClipSet, Route, Split};
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::latents::{ChunkLayout, LatentEpisodes};
 use crate::memory::{FastConfig, FastLearner};
 use crate::slow::{
     ChunkSource, LoopConfig, Recall, SecondOrderConfig, SlowConfig, SlowTrainer, TrainedDenoiser,
-    TrainerState, slow_fast_pass,
+    TrainerState, TrainingScenes, slow_fast_pass,
 };
 use crate::video_model::VideoModel;
 
@@ -40,6 +44,7 @@ pub enum LoopMethod {
         #[serde(default)]
         source: ChunkSource,
         /// Stored chunks in a step of the denoiser.
+        #[serde(default = "usual_batch")]
         batch: usize,
     },
     /// The denoiser learns through the fast steps on the first chunks what makes them useful for later ones.
@@ -50,6 +55,10 @@ pub enum LoopMethod {
     },
 }
 
+fn usual_batch() -> usize {
+    LoopConfig::default().batch
+}
+
 /// How the two kinds of learning are brought together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -58,7 +67,7 @@ pub struct LoopRun {
     pub seed: u64,
     /// Folder of clips, with routes that lead back.
     pub data: PathBuf,
-    /// Folder of the model to begin with.
+    /// Folder of the model to begin with, or of the run that trained it.
     pub model: PathBuf,
     /// How long, and how often to look up.
     pub pace: Pace,
@@ -107,7 +116,7 @@ pub struct Arguments {
     /// Folder of clips, instead of `data` in the configuration
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder of the model to begin with, instead of `model` in the configuration
+    /// Folder of the model to begin with, or of the run that trained it, instead of `model` in the configuration
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
 }
@@ -190,13 +199,16 @@ impl LoopRun {
         if let LoopMethod::StopGradient { batch, .. } = &self.method {
             positive("method.batch", *batch)?;
         }
-        // The start is shorter than chunks are.
+        let fits = |clip: &Clip<B>| {
+            model.trained.denoiser.check(clip.latents.dims(), &clip.phrases).bad_input()
+        };
+        // Starts are all of one length, and read whole, whatever of them chunks are conditioned on.
+        episodes.first().map_or(Ok(()), |recall| fits(&recall.chunks[0]))?;
         let pairs = episodes.iter().flat_map(|recall| recall.chunks.windows(2));
         let longest =
             pairs.max_by_key(|pair| self.fast().form.past_of(&pair[0]).frames() + pair[1].frames());
         let Some([past, chunk]) = longest else { return Ok(()) };
-        let window = self.fast().form.past_of(past).followed_by(chunk);
-        model.trained.denoiser.check(window.latents.dims(), &window.phrases).bad_input()
+        fits(&self.fast().form.past_of(past).followed_by(chunk))
     }
 
     /// The fast learning.
@@ -221,6 +233,8 @@ struct LoopTraining<B: Backend> {
     model: VideoModel<B>,
     diffusion: Diffusion,
     episodes: Vec<Recall<B>>,
+    /// Scenes of these episodes.
+    scenes: TrainingScenes,
     validation: MemoryGain<B>,
     test: MemoryGain<B>,
     trainer: SlowTrainer<B>,
@@ -233,7 +247,7 @@ impl<B: Backend> LoopTraining<B> {
         config.check()?;
         let device = Device::<B>::default();
         let clips = open_clips(&config.data)?;
-        let model = VideoModel::<B>::load(&config.model, &device).bad_input()?;
+        let model = load_model::<B>(&config.model)?;
         let inputs = vec![inputs::of_clips(&clips), inputs::of_model(&model)?];
         let read = |split, written| -> Result<Vec<(usize, Recall<B>)>, Failure> {
             let trained = &model.trained.config;
@@ -249,8 +263,9 @@ impl<B: Backend> LoopTraining<B> {
         };
         let validation = gain(Split::Validation, config.glance_episodes)?;
         let test = gain(Split::Test, config.final_episodes)?;
-        let episodes = read(Split::Train, config.written())?.into_iter().map(|(_, recall)| recall);
-        let episodes: Vec<_> = episodes.collect();
+        let (numbers, episodes): (Vec<usize>, Vec<_>) =
+            read(Split::Train, config.written())?.into_iter().unzip();
+        let scenes = TrainingScenes::of(&clips, numbers).bad_input()?;
         let diffusion = Diffusion::new(&model.trained.config.diffusion).bad_input()?;
         let denoiser = model.trained.denoiser.clone();
         let learned_for = model.trained.config.fast.as_ref().map(|fast| &fast.adapters);
@@ -268,13 +283,25 @@ impl<B: Backend> LoopTraining<B> {
         };
         let trainer = trainer.bad_input()?;
         config.check_fit(&model, &diffusion, &episodes)?;
-        Ok(Self { config, model, diffusion, episodes, validation, test, trainer, device, inputs })
+        Ok(Self {
+            config,
+            model,
+            diffusion,
+            episodes,
+            scenes,
+            validation,
+            test,
+            trainer,
+            device,
+            inputs,
+        })
     }
 
     /// The model with the running mean of the denoiser, and with what was learned of the fast learning.
     fn learned(&self) -> Result<VideoModel<B>, Failure> {
         let mut trained = self.model.trained.clone();
         trained.config.fast = Some(self.config.fast().clone());
+        trained.config.trained_on.add(&self.scenes);
         let mean = self.trainer.mean().clone();
         trained.denoiser = if self.config.learns_start() { mean } else { mean.without_adapters() };
         trained.rates = self.config.written().map(|_| self.trainer.rates().clone());
@@ -405,7 +432,10 @@ impl<B: Backend> Training for LoopTraining<B> {
     }
 
     fn note(&self) -> Result<(), Failure> {
-        note_unknown_words(&open_clips(&self.config.data)?, &self.model.trained.config.vocabulary)
+        let (clips, trained) = (open_clips(&self.config.data)?, &self.model.trained.config);
+        let judged = [Split::Validation, Split::Test].map(|split| clips.episodes_of(split));
+        note_trained_scenes(&clips, judged.into_iter().flatten(), &trained.trained_on)?;
+        note_unknown_words(&clips, &trained.vocabulary)
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
@@ -420,5 +450,80 @@ impl<B: Backend> Training for LoopTraining<B> {
         };
         let trainer = self.trainer.with_state(&state, &self.device).failed()?;
         Ok(Self { trainer, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use experiment::config;
+
+    use super::*;
+    use crate::evaluation::tests::model;
+    use crate::inverse_dynamics::tests::clips;
+    use crate::memory::FastForm;
+
+    /// A loop on small clips, which begins with the model of a run.
+    fn prepared(folder: &Path) -> LoopRun {
+        let (data, run) = (folder.join("clips"), folder.join("slow"));
+        clips(&data);
+        fs::create_dir_all(run.join(MODEL_FOLDER)).unwrap();
+        model().save(&run.join(MODEL_FOLDER)).unwrap();
+        let chunks = ChunkLayout { start: 1, frames: 3 };
+        let sampler = SamplerConfig { steps: 1, ..SamplerConfig::default() };
+        let method = stop_gradient(FastForm::Local);
+        LoopRun { data, model: run, chunks, sampler, method, ..LoopRun::default() }
+    }
+
+    fn stop_gradient(form: FastForm) -> LoopMethod {
+        let fast = FastConfig { form, ..FastConfig::default() };
+        LoopMethod::StopGradient { fast, source: ChunkSource::default(), batch: 4 }
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_method_is_as_usual() {
+        let chosen = "method={ kind = \"stop-gradient\" }".to_owned();
+        let LoopRun { method, .. } = config::load(&LoopRun::default(), None, &[chosen]).unwrap();
+        let LoopMethod::StopGradient { fast, source, batch } = method else { panic!("{method:?}") };
+        let usual = LoopConfig::default();
+        assert_eq!((fast, source, batch), (FastConfig::default(), usual.source, usual.batch));
+    }
+
+    #[test]
+    fn a_loop_begins_with_a_run_or_with_the_model_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let of_run = prepared(folder.path());
+        let of_model = LoopRun { model: of_run.model.join(MODEL_FOLDER), ..of_run.clone() };
+        let inputs = |config| LoopTraining::<Flex>::new(config).map(|training| training.inputs);
+        assert_eq!(inputs(of_run).unwrap(), inputs(of_model).unwrap());
+    }
+
+    /// A single frame of it would fit.
+    #[test]
+    fn a_start_that_is_longer_than_the_window_is_refused_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = LoopRun {
+            chunks: ChunkLayout { start: 7, frames: 2 },
+            method: stop_gradient(FastForm::SingleFrame),
+            ..prepared(folder.path())
+        };
+        let fitting = ChunkLayout { start: 6, ..config.chunks };
+        let fitting = LoopRun { chunks: fitting, ..config.clone() };
+        assert!(LoopTraining::<Flex>::new(fitting).is_ok());
+        let refused = LoopTraining::<Flex>::new(config).err();
+        let Some(Failure::BadInput(cause)) = refused else { panic!("{refused:?}") };
+        assert!(cause.to_string().contains("a window of 7 frames"), "{cause}");
+    }
+
+    #[test]
+    fn a_learned_model_names_the_scenes_that_it_learned_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let training = LoopTraining::<Flex>::new(prepared(folder.path())).unwrap();
+        let trained_on = training.learned().unwrap().trained.config.trained_on;
+        let clips = open_clips(&training.config.data).unwrap();
+        let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
+        let shared = trained_on.shared_with(&of(Split::Train));
+        assert!(shared > 0 && shared == trained_on.count());
+        assert_eq!(trained_on.shared_with(&of(Split::Test)), 0);
     }
 }

@@ -10,16 +10,21 @@ use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_fil
 use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
 
+use super::eval::load_model;
 use super::next_chunk::{NextChunk, NextChunkScores};
 use super::training::{Pace, Place, Training, Values};
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, positive};
+use super::{
+    MODEL_FOLDER, RESULTS_FILE, inputs, note_trained_scenes, note_unknown_words, open_clips,
+    positive,
+};
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig, Sampler, SamplerConfig};
 use crate::latents::{LatentEpisodes, vocabulary_of};
 use crate::model::{Denoiser, DenoiserConfig};
 use crate::slow::{
-    SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, WindowConfig,
+    SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, TrainingScenes,
+    WindowConfig,
 };
 use crate::video_model::{AUTOENCODER_FILE, VideoModel};
 
@@ -37,7 +42,8 @@ pub struct SlowRun {
     pub data: PathBuf,
     /// The trained autoencoder, as `train-autoencoder` leaves it.
     pub autoencoder: PathBuf,
-    /// Folder of a model whose denoiser is trained further; its words, shape and noise come before those given here.
+    /// Folder of a model whose denoiser is trained further, or of the run that trained it; its words, shape and noise come
+    /// before those given here.
     pub start_from: Option<PathBuf>,
     /// How long, and how often to look up.
     pub pace: Pace,
@@ -147,6 +153,8 @@ fn configuration(arguments: &Arguments) -> Result<SlowRun, Failure> {
 struct SlowTraining<B: Backend> {
     config: SlowRun,
     trained: TrainedConfig,
+    /// Scenes that are learned from.
+    scenes: TrainingScenes,
     autoencoder: (Autoencoder<B>, AutoencoderConfig),
     diffusion: Diffusion,
     episodes: LatentEpisodes<B>,
@@ -168,7 +176,7 @@ impl<B: Backend> SlowTraining<B> {
         let mut inputs = vec![inputs::of_clips(&clips), inputs::of_autoencoder(&autoencoder.0)];
         let start = match &config.start_from {
             Some(folder) => {
-                let start = VideoModel::load(folder, &device).bad_input()?;
+                let start = load_model::<B>(folder)?;
                 if inputs::of_autoencoder(&start.autoencoder) != inputs[1] {
                     let cause = anyhow::anyhow!(
                         "{} reads latents of another autoencoder than {}: give its own with --autoencoder",
@@ -190,6 +198,7 @@ impl<B: Backend> SlowTraining<B> {
                 vocabulary: vocabulary_of(&clips, Split::Train).bad_input()?,
                 diffusion: config.diffusion,
                 fast: None,
+                trained_on: TrainingScenes::default(),
             },
         };
         (config.denoiser, config.diffusion) = (trained.denoiser.clone(), trained.diffusion);
@@ -221,9 +230,11 @@ impl<B: Backend> SlowTraining<B> {
         let episodes = read(Split::Train)?;
         let window = episodes.windows(&windows.batch(0, 1), length);
         trainer.denoiser().check(window.latents.dims(), &window.phrases).bad_input()?;
+        let scenes = TrainingScenes::of(&clips, clips.episodes_of(Split::Train)).bad_input()?;
         Ok(Self {
             config,
             trained,
+            scenes,
             autoencoder,
             diffusion,
             episodes,
@@ -240,7 +251,9 @@ impl<B: Backend> SlowTraining<B> {
     fn model(&self) -> Result<VideoModel<B>, Failure> {
         let (autoencoder, config) = self.autoencoder.clone();
         let denoiser = self.trainer.mean().clone();
-        let trained = TrainedDenoiser { config: self.trained.clone(), denoiser, rates: None };
+        let mut trained = self.trained.clone();
+        trained.trained_on.add(&self.scenes);
+        let trained = TrainedDenoiser { config: trained, denoiser, rates: None };
         VideoModel::new(autoencoder, config, trained).failed()
     }
 
@@ -307,7 +320,10 @@ impl<B: Backend> Training for SlowTraining<B> {
     }
 
     fn note(&self) -> Result<(), Failure> {
-        note_unknown_words(&open_clips(&self.config.data)?, &self.trained.vocabulary)
+        let (clips, trained) = (open_clips(&self.config.data)?, &self.trained);
+        let judged = [Split::Validation, Split::Test].map(|split| clips.episodes_of(split));
+        note_trained_scenes(&clips, judged.into_iter().flatten(), &trained.trained_on)?;
+        note_unknown_words(&clips, &trained.vocabulary)
     }
 
     fn state(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {

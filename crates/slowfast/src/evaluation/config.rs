@@ -94,6 +94,12 @@ impl EvaluationConfig {
             let (setting, range) = ("observed", "a share from 0 to 1");
             return Err(EvaluationError::Setting { setting, found: self.observed, range });
         }
+        check_tolerances(&[
+            ("revisit.distance", self.revisit.distance),
+            ("revisit.angle", self.revisit.angle),
+            ("near.distance", self.near.distance),
+            ("near.angle", self.near.angle),
+        ])?;
         check_guidance(&self.sampler)?;
         let names = names(&self.all_methods());
         if !names.contains(&self.baseline) {
@@ -181,6 +187,15 @@ pub(crate) fn check_guidance(sampler: &SamplerConfig) -> Result<(), EvaluationEr
             let range = "1 here: every method has its own `memory.guidance`";
             Err(EvaluationError::Setting { setting, found, range })
         }
+    }
+}
+
+/// Refuses tolerances that no two poses could keep, or that say nothing.
+fn check_tolerances(tolerances: &[(&'static str, f64)]) -> Result<(), EvaluationError> {
+    let range = "a finite number of at least 0";
+    match tolerances.iter().find(|(_, found)| !found.is_finite() || *found < 0.0) {
+        Some(&(setting, found)) => Err(EvaluationError::Setting { setting, found, range }),
+        None => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::clip::{ClipError, Route};
 use crate::inverse_dynamics::InverseDynamicsError;
 use crate::memory::MemoryError;
 use crate::metrics::MetricError;
+use crate::text::TextError;
 use crate::video_model::VideoModelError;
 use crate::world::WorldError;
 
@@ -60,6 +61,16 @@ pub enum EvaluationError {
         split: String,
         /// The routes.
         routes: String,
+    },
+    /// A phrase that the model cannot be told.
+    #[error(
+        "episode {episode} of the clips: {source}, or evaluate on clips whose every phrase the model can read"
+    )]
+    Phrase {
+        /// Number of the episode.
+        episode: usize,
+        /// What is wrong with the phrase.
+        source: TextError,
     },
     /// Given frames that are not in the episode.
     #[error(

@@ -94,7 +94,13 @@ impl<B: Backend> Evaluator<'_, B> {
             inverse.actions(Video::of(&first)?)?;
         }
         self.model.encode(&first)?;
+        episodes.iter().try_for_each(|&episode| self.check_phrases(episode))?;
         Ok(Prepared { episodes, generators, first })
+    }
+
+    fn check_phrases(&self, number: usize) -> Result<(), EvaluationError> {
+        let checked = self.model.check_phrases(&self.episode(number)?.phrases);
+        checked.map_err(|source| EvaluationError::Phrase { episode: number, source })
     }
 
     /// Evaluates, or goes on in the folder of an interrupted run. Scores depend on the seeds and not on the number of
@@ -237,8 +243,9 @@ impl<B: Backend> Evaluator<'_, B> {
         let baseline = names.iter().position(|name| *name == self.config.baseline);
         let row = |(row, name): (usize, &String)| {
             let cost = row.checked_sub(REFERENCES.len()).and_then(|method| costs[method]);
-            let other =
-                baseline.filter(|baseline| *baseline != row).map(|row| scores[row].as_slice());
+            // The truth's ceiling stands for an infinite PSNR: no gain can be counted from it.
+            let has_gain = |baseline: &usize| *baseline != row && *name != GROUND_TRUTH;
+            let other = baseline.filter(has_gain).map(|row| scores[row].as_slice());
             Row::of(name, &scores[row], &scores[0], other, cost)
         };
         names.iter().enumerate().map(row).collect()

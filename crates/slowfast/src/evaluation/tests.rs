@@ -10,14 +10,14 @@ use inner_outer::Threads;
 use super::*;
 use crate::action::Action;
 use crate::autoencoder::{Autoencoder, AutoencoderConfig};
-use crate::clip::{ClipSet, Entry, Route, Split};
+use crate::clip::{ClipSet, ClipWriter, Entry, Recorded, Route, Split};
 use crate::diffusion::DiffusionConfig;
 use crate::diffusion::{Clip, SamplerConfig};
 use crate::inverse_dynamics::tests::{clips, untrained};
 use crate::memory::{FastConfig, FastForm};
-use crate::metrics::CEILING;
+use crate::metrics::{CEILING, Tolerance};
 use crate::model::{AdapterConfig, Denoiser, DenoiserConfig};
-use crate::slow::{TrainedConfig, TrainedDenoiser};
+use crate::slow::{TrainedConfig, TrainedDenoiser, TrainingScenes};
 use crate::text::Vocabulary;
 use crate::tiny;
 use crate::video_model::VideoModel;
@@ -40,7 +40,8 @@ pub(crate) fn model() -> VideoModel<Flex> {
     let denoiser = Denoiser::new(&config, &vocabulary, &Seed::new(5), &device).unwrap();
     let denoiser = tiny::shaken(denoiser, 0.1, 6);
     let diffusion = DiffusionConfig::default();
-    let config = TrainedConfig { denoiser: config, vocabulary, diffusion, fast: None };
+    let (fast, trained_on) = (None, TrainingScenes::default());
+    let config = TrainedConfig { denoiser: config, vocabulary, diffusion, fast, trained_on };
     let autoencoder_config = AutoencoderConfig {
         height: 16,
         width: 16,
@@ -135,6 +136,9 @@ fn references_bound_the_scores_and_gains_are_paired() {
     assert!(truth.structural_similarity.mean > 0.999);
     assert_eq!(frozen.motion.mean, 0.0);
     assert!(coded.psnr.mean < CEILING && plain.revisit_gain.is_none());
+    // Over a ceiling that stands for no difference at all, it would say nothing.
+    assert!(truth.revisit_gain.is_none() && truth.outside_gain.is_none());
+    assert!(coded.revisit_gain.is_some());
     let (gain, scores) = (found.rows[5].revisit_gain.unwrap(), &found.scores);
     let mean = |row: usize| scores[row].iter().map(|s| s.revisit_psnr.unwrap()).sum::<f64>() / 2.0;
     assert!((gain.mean - (mean(5) - mean(3))).abs() < 1e-9);
@@ -295,6 +299,12 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     assert!(refused(EvaluationConfig { episodes: 0, ..config() }).contains("`episodes`"));
     assert!(refused(EvaluationConfig { observed: 1.5, ..config() }).contains("`observed`"));
     assert!(refused(EvaluationConfig { baseline: "x".into(), ..config() }).contains("`baseline`"));
+    let negative = Tolerance { distance: 0.0, angle: -1.0 };
+    let none = Tolerance { distance: f64::NAN, angle: 0.0 };
+    let near = refused(EvaluationConfig { near: negative, ..config() });
+    assert!(near.contains("`near.angle` is -1"), "{near}");
+    let revisit = refused(EvaluationConfig { revisit: none, ..config() });
+    assert!(revisit.contains("`revisit.distance` is NaN"), "{revisit}");
     let twice = [config().methods, config().methods].concat();
     assert!(refused(EvaluationConfig { methods: twice, ..config() }).contains("name"));
 
@@ -316,6 +326,34 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     let longer = vec![Method::without_memory(NO_MEMORY, Context::Longer { past: 6 })];
     assert!(told(&EvaluationConfig { methods: longer, ..config() }).contains("window"));
     assert!(!run.exists());
+}
+
+/// Only the first episode would be encoded before the run.
+#[test]
+fn an_episode_that_the_model_cannot_be_told_is_refused_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let chosen = config().chosen(&clips.index().episodes).unwrap();
+    let last = *chosen.last().unwrap();
+    let out = folder.path().join("told");
+    let writer = ClipWriter::create(&out, clips.index().description.clone()).unwrap();
+    let recorded = |(number, entry): (usize, &Entry)| {
+        let mut episode = clips.episode(number).unwrap();
+        if number == last {
+            episode.phrases[0].text = "strafe".into();
+        }
+        Recorded { scene: entry.scene.clone(), split: entry.split, route: entry.route, episode }
+    };
+    let recordings: Vec<_> = clips.index().episodes.iter().enumerate().map(recorded).collect();
+    writer.write_shard(0, &recordings).unwrap();
+    writer.finish(1).unwrap();
+    let run = folder.path().join("run");
+    let told = evaluate(&config(), &ClipSet::open(&out).unwrap(), &run, &Interrupt::new());
+    let Err(Failure::BadInput(cause)) = told else { panic!("{told:?}") };
+    let told = cause.to_string();
+    assert!(told.contains(&format!("episode {last} of the clips")), "{told}");
+    assert!(told.contains("\"strafe\"") && told.contains("use some of"), "{told}");
+    assert!(chosen.len() > 1 && !run.exists());
 }
 
 /// A stride over all episodes would meet the same routes again and again.

@@ -8,9 +8,10 @@ use experiment::seed::Seed;
 use inner_outer::tensors::Tensors;
 use rand_chacha::ChaCha8Rng;
 
+use crate::autoencoder::Autoencoder;
 use crate::diffusion::{Clip, DiffusionError, Sampler};
 use crate::memory::{
-    Chunk, Episode, FastConfig, FastForm, FastLearner, Fingerprint, Learned, MemoryError,
+    Chunk, Episode, FastForm, FastLearner, Fingerprint, Learned, MemoryError, PlayedWith,
     of_module, with_memory,
 };
 use crate::model::Denoiser;
@@ -24,6 +25,7 @@ pub struct WorldModel<B: Backend> {
     fast: Option<FastLearner<B>>,
     form: FastForm,
     fingerprint: Fingerprint,
+    frames_per_chunk: Option<usize>,
 }
 
 impl<B: Backend> WorldModel<B> {
@@ -31,7 +33,18 @@ impl<B: Backend> WorldModel<B> {
     pub fn new(denoiser: Denoiser<B>, sampler: Sampler, fast: Option<FastLearner<B>>) -> Self {
         let fingerprint = fingerprint(&denoiser, &sampler, fast.as_ref());
         let form = fast.as_ref().map(|fast| fast.config().form).unwrap_or_default();
-        Self { denoiser, sampler, fast, form, fingerprint }
+        Self { denoiser, sampler, fast, form, fingerprint, frames_per_chunk: None }
+    }
+
+    /// The model of the latents that this autoencoder makes: memories belong to both.
+    pub fn of_autoencoder(self, autoencoder: &Autoencoder<B>) -> Self {
+        let fingerprint = Fingerprint::of_all(&[self.fingerprint, of_module(autoencoder, &[])]);
+        Self { fingerprint, ..self }
+    }
+
+    /// A model whose chunks all have so many frames: memories are gone on with by as many.
+    pub fn in_chunks_of(self, frames: usize) -> Self {
+        Self { frames_per_chunk: Some(frames), ..self }
     }
 
     /// A model without memory whose chunks are conditioned on as much as those of one that remembers in this form.
@@ -154,7 +167,7 @@ impl<B: Backend> WorldModel<B> {
     /// # Errors
     /// As [`Episode::save`].
     pub fn save(&self, episode: &Episode<B>, path: &Path) -> Result<(), MemoryError> {
-        episode.save(path, self.fingerprint, self.fast_config())
+        episode.save(path, &self.played_with())
     }
 
     /// Reads an episode of this model: it goes on bit for bit.
@@ -162,7 +175,7 @@ impl<B: Backend> WorldModel<B> {
     /// # Errors
     /// As [`Episode::load`].
     pub fn load(&self, path: &Path, device: &Device<B>) -> Result<Episode<B>, MemoryError> {
-        Episode::load(path, self.fingerprint, self.fast_config(), device)
+        Episode::load(path, &self.played_with(), device)
     }
 
     /// The content of the file that [`Self::save`] writes.
@@ -170,7 +183,7 @@ impl<B: Backend> WorldModel<B> {
     /// # Errors
     /// As [`Episode::to_bytes`].
     pub fn to_bytes(&self, episode: &Episode<B>) -> Result<Vec<u8>, MemoryError> {
-        episode.to_bytes(self.fingerprint, self.fast_config())
+        episode.to_bytes(&self.played_with())
     }
 
     /// Reads an episode of this model from a file's content; errors call it `path`.
@@ -183,7 +196,7 @@ impl<B: Backend> WorldModel<B> {
         path: &Path,
         device: &Device<B>,
     ) -> Result<Episode<B>, MemoryError> {
-        Episode::from_bytes(content, path, self.fingerprint, self.fast_config(), device)
+        Episode::from_bytes(content, path, &self.played_with(), device)
     }
 
     /// What a chunk is conditioned on when `chunk` came before it.
@@ -206,8 +219,13 @@ impl<B: Backend> WorldModel<B> {
         self.fingerprint
     }
 
-    fn fast_config(&self) -> Option<&FastConfig> {
-        self.fast.as_ref().map(FastLearner::config)
+    fn played_with(&self) -> PlayedWith {
+        PlayedWith {
+            base: self.fingerprint,
+            fast: self.fast.as_ref().map(FastLearner::config).cloned(),
+            sampler: *self.sampler.config(),
+            frames_per_chunk: self.frames_per_chunk,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::diffusion::{SamplerConfig, Timesteps};
+use crate::memory::FastConfig;
 use crate::model::{AdapterConfig, adapter_parameters};
 use crate::tiny;
 
@@ -229,6 +230,28 @@ fn another_base_or_other_settings_are_refused() {
     let slower = WorldModel::new(tiny::transformer(), sampler(), Some(learner(slower)));
     assert!(matches!(read(&slower), MemoryError::OtherSettings { .. }));
     assert!(matches!(read(&forgetful()), MemoryError::OtherSettings { .. }));
+}
+
+#[test]
+fn another_sampler_or_other_chunks_are_refused_with_both_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let of = |sampler| WorldModel::new(tiny::transformer(), sampler, Some(learner(config())));
+    let saved = of(sampler()).in_chunks_of(3);
+    saved.save(&played(&saved), &path).unwrap();
+    assert!(saved.load(&path, &Default::default()).is_ok());
+    let told = |world: WorldModel<Flex>| match world.load(&path, &Default::default()) {
+        Err(error @ MemoryError::OtherSettings { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let shorter = SamplerConfig { steps: 2, ..*sampler().config() };
+    let shorter = Sampler::new(tiny::diffusion(), shorter).unwrap();
+    let sampled = told(of(shorter).in_chunks_of(3));
+    for part in ["`sampler`", "\"steps\":3", "\"steps\":2", "settings it was made with"] {
+        assert!(sampled.contains(part), "{sampled}");
+    }
+    let cut = told(of(sampler()).in_chunks_of(2));
+    assert!(cut.contains("`frames_per_chunk` 3, but here it is 2"), "{cut}");
 }
 
 #[test]

@@ -72,24 +72,26 @@ pub enum MemoryError {
         /// The version that can be read.
         known: u32,
     },
-    /// The memory belongs to another denoiser.
-    #[error("{}: a memory of the denoiser {found}, but this one is {expected}; load it with the checkpoint it was made with", path.display())]
+    /// The memory belongs to another model.
+    #[error("{}: a memory of the model {found}, but this one is {expected}; load it with the model it was made with", path.display())]
     AnotherBase {
         /// The file.
         path: PathBuf,
-        /// The denoiser that it belongs to.
+        /// The model that it belongs to.
         found: Fingerprint,
-        /// The denoiser at hand.
+        /// The model at hand.
         expected: Fingerprint,
     },
-    /// The memory was made by another fast learning.
-    #[error("{}: made with the fast learning {found}, but this one is {expected}; load it with the settings it was made with", path.display())]
+    /// The memory was made with other settings, so it would not go on as it went.
+    #[error("{}: made with {setting} {found}, but here it is {expected}; load it with the settings it was made with", path.display())]
     OtherSettings {
         /// The file.
         path: PathBuf,
-        /// Its settings.
+        /// The setting that differs.
+        setting: &'static str,
+        /// What it was.
         found: String,
-        /// The settings at hand.
+        /// What it is here.
         expected: String,
     },
     /// Tensors that no file can hold.

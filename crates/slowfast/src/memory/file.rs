@@ -1,7 +1,7 @@
 //! An episode as a file: its frames, actions, and the Temp-LoRA after every chunk.
 //!
-//! A safetensors file with the values of all tensors and, in its metadata, a description (the denoiser's fingerprint, the
-//! settings of the fast learning, seeds, actions, losses) and a digest of everything.
+//! A safetensors file with the values of all tensors and, in its metadata, a description (what the episode was played
+//! with, seeds, actions, losses) and a digest of everything.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,21 +17,54 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Episode, FastConfig, Fingerprint, MemoryError};
-use crate::diffusion::Clip;
+use crate::diffusion::{Clip, SamplerConfig};
 use crate::text::Phrases;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Keys of the file's metadata.
 const DESCRIPTION: &str = "slowfast_memory";
 const DIGEST: &str = "sha256";
+
+/// What an episode is played with: with all of it alike it goes on bit for bit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlayedWith {
+    /// Which model.
+    pub base: Fingerprint,
+    /// The fast learning; none without memory.
+    pub fast: Option<FastConfig>,
+    /// How chunks are sampled.
+    pub sampler: SamplerConfig,
+    /// Frames of every chunk; none where each has a number of its own.
+    pub frames_per_chunk: Option<usize>,
+}
+
+impl PlayedWith {
+    /// The first setting that is another than here, with what it was in an `episode` and what it is here.
+    fn difference(&self, episode: &Self) -> Option<(&'static str, String, String)> {
+        let settings = |of: &Self| {
+            [
+                ("the fast learning", text(&of.fast)),
+                ("`sampler`", text(&of.sampler)),
+                ("`frames_per_chunk`", text(&of.frames_per_chunk)),
+            ]
+        };
+        let pairs = settings(episode).into_iter().zip(settings(self));
+        let mut different = pairs.filter(|((_, found), (_, expected))| found != expected);
+        different.next().map(|((setting, found), (_, expected))| (setting, found, expected))
+    }
+}
+
+fn text(setting: &impl Serialize) -> String {
+    serde_json::to_string(setting).expect("settings are valid JSON")
+}
 
 /// Everything that is no tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
     version: u32,
-    base: Fingerprint,
-    fast: Option<FastConfig>,
+    played_with: PlayedWith,
     seed: Seed,
     start: Phrases,
     fresh: Option<MemoryDescription>,
@@ -63,18 +96,12 @@ struct Version {
 }
 
 impl<B: Backend> Episode<B> {
-    /// Writes the episode as one file, wholly or not at all. `base` is the fingerprint of the denoiser it was played with,
-    /// `fast` the fast learning.
+    /// Writes the episode, which was `played_with` these, as one file, wholly or not at all.
     ///
     /// # Errors
     /// [`MemoryError::NotStorable`], and [`MemoryError::Access`] when the file cannot be written.
-    pub fn save(
-        &self,
-        path: &Path,
-        base: Fingerprint,
-        fast: Option<&FastConfig>,
-    ) -> Result<(), MemoryError> {
-        let content = self.to_bytes(base, fast)?;
+    pub fn save(&self, path: &Path, played_with: &PlayedWith) -> Result<(), MemoryError> {
+        let content = self.to_bytes(played_with)?;
         let access = |source| MemoryError::Access { path: path.to_owned(), source };
         write_atomically(path, &content).map_err(access)
     }
@@ -83,35 +110,18 @@ impl<B: Backend> Episode<B> {
     ///
     /// # Errors
     /// [`MemoryError::NotStorable`].
-    pub fn to_bytes(
-        &self,
-        base: Fingerprint,
-        fast: Option<&FastConfig>,
-    ) -> Result<Vec<u8>, MemoryError> {
-        let description = self.describe(base, fast.cloned());
-        let description =
-            serde_json::to_string(&description).expect("numbers and texts are valid JSON");
-        let tensors = self.tensors();
-        let plain = write(&tensors, None).map_err(MemoryError::NotStorable)?;
-        let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
-        let metadata =
-            HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
-        write(&tensors, Some(metadata)).map_err(MemoryError::NotStorable)
+    pub fn to_bytes(&self, played_with: &PlayedWith) -> Result<Vec<u8>, MemoryError> {
+        content(text(&self.describe(played_with)), &self.tensors())
     }
 
-    /// Reads an episode that was played with the denoiser of fingerprint `base` and the fast learning `fast`.
+    /// Reads an episode to go on with it with these.
     ///
     /// # Errors
     /// [`MemoryError::Access`], and those of [`Self::from_bytes`].
-    pub fn load(
-        path: &Path,
-        base: Fingerprint,
-        fast: Option<&FastConfig>,
-        device: &Device<B>,
-    ) -> Result<Self, MemoryError> {
+    pub fn load(path: &Path, with: &PlayedWith, device: &Device<B>) -> Result<Self, MemoryError> {
         let access = |source| MemoryError::Access { path: path.to_owned(), source };
         let content = std::fs::read(path).map_err(access)?;
-        Self::from_bytes(&content, path, base, fast, device)
+        Self::from_bytes(&content, path, with, device)
     }
 
     /// Reads an episode from a file's content; errors call it `path`.
@@ -122,8 +132,7 @@ impl<B: Backend> Episode<B> {
     pub fn from_bytes(
         content: &[u8],
         path: &Path,
-        base: Fingerprint,
-        fast: Option<&FastConfig>,
+        with: &PlayedWith,
         device: &Device<B>,
     ) -> Result<Self, MemoryError> {
         let owned = || path.to_owned();
@@ -135,22 +144,18 @@ impl<B: Backend> Episode<B> {
             return Err(MemoryError::Version { path: owned(), found, known: VERSION });
         }
         let description: Description = serde_json::from_str(&text).map_err(unread)?;
-        if description.base != base {
-            let found = description.base;
-            return Err(MemoryError::AnotherBase { path: owned(), found, expected: base });
+        let (found, expected) = (description.played_with.base, with.base);
+        if found != expected {
+            return Err(MemoryError::AnotherBase { path: owned(), found, expected });
         }
-        if description.fast.as_ref() != fast {
-            let text = |fast: Option<&FastConfig>| {
-                serde_json::to_string(&fast).expect("settings are valid JSON")
-            };
-            let (found, expected) = (text(description.fast.as_ref()), text(fast));
-            return Err(MemoryError::OtherSettings { path: owned(), found, expected });
+        if let Some((setting, found, expected)) = with.difference(&description.played_with) {
+            return Err(MemoryError::OtherSettings { path: owned(), setting, found, expected });
         }
         let mut reader = Reader { tensors, device };
         reader.episode(description).map_err(|error| damaged(error.to_string()))
     }
 
-    fn describe(&self, base: Fingerprint, fast: Option<FastConfig>) -> Description {
+    fn describe(&self, played_with: &PlayedWith) -> Description {
         let memory = |memory: &Iterate<B>| MemoryDescription {
             theta: memory.theta.len(),
             state: memory.state.len(),
@@ -164,8 +169,7 @@ impl<B: Backend> Episode<B> {
         };
         Description {
             version: VERSION,
-            base,
-            fast,
+            played_with: played_with.clone(),
             seed: self.seed.clone(),
             start: self.start.phrases.clone(),
             fresh: self.fresh.as_ref().map(memory),
@@ -192,6 +196,15 @@ impl<B: Backend> Episode<B> {
         }
         found
     }
+}
+
+/// The content of a file with these.
+fn content(description: String, tensors: &[(String, TensorData)]) -> Result<Vec<u8>, MemoryError> {
+    let plain = write(tensors, None).map_err(MemoryError::NotStorable)?;
+    let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
+    let metadata =
+        HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
+    write(tensors, Some(metadata)).map_err(MemoryError::NotStorable)
 }
 
 /// The description in a file's content and its tensors, if their digest is right.
@@ -265,5 +278,26 @@ impl<B: Backend> Reader<'_, B> {
         let data = self.tensors.take(name, &shape)?;
         let precision = data.dtype;
         Ok(Tensor::from_data(data, (self.device, precision)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn memories_of_an_earlier_format_are_refused_as_such() {
+        let base = Fingerprint::of_parts(&[]);
+        let earlier = json!({ "version": 1, "base": base, "fast": null, "chunks": [] });
+        let content = content(earlier.to_string(), &[]).unwrap();
+        let (fast, frames_per_chunk) = (None, None);
+        let with = PlayedWith { base, fast, sampler: SamplerConfig::default(), frames_per_chunk };
+        let path = Path::new("memory.safetensors");
+        let refused = Episode::<Flex>::from_bytes(&content, path, &with, &Default::default());
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("format 1") && refused.contains("format 2"), "{refused}");
     }
 }

@@ -1,4 +1,4 @@
-//! Which denoiser a memory belongs to.
+//! Which model a memory belongs to.
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;

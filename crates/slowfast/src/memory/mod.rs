@@ -19,6 +19,7 @@ mod problem;
 pub use config::{FastConfig, FastForm};
 pub use episode::{Chunk, Episode};
 pub use error::MemoryError;
+pub use file::PlayedWith;
 pub use fingerprint::{Fingerprint, NotAFingerprint, of_module};
 pub use learner::FastLearner;
 pub(crate) use learner::Learned;

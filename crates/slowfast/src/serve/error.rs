@@ -113,16 +113,22 @@ pub enum ServeError {
     )]
     Request(String),
     /// The request's body is too long.
+    #[error("the request has more than {most} bytes; send less")]
+    TooLong {
+        /// Bytes allowed.
+        most: usize,
+    },
+    /// The uploaded memory is too long.
     #[error(
-        "the request has more than {most} bytes; send less, or start the server with a larger --most-upload"
+        "the upload has more than {most} bytes; send less, or start the server with a larger --most-upload"
     )]
     TooLarge {
         /// Bytes allowed.
         most: usize,
     },
-    /// An upload that does not come to its end.
+    /// A body that does not come to its end.
     #[error(
-        "the upload was not there after {seconds} seconds; send it again over a faster connection"
+        "the request's body was not there after {seconds} seconds; send it again over a faster connection"
     )]
     Slow {
         /// Seconds that the server waits.
@@ -221,7 +227,7 @@ impl ServeError {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Full { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Busy | Self::Chunks { .. } => StatusCode::CONFLICT,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLong { .. } | Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Request(_)
             | Self::Letters { .. }

@@ -18,6 +18,10 @@ pub struct Limits {
     pub upload: usize,
     /// How long an upload may take, which its session waits for.
     pub patience: Duration,
+    /// How long a request's head may take, or the next request of an open connection, and how long a body in JSON.
+    pub reading: Duration,
+    /// Connections that are open at a time; more wait until one is closed.
+    pub connections: usize,
     /// Sessions that compute at the same time; others wait their turn.
     pub computing: usize,
 }
@@ -31,6 +35,8 @@ impl Default for Limits {
             letters: 200,
             upload: 256 << 20,
             patience: Duration::from_secs(120),
+            reading: Duration::from_secs(10),
+            connections: 64,
             computing: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | see what a press of a key does | [`Player`] |
 //! | see what of it is kept, and for how long | [`Played`], `session` |
-//! | see what the server answers, and to whom | `routes`, `visitors` |
+//! | see what the server answers, and to whom | `connections`, `request`, `routes`, `visitors` |
 //! | see why it refuses | [`ServeError`] |
 //! | change what is played, and how much | [`PlayConfig`], [`Limits`] |
 //!
@@ -13,12 +13,14 @@
 
 mod app;
 mod config;
+mod connections;
 mod error;
 mod limits;
 mod page;
 mod played;
 mod player;
 mod records;
+mod request;
 mod routes;
 mod session;
 mod sides;

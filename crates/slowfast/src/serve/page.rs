@@ -1,10 +1,10 @@
 //! The page, which is part of the program.
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::ServeError;
+use super::request::Name;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -19,10 +19,10 @@ const FILES: [(&str, &str, &str); 6] = [
 ];
 
 pub(super) async fn index() -> Response {
-    file(Path("index.html".to_owned())).await.into_response()
+    file(Name("index.html".to_owned())).await.into_response()
 }
 
-pub(super) async fn file(Path(wanted): Path<String>) -> Result<Response, ServeError> {
+pub(super) async fn file(Name(wanted): Name) -> Result<Response, ServeError> {
     let found = FILES.iter().find(|(name, ..)| *name == wanted).ok_or(ServeError::NoSuchPage)?;
     let (_, kind, content) = *found;
     Ok(([(header::CONTENT_TYPE, kind)], content).into_response())

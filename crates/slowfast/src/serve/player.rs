@@ -48,7 +48,9 @@ impl<B: Backend> Player<B> {
     ) -> Result<Self, ServeError> {
         config.check(&model.trained.config)?;
         let worlds = Sides {
-            with_memory: model.world(config.sampler, Some(config.fast.clone()))?,
+            with_memory: model
+                .world(config.sampler, Some(config.fast.clone()))?
+                .in_chunks_of(config.frames_per_chunk),
             without_memory: model.world(config.sampler, None)?.conditioned_as(config.fast.form),
         };
         let PlayConfig { frames_per_chunk, frames_per_second, .. } = *config;

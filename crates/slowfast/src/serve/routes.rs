@@ -4,21 +4,20 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, RequestExt, Router, middleware};
+use axum::{RequestExt, Router, middleware};
 use burn::tensor::backend::Backend;
 use serde::Deserialize;
 
 use super::app::App;
+use super::request::{MOST_JSON, Name, Sent};
 use super::session::Session;
 use super::{ServeError, Side, page, records, stream, visitors};
 
-/// Bytes of a request in JSON.
-const MOST_JSON: usize = 16 << 10;
 /// Times that a clip can be enlarged.
 const MOST_ENLARGED: usize = 8;
 
@@ -62,9 +61,9 @@ struct Begin {
 
 async fn begin<B: Backend>(
     State(app): Shared<B>,
-    request: Result<Json<Begin>, JsonRejection>,
+    request: Result<Sent<Begin>, ServeError>,
 ) -> Result<Response, ServeError> {
-    let Begin { start, seed } = json(request)?;
+    let Sent(Begin { start, seed }) = request?;
     app.sessions.check_room(&app.limits)?;
     let played = app.compute(move |player| player.begin(start, seed)).await?;
     add(&app, Session { start: Some(start), seeds: vec![(0, seed)], played: Arc::new(played) })
@@ -75,17 +74,11 @@ fn add<B: Backend>(app: &App<B>, session: Session<B>) -> Result<Response, ServeE
     Ok(app.sessions.get(&id)?.read(|session| records::state(StatusCode::CREATED, &id, session)))
 }
 
-async fn state<B: Backend>(
-    State(app): Shared<B>,
-    Path(id): Path<String>,
-) -> Result<Response, ServeError> {
+async fn state<B: Backend>(State(app): Shared<B>, Name(id): Name) -> Result<Response, ServeError> {
     Ok(app.sessions.get(&id)?.read(|session| records::state(StatusCode::OK, &id, session)))
 }
 
-async fn close<B: Backend>(
-    State(app): Shared<B>,
-    Path(id): Path<String>,
-) -> Result<Response, ServeError> {
+async fn close<B: Backend>(State(app): Shared<B>, Name(id): Name) -> Result<Response, ServeError> {
     app.sessions.remove(&id)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -98,11 +91,11 @@ struct Act {
 
 async fn chunk<B: Backend>(
     State(app): Shared<B>,
-    Path(id): Path<String>,
-    request: Result<Json<Act>, JsonRejection>,
+    Name(id): Name,
+    request: Result<Sent<Act>, ServeError>,
 ) -> Result<Response, ServeError> {
     let place = app.sessions.get(&id)?;
-    let Act { phrase } = json(request)?;
+    let Sent(Act { phrase }) = request?;
     let (found, most) = (phrase.chars().count(), app.limits.letters);
     if found > most {
         return Err(ServeError::Letters { found, most });
@@ -125,11 +118,11 @@ struct Rewind {
 
 async fn rewind<B: Backend>(
     State(app): Shared<B>,
-    Path(id): Path<String>,
-    request: Result<Json<Rewind>, JsonRejection>,
+    Name(id): Name,
+    request: Result<Sent<Rewind>, ServeError>,
 ) -> Result<Response, ServeError> {
     let place = app.sessions.get(&id)?;
-    let Rewind { chunks } = json(request)?;
+    let Sent(Rewind { chunks }) = request?;
     let work = place.work()?;
     let before = work.played();
     let after = app.compute(move |player| player.rewound(&before, chunks)).await?;
@@ -150,11 +143,11 @@ struct Fork {
 /// A new session with the same past and another future.
 async fn fork<B: Backend>(
     State(app): Shared<B>,
-    Path(id): Path<String>,
-    request: Result<Json<Fork>, JsonRejection>,
+    Name(id): Name,
+    request: Result<Sent<Fork>, ServeError>,
 ) -> Result<Response, ServeError> {
     let place = app.sessions.get(&id)?;
-    let Fork { seed } = json(request)?;
+    let Sent(Fork { seed }) = request?;
     let work = place.work()?;
     let played = Arc::new(app.player.forked(&work.played(), seed));
     let (start, mut seeds) = work.read(|session| (session.start, session.seeds.clone()));
@@ -162,10 +155,7 @@ async fn fork<B: Backend>(
     add(&app, Session { start, seeds, played })
 }
 
-async fn save<B: Backend>(
-    State(app): Shared<B>,
-    Path(id): Path<String>,
-) -> Result<Response, ServeError> {
+async fn save<B: Backend>(State(app): Shared<B>, Name(id): Name) -> Result<Response, ServeError> {
     let work = app.sessions.get(&id)?.work()?;
     let played = work.played();
     let name = format!("memory-{}-chunks.safetensors", played.chunks.len());
@@ -175,7 +165,7 @@ async fn save<B: Backend>(
 
 async fn load<B: Backend>(
     State(app): Shared<B>,
-    Path(id): Path<String>,
+    Name(id): Name,
     request: Request,
 ) -> Result<Response, ServeError> {
     // Before the body is read: a session holds one upload at a time.
@@ -183,8 +173,7 @@ async fn load<B: Backend>(
     let patience = app.limits.patience;
     let content = tokio::time::timeout(patience, request.extract::<Bytes, _>()).await;
     let content = content.map_err(|_| ServeError::Slow { seconds: patience.as_secs() })?;
-    let content =
-        content.map_err(|error| unread(error.status(), error.body_text(), app.limits.upload))?;
+    let content = content.map_err(|rejection| not_uploaded(rejection, app.limits.upload))?;
     let most = app.limits.chunks;
     let loaded = app
         .compute(move |player| player.load(&content, FilePath::new("the uploaded file")))
@@ -208,7 +197,7 @@ struct Show {
 
 async fn clip<B: Backend>(
     State(app): Shared<B>,
-    Path(id): Path<String>,
+    Name(id): Name,
     request: Result<Query<Show>, QueryRejection>,
 ) -> Result<Response, ServeError> {
     let place = app.sessions.get(&id)?;
@@ -235,14 +224,9 @@ fn download(kind: &'static str, name: &str, content: Vec<u8>) -> Response {
     (headers, content).into_response()
 }
 
-fn json<T>(request: Result<Json<T>, JsonRejection>) -> Result<T, ServeError> {
-    let read = request.map(|Json(value)| value);
-    read.map_err(|error| unread(error.status(), error.body_text(), MOST_JSON))
-}
-
-fn unread(status: StatusCode, problem: String, most: usize) -> ServeError {
-    match status {
+fn not_uploaded(rejection: BytesRejection, most: usize) -> ServeError {
+    match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ServeError::TooLarge { most },
-        _ => ServeError::Request(problem),
+        _ => ServeError::Request(rejection.body_text()),
     }
 }

@@ -13,7 +13,7 @@ use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_value
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::SlowError;
+use super::{SlowError, TrainingScenes};
 use crate::diffusion::{DiffusionConfig, DiffusionError};
 use crate::memory::FastConfig;
 use crate::model::{Denoiser, DenoiserConfig};
@@ -36,6 +36,9 @@ pub struct TrainedConfig {
     pub diffusion: DiffusionConfig,
     /// The fast learning it was trained with; none before any loop. Its adapters are in the file if they were learned.
     pub fast: Option<FastConfig>,
+    /// The scenes that it learned from; none in files of programs that did not write them down.
+    #[serde(default, skip_serializing_if = "TrainingScenes::is_empty")]
+    pub trained_on: TrainingScenes,
 }
 
 impl TrainedConfig {
@@ -154,6 +157,7 @@ mod tests {
             vocabulary: tiny::vocabulary(),
             diffusion: DiffusionConfig::default(),
             fast: Some(FastConfig { adapters, ..FastConfig::default() }),
+            trained_on: TrainingScenes::default(),
         };
         let base = tiny::denoiser(network);
         let denoiser = if learned { tiny::with_memory(base) } else { base };
@@ -178,6 +182,14 @@ mod tests {
             assert_eq!(rates(&read), rates(&saved));
             assert_eq!(rates(&read).is_some(), learned);
         }
+    }
+
+    #[test]
+    fn models_of_programs_that_wrote_down_no_scenes_are_read() {
+        let config = trained(0, false).config;
+        let json = serde_json::to_value(&config).unwrap();
+        assert!(json.get("trained_on").is_none(), "older programs read it");
+        assert_eq!(serde_json::from_value::<TrainedConfig>(json).unwrap(), config);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use slowfast::action::Action;
 use slowfast::autoencoder::{Autoencoder, AutoencoderConfig};
 use slowfast::diffusion::DiffusionConfig;
 use slowfast::model::{Denoiser, DenoiserChoice, DenoiserConfig, LatentShape, TransformerConfig};
-use slowfast::slow::{TrainedConfig, TrainedDenoiser};
+use slowfast::slow::{TrainedConfig, TrainedDenoiser, TrainingScenes};
 use slowfast::text::Vocabulary;
 use slowfast::video_model::VideoModel;
 
@@ -44,6 +44,7 @@ pub fn save(folder: &Path) {
         denoiser,
         diffusion: DiffusionConfig::default(),
         fast: None,
+        trained_on: TrainingScenes::default(),
     };
     let denoiser = Denoiser::new(&config.denoiser, &config.vocabulary, &seed, &device).unwrap();
     let trained = TrainedDenoiser { config, denoiser: shaken(denoiser), rates: None };

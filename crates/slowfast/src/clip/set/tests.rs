@@ -81,6 +81,17 @@ fn what_is_not_there_is_told() {
     }
 }
 
+/// What comes after an episode's tensor in the file is another's.
+#[test]
+fn frames_beyond_a_tensor_are_refused() {
+    let (_folder, clips) = written();
+    let (shard, frames) = (&clips.shards[0], clips.entry(0).unwrap().frames);
+    assert!(shard.read(0, 0..frames).is_ok());
+    for range in [0..frames + 1, frames..frames + 1] {
+        assert!(matches!(shard.read(0, range), Err(ClipError::Damaged { .. })));
+    }
+}
+
 #[test]
 fn a_missing_or_cut_or_changed_shard_is_named() {
     let shard = |folder: &TempDir| folder.path().join("shard-00001.safetensors");
@@ -134,6 +145,10 @@ fn a_broken_or_foreign_index_is_refused() {
     assert!(matches!(with("\"shard\": 1", "\"shard\": 9"), ClipError::Damaged { .. }));
     assert!(matches!(with("\"frames\": 9", "\"frames\": 8"), ClipError::Damaged { .. }));
     assert!(matches!(with("\"seed\": 1", "\"seed\": 2"), ClipError::Damaged { .. }));
+    // The second of two episodes as if it were the first.
+    assert!(matches!(with("\"number\": 1", "\"number\": 0"), ClipError::Damaged { .. }));
+    assert!(matches!(with("\"number\": 0", "\"number\": 1"), ClipError::Damaged { .. }));
+    assert!(matches!(with("\"number\": 1", "\"number\": 7"), ClipError::Damaged { .. }));
     assert!(matches!(with("\"attic\"", "\"hall\""), ClipError::SharedScene { .. }));
 }
 

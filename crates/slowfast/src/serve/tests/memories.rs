@@ -69,8 +69,8 @@ fn other_memories_are_refused_and_change_nothing() {
 
     let other_model = Server::of(player(2, &config()), Limits::default());
     let told = refused(&other_model, file.clone());
-    assert!(told.contains("the uploaded file: a memory of the denoiser"), "{told}");
-    assert!(told.ends_with("load it with the checkpoint it was made with"), "{told}");
+    assert!(told.contains("the uploaded file: a memory of the model"), "{told}");
+    assert!(told.ends_with("load it with the model it was made with"), "{told}");
 
     let mut settings = config();
     settings.fast.steps = 1;

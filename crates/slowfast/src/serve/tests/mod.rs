@@ -1,5 +1,6 @@
 //! The server by HTTP, with a tiny model.
 
+mod connections;
 mod memories;
 mod playing;
 mod refusals;

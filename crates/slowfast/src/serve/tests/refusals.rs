@@ -20,7 +20,8 @@ fn requests_that_cannot_be_read_are_refused() {
         server.get(&format!("{session}/clip{query}")).refusal(400);
     }
     let long = format!(r#"{{"phrase": "{}"}}"#, "go ".repeat(10_000));
-    server.request("POST", &format!("{session}/chunks"), long).refusal(413);
+    let told = server.request("POST", &format!("{session}/chunks"), long).refusal(413);
+    assert!(told.contains("16384 bytes") && !told.contains("--most-upload"), "{told}");
 }
 
 #[test]
@@ -114,6 +115,23 @@ fn an_upload_that_does_not_end_gives_its_session_back() {
     let endless = Body::from_stream(tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>());
     server.request("PUT", &format!("{session}/memory"), endless).refusal(408);
     server.act(&session, "go");
+}
+
+#[test]
+fn a_body_that_does_not_end_is_refused() {
+    let limits = Limits { reading: Duration::from_millis(20), ..Limits::default() };
+    let server = Server::with_limits(limits);
+    let endless = Body::from_stream(tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    server.request("POST", "/api/sessions", endless).refusal(408);
+}
+
+#[test]
+fn paths_that_are_no_text_name_nothing() {
+    let server = Server::new();
+    for path in ["/%ff", "/api/sessions/%ff"] {
+        server.get(path).refusal(404);
+    }
+    server.request("POST", "/api/sessions/%ff/chunks", r#"{"phrase": "go"}"#).refusal(404);
 }
 
 #[test]
