@@ -1,5 +1,6 @@
 //! Burn's optimisers, for modules on the backend below autodiff.
 
+use std::any::type_name;
 use std::marker::PhantomData;
 
 use burn::module::AutodiffModule;
@@ -8,7 +9,7 @@ use burn::record::Recorder;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 
-use crate::learner_state::{recorder, unread, unwritten};
+use crate::learner_state::{StoredOptimizer, decoded, recorder, unread, unwritten};
 use crate::tensors::Cotangents;
 use crate::{Autodiff, Result};
 
@@ -17,11 +18,11 @@ pub(crate) trait Descent<M, B: Backend>: Send {
     /// The module after one step.
     fn descend(&mut self, rate: f64, module: M, gradient: &Cotangents<B>) -> M;
 
-    /// The optimiser's state as a Burn record.
-    fn save(&self) -> Result<Vec<u8>>;
+    /// The optimiser's state.
+    fn save(&self) -> Result<StoredOptimizer>;
 
-    /// Takes over the state that [`Self::save`] wrote.
-    fn load(&mut self, bytes: Vec<u8>, device: &Device<B>) -> Result<()>;
+    /// Takes over the state that [`Self::save`] wrote, of the same optimiser.
+    fn load(&mut self, stored: StoredOptimizer, device: &Device<B>) -> Result<()>;
 }
 
 /// An optimiser of the lifted module `M`.
@@ -53,14 +54,32 @@ where
         self.optimizer.step(rate, module, gradients).valid()
     }
 
-    fn save(&self) -> Result<Vec<u8>> {
+    fn save(&self) -> Result<StoredOptimizer> {
         let record = self.optimizer.to_record();
-        Recorder::<Autodiff<B>>::record(&recorder(), record, ()).map_err(unwritten)
+        let record = Recorder::<Autodiff<B>>::record(&recorder(), record, ()).map_err(unwritten)?;
+        Ok(StoredOptimizer { optimizer: rule::<Opt>().to_owned(), record })
     }
 
-    fn load(&mut self, bytes: Vec<u8>, device: &Device<B>) -> Result<()> {
-        let record = Recorder::<Autodiff<B>>::load(&recorder(), bytes, device).map_err(unread)?;
+    fn load(&mut self, stored: StoredOptimizer, device: &Device<B>) -> Result<()> {
+        let (found, needed) = (stored.optimizer, rule::<Opt>());
+        if found != needed {
+            return Err(unread(format!("it is of the optimiser {found}, not of {needed}")));
+        }
+        let record = decoded(stored.record, |bytes| {
+            Recorder::<Autodiff<B>>::load(&recorder(), bytes, device)
+        })?;
         self.optimizer = self.optimizer.clone().load_record(record);
         Ok(())
+    }
+}
+
+/// The name of an optimiser's rule, whatever module and backend it is for: of `OptimizerAdaptor<AdamW, M, B>` that of
+/// `AdamW`.
+fn rule<Opt>() -> &'static str {
+    let whole = type_name::<Opt>();
+    let Some((outer, parameters)) = whole.split_once('<') else { return whole };
+    match outer.ends_with("OptimizerAdaptor") {
+        true => parameters.split([',', '<', '>']).next().unwrap_or(outer),
+        false => outer,
     }
 }

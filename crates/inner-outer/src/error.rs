@@ -5,20 +5,23 @@
 #[non_exhaustive]
 pub enum Error {
     /// An inner loss is NaN or infinite.
-    #[error("the inner loss is {loss} at inner step {step}; {}", after_steps(*step, *largest_gradient, path))]
+    #[error("the inner loss is {loss} at inner step {step}; {}", before_it(*steps_taken, *largest_gradient, path))]
     NonFiniteInnerLoss {
-        /// Inner step, from 0.
+        /// Inner step of this loop, from 0.
         step: usize,
+        /// Steps that the parameters have taken, in this loop and in those that it goes on from.
+        steps_taken: usize,
         /// The loss.
         loss: f64,
-        /// Largest absolute entry of the gradient of the step before; 0 at the first step.
+        /// Largest absolute entry of the gradient of the step before; 0 at the first step of the loop.
         largest_gradient: f64,
         /// The adapted parameter with that entry; empty at the first step.
         path: String,
     },
     /// An outer loss is NaN or infinite.
     #[error(
-        "the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate"
+        "the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate, or look for an operation without derivative \
+         (the root of zero, a norm of zero) in the inner loss"
     )]
     NonFiniteOuterLoss {
         /// The loss.
@@ -52,6 +55,16 @@ pub enum Error {
         /// All paths of the outer module.
         available: String,
     },
+    /// A part of a selection that no parameter matches.
+    #[error(
+        "the selection of parameters names `{entry}`, but there are only: {available}. Correct it, or leave it out"
+    )]
+    NothingThere {
+        /// The path or name.
+        entry: String,
+        /// All paths of the module.
+        available: String,
+    },
     /// The inner rates should be learned, but no task gives them a gradient.
     #[error(
         "the inner rates are to be learned, but the hypergradient gives them no gradient: set `MetaLearnerConfig::rates_rate` to None, \
@@ -62,7 +75,7 @@ pub enum Error {
     #[error(
         "the learned outer parameter `{path}` gets no gradient in this meta-batch: as the hypergradient differentiates it, it reaches neither \
          the outer loss nor, through `init` or the inner loss, the adapted parameters. Use it there, choose `Unrolled`, which differentiates both ways, \
-         or leave it out of `Problem::learned`"
+         with an update rule through which a gradient passes (that of `SignedAscent` is flat), or leave it out of `Problem::learned`"
     )]
     NoGradient {
         /// Path of the outer parameter.
@@ -77,10 +90,20 @@ pub enum Error {
         /// Path of the outer parameter.
         path: String,
     },
+    /// Two parameters of the outer module with one id.
+    #[error(
+        "the outer parameters `{first}` and `{second}` have the same id, by which optimisers find the gradient, so one of them would move by the other's.          Use one parameter twice in `forward`, or make each with its own `init`"
+    )]
+    RepeatedParameter {
+        /// Path of one.
+        first: String,
+        /// Path of the other.
+        second: String,
+    },
     /// First order asked where only second order can reach the variable.
     #[error(
-        "only the inner loss reads the learned outer parameter `{path}`, so its gradient needs second order from the steps that read it. \
-         Use `Unrolled`, `Truncated` with more steps, or `Implicit`"
+        "as this hypergradient looks at it, only the inner loss reads the learned outer parameter `{path}`, so its gradient needs second order from the \
+         steps that read it. Use `Unrolled`, `Truncated` with more steps, or `Implicit`"
     )]
     FirstOrderCannotReach {
         /// Path of the outer parameter.
@@ -177,6 +200,16 @@ pub enum Error {
         /// Sizes and precisions that are needed.
         needed: String,
     },
+    /// Inner loops to go on with, for another number of tasks.
+    #[error(
+        "there are {starts} starts for {tasks} tasks; give one for each, `None` for a task that begins"
+    )]
+    StartCount {
+        /// Starts that were given.
+        starts: usize,
+        /// Tasks of the meta-batch.
+        tasks: usize,
+    },
     /// A setting lies outside of its range.
     #[error("`{setting}` is {value}, but must be {range}; correct it")]
     OutOfRange {
@@ -255,10 +288,22 @@ pub enum Error {
     },
 }
 
-/// What to look at when an inner loss is not finite: the steps, or what was there before the first.
-fn after_steps(step: usize, largest_gradient: f64, path: &str) -> String {
-    if step == 0 {
+/// What to look at when an inner loss is not finite: the steps before it, or what was there before the first.
+fn before_it(steps_taken: usize, largest_gradient: f64, path: &str) -> String {
+    if steps_taken == 0 {
         return "no step was taken yet, so correct the data, the initial parameters or the loss itself".into();
+    }
+    if path.is_empty() {
+        return format!(
+            "the loop goes on from parameters after {steps_taken} steps, of which the last may have been too large, or the data of this one is wrong. \
+             Go on from an earlier iterate with a lower inner rate or `Clipped`, or correct the data"
+        );
+    }
+    if !largest_gradient.is_finite() {
+        return format!(
+            "the gradient before it is not finite in `{path}` though the loss was: an operation has no derivative where it is evaluated \
+             (the root of zero, a norm of zero). Keep such points away"
+        );
     }
     format!(
         "the largest gradient before it is {largest_gradient:.3e} in `{path}`. \

@@ -1,7 +1,9 @@
 //! What a [`MetaLearner`](crate::MetaLearner) keeps from one run to the next, as bytes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use burn::module::Module;
-use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
+use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder, RecorderError};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Element};
 use serde::{Deserialize, Serialize};
@@ -9,16 +11,22 @@ use serde::{Deserialize, Serialize};
 use crate::tensors::{Tensors, parameter_shapes};
 use crate::{Error, Result};
 
-/// Everything that learning changes. Optimisers are Burn records in bytes.
+/// Everything that learning changes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct State {
     pub step: usize,
     pub outer: StoredModule,
     pub rates: StoredModule,
+    pub outer_optimizer: StoredOptimizer,
+    pub rates_optimizer: StoredOptimizer,
+}
+
+/// An optimiser's state as a Burn record in bytes, with the optimiser it is of: Burn reads one as the other.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredOptimizer {
+    pub optimizer: String,
     #[serde(with = "serde_bytes")]
-    pub outer_optimizer: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    pub rates_optimizer: Vec<u8>,
+    pub record: Vec<u8>,
 }
 
 /// A module as a Burn record in bytes, with the paths and shapes of its parameters: Burn does not compare them, and
@@ -34,7 +42,7 @@ impl StoredModule {
     /// # Errors
     /// [`Error::State`] if the record cannot be written, or a parameter is not in the backend's own precision.
     pub fn of<B: Backend, M: Module<B>>(module: &M) -> Result<Self> {
-        refuse_other_precision(&Tensors::of(module))?;
+        refuse_other_precision(&Tensors::of(module), unwritten)?;
         let record = Recorder::<B>::record(&recorder(), module.clone().into_record(), ());
         Ok(Self { parameters: parameter_shapes(module), record: record.map_err(unwritten)? })
     }
@@ -45,8 +53,10 @@ impl StoredModule {
     /// [`Error::State`] if they belong to another module, with the first parameter that differs.
     pub fn load_into<B: Backend, M: Module<B>>(self, module: M, device: &Device<B>) -> Result<M> {
         refuse_other_parameters(&self.parameters, &parameter_shapes(&module))?;
-        let record = Recorder::<B>::load(&recorder(), self.record, device).map_err(unread)?;
-        Ok(module.load_record(record))
+        refuse_other_precision(&Tensors::of(&module), unread)?;
+        Ok(module.load_record(decoded(self.record, |bytes| {
+            Recorder::<B>::load(&recorder(), bytes, device)
+        })?))
     }
 }
 
@@ -69,12 +79,30 @@ fn refuse_other_parameters(
     }
 }
 
-fn refuse_other_precision<B: Backend>(parameters: &Tensors<B>) -> Result<()> {
+/// What `load` makes of a record: Burn's recorder of bytes panics on those that it cannot read.
+///
+/// # Errors
+/// [`Error::State`] for damaged bytes.
+pub(crate) fn decoded<R>(
+    bytes: Vec<u8>,
+    load: impl FnOnce(Vec<u8>) -> std::result::Result<R, RecorderError>,
+) -> Result<R> {
+    match catch_unwind(AssertUnwindSafe(|| load(bytes))) {
+        Ok(loaded) => loaded.map_err(unread),
+        Err(_) => Err(unread("a record in it is damaged")),
+    }
+}
+
+/// `error` makes an error of the first parameter in another precision.
+fn refuse_other_precision<B: Backend>(
+    parameters: &Tensors<B>,
+    error: impl FnOnce(String) -> Error,
+) -> Result<()> {
     let own = B::FloatElem::dtype();
     match parameters.0.iter().map(|tensor| tensor.dtype()).find(|dtype| *dtype != own) {
-        Some(dtype) => Err(unwritten(format!(
-            "a parameter is {dtype:?}, and the backend's precision is {own:?}"
-        ))),
+        Some(dtype) => {
+            Err(error(format!("a parameter is {dtype:?}, and the backend's precision is {own:?}")))
+        }
         None => Ok(()),
     }
 }

@@ -36,7 +36,7 @@ pub use inner::{
     NormalizedAscent, Projected, RateScope, Rates, Sgd, SignedAscent, Successive,
 };
 pub use lora::Lora;
-pub use meta_batch::{MetaBatch, meta_batch};
+pub use meta_batch::{MetaBatch, meta_batch, meta_batch_from};
 pub use meta_learner::{MetaLearner, MetaLearnerConfig, MetaStep};
 pub use parallel::Threads;
 pub use problem::{Instance, Problem, Roles};

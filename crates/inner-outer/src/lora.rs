@@ -50,7 +50,18 @@ impl<B: Backend> Lora<B> {
     }
 
     /// `(alpha / rank) x A B`: `[rows, in]` to `[rows, out]`, without forming the product of the factors.
+    ///
+    /// The factors may be those of several [`copies`](crate::copies).
+    ///
+    /// # Panics
+    /// If the factors are not those of as many copies, of `in` inputs each.
     pub fn apply(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let (inputs, [a_rows, rank], [b_rows, _]) = (x.dims()[1], self.a.dims(), self.b.dims());
+        assert_eq!(
+            a_rows * rank,
+            b_rows * inputs,
+            "a LoRA with factors of {a_rows} and {b_rows} rows and rank {rank} is not one for {inputs} inputs"
+        );
         affine(affine(x, self.a.val(), None), self.b.val(), None) * self.scale
     }
 
@@ -77,6 +88,13 @@ mod tests {
 
     use super::*;
     use crate::tensors::to_f64;
+
+    #[test]
+    #[should_panic = "is not one for 3 inputs"]
+    fn a_change_for_more_inputs_is_not_taken_for_copies() {
+        let device = Default::default();
+        Lora::<Flex>::new([6, 2], 2, 1.0, &device).apply(Tensor::zeros([4, 3], &device));
+    }
 
     fn tensor(values: &[f32], shape: [usize; 2]) -> Tensor<Flex, 2> {
         Tensor::from_data(TensorData::new(values.to_vec(), shape), &Default::default())

@@ -1,10 +1,11 @@
 //! The meta-gradient of several tasks: their mean, the same bits for any number of threads.
 
+use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::hypergradient::{Hypergradient, MetaGradient};
-use crate::inner::{InnerLoop, InnerOptimizer, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::parallel::{Threads, in_order};
 use crate::problem::{Problem, Roles};
 use crate::tensors::{Cotangents, Tensors};
@@ -43,14 +44,57 @@ pub fn meta_batch<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backend>(
     tasks: &[On<P::Task, B>],
     threads: Threads,
 ) -> Result<MetaBatch<B>> {
+    let begin = |task: &On<P::Task, B>| {
+        hypergradient.meta_gradient(problem, inner_loop, outer, rates, task)
+    };
+    mean(tasks, outer, rates, threads, |_, task| begin(task), |_| ())
+}
+
+/// [`meta_batch`] of inner loops that go on from where earlier ones ended, each from its own of `starts`, and where they end now. A task
+/// without start begins at `init`.
+///
+/// # Errors
+/// As [`meta_batch`], and [`Error::StartCount`] if there are not as many starts as tasks.
+#[allow(clippy::too_many_arguments)]
+pub fn meta_batch_from<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backend>(
+    hypergradient: &H,
+    problem: &P,
+    inner_loop: &InnerLoop<O>,
+    outer: &On<P::Outer, B>,
+    rates: &Rates<B>,
+    tasks: &[On<P::Task, B>],
+    starts: &[Option<Iterate<B>>],
+    threads: Threads,
+) -> Result<(MetaBatch<B>, Vec<Iterate<B>>)> {
+    if starts.len() != tasks.len() {
+        return Err(Error::StartCount { starts: starts.len(), tasks: tasks.len() });
+    }
+    let go_on = |index: usize, task: &On<P::Task, B>| {
+        let from = starts[index].as_ref();
+        hypergradient.meta_gradient_from(problem, inner_loop, outer, rates, task, from)
+    };
+    let mut ends = Vec::with_capacity(tasks.len());
+    let mean = mean(tasks, outer, rates, threads, go_on, |end| ends.push(end))?;
+    Ok((mean, ends))
+}
+
+/// The mean of what `one` finds for each task; `keep` gets the ends of the inner loops in the order of the tasks.
+fn mean<T: Sync, M: Module<B>, B: Backend>(
+    tasks: &[T],
+    outer: &M,
+    rates: &Rates<B>,
+    threads: Threads,
+    one: impl Fn(usize, &T) -> Result<MetaGradient<B>> + Sync,
+    mut keep: impl FnMut(Iterate<B>) + Send,
+) -> Result<MetaBatch<B>> {
     // A parameter that nobody has read yet would draw other random values in every clone.
     let _drawn = (Tensors::of(outer), Tensors::of(rates));
     let mut sum: Option<MetaBatch<B>> = None;
-    let one = |index: usize, task: &On<P::Task, B>| {
-        let gradient = hypergradient.meta_gradient(problem, inner_loop, outer, rates, task);
-        gradient.map_err(|source| Error::InTask { task: index, source: Box::new(source) })
+    let one = |index: usize, task: &T| {
+        one(index, task).map_err(|source| Error::InTask { task: index, source: Box::new(source) })
     };
     in_order(tasks, threads, one, |_, gradient| {
+        keep(gradient.end.clone());
         sum = Some(match sum.take() {
             None => MetaBatch::from(gradient),
             Some(sum) => sum.add(gradient),

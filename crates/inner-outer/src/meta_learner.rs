@@ -1,6 +1,6 @@
 //! The outer loop: meta-batches, Burn's optimisers, schedules, evaluation and state.
 
-use burn::module::AutodiffModule;
+use burn::module::{AutodiffModule, Module};
 use burn::optim::Optimizer;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::descent::{Descent, Lifted};
 use crate::hypergradient::Hypergradient;
-use crate::inner::{Adapted, InnerLoop, InnerOptimizer, Rates};
+use crate::inner::{Adapted, InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::learner_state::{State, StoredModule, unread, unwritten};
-use crate::meta_batch::{MetaBatch, meta_batch};
+use crate::meta_batch::{MetaBatch, meta_batch, meta_batch_from};
 use crate::parallel::{Threads, in_order};
 use crate::problem::Problem;
 use crate::schedule::Schedule;
-use crate::tensors::{Cotangents, Tensors};
+use crate::tensors::{Cotangents, Tensors, repeated_parameter};
 use crate::{Autodiff, Error, On, Result};
 
 /// Settings of the outer loop.
@@ -144,14 +144,46 @@ where
     ///
     /// # Errors
     /// As [`meta_batch`](fn@meta_batch) and [`MetaLearnerConfig::check`], [`Error::NonFiniteMetaGradient`],
-    /// [`Error::NoRatesGradient`], and at the first step [`Error::ZeroGradient`]. The learner is left as it was.
+    /// [`Error::NoRatesGradient`], and at the first step [`Error::ZeroGradient`] and [`Error::RepeatedParameter`]. The learner is left as it was.
     pub fn step(&mut self, tasks: &[On<P::Task, B>]) -> Result<MetaStep> {
         self.config.check()?;
         let batch = self.meta_gradient(tasks)?;
+        self.descend(batch)
+    }
+
+    /// [`Self::step`] with inner loops that go on from where earlier ones ended, each from its own of `starts`, and where they end
+    /// now: for the next step on the same tasks. A task without start begins at `init`. Nothing of it is in [`Self::state`].
+    ///
+    /// # Errors
+    /// As [`Self::step`] and [`meta_batch_from`].
+    pub fn step_from(
+        &mut self,
+        tasks: &[On<P::Task, B>],
+        starts: &[Option<Iterate<B>>],
+    ) -> Result<(MetaStep, Vec<Iterate<B>>)> {
+        self.config.check()?;
+        let Self { hypergradient, problem, inner_loop, outer, rates, threads, .. } = &*self;
+        let (batch, ends) = meta_batch_from(
+            hypergradient,
+            problem,
+            inner_loop,
+            outer,
+            rates,
+            tasks,
+            starts,
+            *threads,
+        )?;
+        Ok((self.descend(batch)?, ends))
+    }
+
+    fn descend(&mut self, batch: MetaBatch<B>) -> Result<MetaStep> {
         let learns_rates = self.config.rates_rate.is_some();
         // At every step, for a resumed learner may have another hypergradient than the one that was checked at its first.
         if learns_rates && batch.rates.is_zero() {
             return Err(Error::NoRatesGradient);
+        }
+        if self.step == 0 {
+            refuse_repeated_parameters(&self.outer)?;
         }
         if self.step == 0 && !self.config.allow_zero_gradients {
             refuse_zero_gradients(&batch)?;
@@ -234,7 +266,7 @@ where
     /// The learner in a state that [`Self::state`] wrote: it goes on bit for bit.
     ///
     /// # Errors
-    /// [`Error::State`] if the bytes are no such state or belong to other modules.
+    /// [`Error::State`] if the bytes are no such state or belong to other modules or optimisers.
     pub fn with_state(mut self, bytes: &[u8], device: &Device<B>) -> Result<Self> {
         let state: State = rmp_serde::from_slice(bytes).map_err(unread)?;
         self.step = state.step;
@@ -268,6 +300,14 @@ where
     /// Steps taken so far.
     pub fn steps_taken(&self) -> usize {
         self.step
+    }
+}
+
+/// Burn's optimisers find a parameter by its id: of two with one id, one would get the other's gradient.
+fn refuse_repeated_parameters<B: Backend, M: Module<B>>(outer: &M) -> Result<()> {
+    match repeated_parameter(outer) {
+        Some([first, second]) => Err(Error::RepeatedParameter { first, second }),
+        None => Ok(()),
     }
 }
 

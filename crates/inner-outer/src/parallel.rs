@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{available_parallelism, scope};
@@ -42,6 +43,9 @@ impl Default for Threads {
 ///
 /// # Errors
 /// The error of the first item that failed; work that has not begun by then is left out.
+///
+/// # Panics
+/// With the panic of an item's work, once the work of the others that has begun is done.
 pub fn in_order<T: Sync, R: Send, E: Send>(
     items: &[T],
     threads: Threads,
@@ -62,7 +66,10 @@ pub fn in_order<T: Sync, R: Send, E: Send>(
         while !failed.load(Ordering::Relaxed) {
             let index = queue.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(index) else { break };
-            match work(index, item) {
+            let alarm = Alarm(&failed);
+            let outcome = work(index, item);
+            std::mem::forget(alarm);
+            match outcome {
                 Ok(result) => arrivals.lock().expect("no thread panicked").arrive(index, result),
                 Err(error) => {
                     failed.store(true, Ordering::Relaxed);
@@ -72,14 +79,26 @@ pub fn in_order<T: Sync, R: Send, E: Send>(
         }
     };
     scope(|scope| {
-        for _ in 1..threads.get().min(items.len()) {
-            scope.spawn(take_turns);
-        }
+        let helpers: Vec<_> =
+            (1..threads.get().min(items.len())).map(|_| scope.spawn(take_turns)).collect();
         take_turns();
+        // A scope would replace the panic of a helper by one of its own.
+        for helper in helpers {
+            helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
     });
     match errors.into_inner().expect("no thread panicked").pop_first() {
         Some((_, error)) => Err(error),
         None => Ok(()),
+    }
+}
+
+/// Tells the other threads when the work of this one panics.
+struct Alarm<'f>(&'f AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -104,6 +123,7 @@ impl<R, F: FnMut(usize, R)> Arrivals<'_, R, F> {
 mod tests {
     use super::*;
     use crate::Error;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 
     #[test]
@@ -129,6 +149,24 @@ mod tests {
             |index: usize, _: &()| if index == 3 { Err(Error::EmptyMetaBatch) } else { Ok(()) };
         let outcome = in_order(&[(); 8], Threads::new(2), fail, |_, ()| ());
         assert!(matches!(outcome, Err(Error::EmptyMetaBatch)));
+    }
+
+    #[test]
+    fn a_panic_stops_the_others_and_keeps_its_message() {
+        let begun = AtomicUsize::new(0);
+        let work = |index: usize, _: &()| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            if index == 1 {
+                panic!("the second item");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            Ok::<_, Error>(())
+        };
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            in_order(&[(); 100], Threads::new(3), work, |_, ()| ())
+        }));
+        assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"the second item"));
+        assert!(begun.into_inner() < 20);
     }
 
     #[test]

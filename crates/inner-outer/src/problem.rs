@@ -162,7 +162,8 @@ impl Roles {
     ///
     /// # Errors
     /// [`Error::NothingAdapted`] if no parameter of the inner module is selected, [`Error::NothingLearned`] if none of
-    /// the outer module is, by a selection other than [`Selection::None`].
+    /// the outer module is, by a selection other than [`Selection::None`], [`Error::NothingThere`] if a part of a selection matches
+    /// nothing.
     pub fn of<P: Problem, B: Backend>(instance: &Instance<P, B>) -> Result<Self> {
         let inner_paths = parameter_paths(&instance.inner);
         let outer_paths = parameter_paths(&instance.outer);
@@ -174,6 +175,13 @@ impl Roles {
         let learned = selection.mask(&outer_paths);
         if !learned.contains(&true) && !matches!(selection, Selection::None) {
             return Err(Error::NothingLearned { available: outer_paths.join(", ") });
+        }
+        for (selection, paths) in
+            [(instance.problem.adapted(), &inner_paths), (selection, &outer_paths)]
+        {
+            if let Some(entry) = selection.unmatched(paths) {
+                return Err(Error::NothingThere { entry, available: paths.join(", ") });
+            }
         }
         Ok(Self { adapted, learned, inner_paths, outer_paths })
     }

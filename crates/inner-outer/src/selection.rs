@@ -50,6 +50,18 @@ impl Selection {
         }
     }
 
+    /// An entry of the selection that none of `paths` is at, below or named.
+    pub fn unmatched(&self, paths: &[String]) -> Option<String> {
+        let matches_none = |one: &Self| !paths.iter().any(|path| one.contains(path));
+        match self {
+            Self::Below(roots) => {
+                roots.iter().find(|root| matches_none(&Self::below([root.as_str()]))).cloned()
+            }
+            Self::Named(name) => matches_none(self).then(|| name.clone()),
+            Self::All | Self::None | Self::Where(_) => None,
+        }
+    }
+
     /// One answer for each path.
     pub fn mask(&self, paths: &[String]) -> Vec<bool> {
         paths.iter().map(|path| self.contains(path)).collect()
@@ -81,6 +93,16 @@ mod tests {
         assert!(!Selection::below(["head"]).contains("header.weight"));
         assert!(Selection::Named("lora".into()).contains("blocks.0.lora.a"));
         assert!(!Selection::Named("lora".into()).contains("blocks.0.loras.a"));
+    }
+
+    #[test]
+    fn an_entry_that_matches_nothing_is_found() {
+        let paths = ["network.weight", "shift"].map(String::from);
+        assert_eq!(Selection::below(["network", "shift"]).unmatched(&paths), None);
+        let misspelt = Selection::below(["network", "shfit"]);
+        assert_eq!(misspelt.unmatched(&paths).as_deref(), Some("shfit"));
+        assert_eq!(Selection::Named("lora".into()).unmatched(&paths).as_deref(), Some("lora"));
+        assert_eq!(Selection::All.unmatched(&[]), None);
     }
 
     #[test]

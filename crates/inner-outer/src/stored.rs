@@ -34,16 +34,21 @@ pub fn save_selected<B: Backend, M: Module<B>>(
     named_tensors::write(&found, None)
 }
 
-/// `module` with the parameters that [`save_selected`] stored in `bytes`; all others stay as they are. Values are
-/// converted to the precision that the parameter has.
+/// `module` with the parameters of `selection` as [`save_selected`] stored them in `bytes`; all others stay as they are. Values
+/// are converted to the precision that the parameter has.
 ///
 /// # Errors
 /// [`Error::State`](crate::Error::State) if the bytes are no safetensors file of floats,
-/// [`Error::ParameterNames`](crate::Error::ParameterNames) if a stored parameter is not part of the module,
+/// [`Error::ParameterNames`](crate::Error::ParameterNames) if a selected parameter is not stored or a stored one not selected,
 /// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) if it has another shape there.
-pub fn load_selected<B: Backend, M: Module<B>>(module: M, bytes: &[u8]) -> Result<M> {
+pub fn load_selected<B: Backend, M: Module<B>>(
+    module: M,
+    selection: &Selection,
+    bytes: &[u8],
+) -> Result<M> {
     let mut file = NamedTensors::read(bytes.to_vec())?;
-    let module = with_values(module, Precision::OfParameter, |path, shape| match file.has(path) {
+    let chosen = |path: &str| selection.contains(path);
+    let module = with_values(module, Precision::OfParameter, |path, shape| match chosen(path) {
         true => file.take(path, shape).map(Some),
         false => Ok(None),
     })?;
@@ -106,7 +111,7 @@ mod tests {
                 .collect();
             assert_eq!(names.len(), 4);
             assert!(names.contains(&"lora.1.b".to_owned()), "{names:?}");
-            let loaded = load_selected(other.clone(), &bytes).unwrap();
+            let loaded = load_selected(other.clone(), &lora(), &bytes).unwrap();
             assert_eq!(values(&loaded)[2..], values(&saved)[2..], "{dtype:?}");
             assert_eq!(values(&loaded)[..2], values(&other)[..2]);
             assert!(Tensors::of(&loaded).0.iter().all(|tensor| tensor.dtype() == dtype));
@@ -117,7 +122,7 @@ mod tests {
     fn values_take_the_precision_of_the_module() {
         let saved = adapted(3, DType::F32);
         let bytes = save_selected(&saved, &Selection::All).unwrap();
-        let loaded = load_selected(adapted(3, DType::F64), &bytes).unwrap();
+        let loaded = load_selected(adapted(3, DType::F64), &Selection::All, &bytes).unwrap();
         assert_eq!(values(&loaded), values(&saved));
         assert!(Tensors::of(&loaded).0.iter().all(|tensor| tensor.dtype() == DType::F64));
     }
@@ -125,7 +130,7 @@ mod tests {
     #[test]
     fn misfits_are_refused() {
         let bytes = save_selected(&adapted(3, DType::F32), &lora()).unwrap();
-        let shape = load_selected(adapted(4, DType::F32), &bytes).unwrap_err();
+        let shape = load_selected(adapted(4, DType::F32), &lora(), &bytes).unwrap_err();
         assert!(
             shape
                 .to_string()
@@ -134,22 +139,28 @@ mod tests {
         );
         assert!(matches!(shape, Error::ShapeMismatch { .. }));
         let device = Default::default();
-        let names =
-            load_selected(LinearConfig::new(3, 2).init::<Flex>(&device), &bytes).unwrap_err();
+        let names = load_selected(LinearConfig::new(3, 2).init::<Flex>(&device), &lora(), &bytes)
+            .unwrap_err();
         assert!(names.to_string().contains("`lora.0.a` is not part of the module"), "{names}");
         assert!(matches!(names, Error::ParameterNames { .. }));
+        // A file of one layer's change is not one of both.
+        let one = Selection::below(["lora.0"]);
+        let half = save_selected(&adapted(3, DType::F32), &one).unwrap();
+        load_selected(adapted(3, DType::F32), &one, &half).unwrap();
+        let missing = load_selected(adapted(3, DType::F32), &lora(), &half).unwrap_err();
+        assert!(missing.to_string().contains("`lora.1.a` is missing in the file"), "{missing}");
     }
 
     #[test]
     fn broken_files_are_refused() {
         let bytes = save_selected(&adapted(3, DType::F32), &lora()).unwrap();
         for broken in [&bytes[..bytes.len() - 1], &bytes[..4], b"no safetensors file"] {
-            let error = load_selected(adapted(3, DType::F32), broken).unwrap_err();
+            let error = load_selected(adapted(3, DType::F32), &lora(), broken).unwrap_err();
             assert!(matches!(error, Error::State { action: "read", .. }));
         }
         let integers = TensorView::new(Dtype::I64, vec![3, 1], &[0; 24]).unwrap();
         let integers = safetensors::serialize([("lora.0.a", integers)], None).unwrap();
-        let error = load_selected(adapted(3, DType::F32), &integers).unwrap_err();
+        let error = load_selected(adapted(3, DType::F32), &lora(), &integers).unwrap_err();
         assert!(error.to_string().contains("`lora.0.a` is stored as I64"), "{error}");
     }
 

@@ -3,9 +3,10 @@
 //! [`Tensors`] holds values, [`Cotangents`] holds derivatives with respect to them, where an absent entry is
 //! exactly zero and costs nothing.
 
+use std::collections::HashMap;
 use std::ops::Add;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorPrimitive};
@@ -160,6 +161,11 @@ impl<B: Backend> Cotangents<B> {
         Cotangents(self.0.into_iter().map(|entry| entry.map(&function)).collect())
     }
 
+    /// Zeros in place of every present entry.
+    pub fn zeros_like(self) -> Self {
+        self.map(|tensor| tensor.zeros_like())
+    }
+
     /// The entries chosen by `mask`, in order.
     pub fn select(&self, mask: &[bool]) -> Self {
         Self(masked(&self.0, mask).cloned().collect())
@@ -180,7 +186,7 @@ impl<B: Backend> Cotangents<B> {
         Self(self.0.into_iter().zip(mask).map(|(entry, &kept)| entry.filter(|_| kept)).collect())
     }
 
-    /// `<self, other>`, zero where either is absent.
+    /// `<self, other>`, zero where either is absent; of each entry in its own precision, in which its square must not overflow.
     pub fn dot(&self, other: &Self) -> f64 {
         let products = self.0.iter().zip(&other.0).filter_map(|(a, b)| {
             let product = a.clone()? * b.clone()?;
@@ -298,6 +304,33 @@ impl<B: Backend> ModuleVisitor<B> for Shapes {
     }
     fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
         self.found.push((self.path.join("."), parameter.lazy_shape().to_vec()));
+    }
+}
+
+/// The paths of two float parameters of `module` with the same id, if there are any.
+pub fn repeated_parameter<B: Backend, M: Module<B>>(module: &M) -> Option<[String; 2]> {
+    let mut ids = Ids { path: Vec::new(), found: Vec::new() };
+    module.visit(&mut ids);
+    let mut first: HashMap<ParamId, String> = HashMap::new();
+    ids.found
+        .into_iter()
+        .find_map(|(id, path)| first.insert(id, path.clone()).map(|before| [before, path]))
+}
+
+struct Ids {
+    path: Vec<String>,
+    found: Vec<(ParamId, String)>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Ids {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.into());
+    }
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        self.found.push((parameter.id, self.path.join(".")));
     }
 }
 

@@ -12,11 +12,13 @@ use common::points::{Fit, Sizes, learned, points};
 use common::scalar::{Parabola, Scalar, number, parabola};
 use common::weighted_mean::{Values, WeightedMean};
 use inner_outer::hypergradient::MetaGradient;
+use inner_outer::inner::Iterate;
 use inner_outer::{
     Adam, CentralDifference, Clipped, ConfiguredRule, ConjugateGradient, Curvature, Envelope,
     Error, FirstOrder, ForwardOverReverse, Hypergradient, Implicit, InnerLoop, InnerOptimizer,
-    LinfBall, MetaLearner, MetaLearnerConfig, Momentum, Nested, Neumann, Problem, Projected,
-    RateScope, Rates, Reptile, Result, RuleChoice, Sgd, Threads, Unrolled, meta_batch,
+    LinfBall, MetaLearner, MetaLearnerConfig, Momentum, Nested, Neumann, NormalizedAscent, Problem,
+    Projected, RateScope, Rates, Reptile, Result, RuleChoice, Selection, Sgd, SignedAscent,
+    Threads, Unrolled, meta_batch,
 };
 
 const LOOP: InnerLoop<Sgd> = InnerLoop { optimizer: Sgd, steps: 2 };
@@ -247,12 +249,50 @@ fn an_implicit_gradient_where_the_loop_does_not_end_at_a_minimum() {
         (attempt(Clipped { rule: projected, limit: 1.0 }), "`Projected`"),
         (attempt(decay), "weight decay"),
         (attempt(ConfiguredRule { rule: RuleChoice::Adamw, clip: Some(1.0) }), "weight decay"),
+        (attempt(SignedAscent), "fixed length"),
+        (attempt(NormalizedAscent { rows: 1 }), "fixed length"),
     ] {
         let found = error(refused, &[cause, "penalty", "Unrolled"]);
         assert!(matches!(found, Error::ImplicitRestsElsewhere { .. }));
     }
     attempt(Adam::default()).unwrap();
     attempt(ConfiguredRule { rule: RuleChoice::Momentum, clip: Some(10.0) }).unwrap();
+}
+
+#[test]
+fn an_implicit_gradient_without_an_inner_step() {
+    let (outer, task) = (Values::some().outer(), Values::some().task());
+    let none = InnerLoop { optimizer: Sgd, steps: 0 };
+    let found = Implicit::<ConjugateGradient>::default().meta_gradient(
+        &WeightedMean,
+        &none,
+        &outer,
+        &rate(0.1),
+        &task,
+    );
+    error(found, &["`InnerLoop::steps`"]);
+}
+
+#[test]
+fn a_selection_with_a_misspelt_part() {
+    let sizes = Sizes::default();
+    let problem = Fit { learned: Selection::below(["network", "shfit"]), ..Fit::default() };
+    let inner_loop = InnerLoop { optimizer: Sgd, steps: 1 };
+    let found =
+        inner_loop.rates(&problem, RateScope::Global, 0.1, &learned(sizes, 1), &points(sizes, 1));
+    assert!(matches!(error(found, &["`shfit`", "shift"]), Error::NothingThere { .. }));
+}
+
+/// Which of the two the data of this loop or the last step of the one before is to blame for cannot be told.
+#[test]
+fn a_loop_that_goes_on_from_a_bad_iterate() {
+    let (outer, task) = (Values::some().outer(), Values::some().task());
+    let inner_loop = InnerLoop { optimizer: Sgd, steps: 1 };
+    let end = inner_loop.adapt(&WeightedMean, &outer, &rate(0.1), &task).unwrap().end;
+    let spoilt =
+        Iterate { theta: end.theta.add_scaled(f64::INFINITY, &end.theta.clone().into()), ..end };
+    let found = inner_loop.adapt_from(&WeightedMean, &outer, &rate(0.1), &task, Some(spoilt));
+    error(found, &["inner step 0", "after 1 steps", "earlier iterate"]);
 }
 
 #[test]
@@ -416,5 +456,5 @@ fn errors_are_ordinary_errors() {
     check::<Error>();
     let nested = Error::InTask { task: 1, source: Box::new(Error::EmptyMetaBatch) };
     assert!(std::error::Error::source(&nested).is_some());
-    let _: fn(&Scalar) -> inner_outer::Selection = Problem::adapted;
+    let _: fn(&Scalar) -> Selection = Problem::adapted;
 }

@@ -5,6 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use burn::backend::Flex;
+use burn::module::Param;
 use burn::optim::{AdamWConfig, SgdConfig};
 use burn::tensor::DType;
 use common::methods::unrolled;
@@ -104,6 +105,68 @@ fn state_of_other_modules_is_refused() {
     let cut = learner(config(), Sizes::default())
         .with_state(&state[..state.len() / 2], &Default::default());
     assert!(matches!(cut.err(), Some(Error::State { action: "read", .. })));
+}
+
+#[test]
+fn state_of_another_optimiser_is_refused() {
+    let (mut adam, task) = (learner(config(), Sizes::default()), tasks(0..1));
+    (0..2).for_each(|_| drop(adam.step(&task).unwrap()));
+    let state = adam.state().unwrap();
+    let refused = plain(config()).with_state(&state, &Default::default());
+    // Its rates are for every tensor and step, those of `plain` for every tensor.
+    assert!(matches!(refused.err(), Some(Error::State { action: "read", .. })));
+    let text = String::from_utf8_lossy(&state);
+    assert!(text.contains("AdamW") && !text.contains("Learned"), "the rule alone is named");
+
+    let mut sgd = plain(config());
+    sgd.step(&task).unwrap();
+    let mut other = sgd.state().unwrap();
+    let at = other.windows(5).position(|bytes| bytes == b"::Sgd").expect("the rule is named");
+    other[at + 2..at + 5].copy_from_slice(b"Adm");
+    let refused = plain(config()).with_state(&other, &Default::default()).err().unwrap();
+    assert!(refused.to_string().contains("of the optimiser"), "{refused}");
+}
+
+#[test]
+fn damaged_records_are_refused() {
+    let (mut learner, task) = (plain(config()), tasks(0..1));
+    learner.step(&task).unwrap();
+    let state = learner.state().unwrap();
+    for byte in (0..state.len()).step_by(7) {
+        let mut damaged = state.clone();
+        damaged[byte] ^= 0xff;
+        // Some bytes are numbers of a tensor, which any other number can be; no other change may panic.
+        let read = plain(config()).with_state(&damaged, &Default::default());
+        assert!(matches!(read.err(), None | Some(Error::State { action: "read", .. })), "{byte}");
+    }
+}
+
+/// Clones of one layer, which have its ids.
+#[test]
+fn parameters_of_one_id_are_refused() {
+    let (problem, inner_loop) = (Fit::default(), InnerLoop { optimizer: Sgd, steps: 2 });
+    let mut outer = learned_in(SINGLE, Sizes::default(), 1);
+    let value = outer.penalty.val();
+    outer.penalty = Param::initialized(outer.network.bias.id, value);
+    let rates =
+        inner_loop.rates(&problem, RateScope::Global, 0.1, &outer, &tasks(1..2)[0]).unwrap();
+    let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
+    let method = unrolled();
+    let mut learner = MetaLearner::new(
+        problem,
+        inner_loop,
+        method,
+        config(),
+        outer,
+        rates,
+        optimizers.0,
+        optimizers.1,
+    );
+    let refused = learner.step(&tasks(0..1)).unwrap_err();
+    assert!(
+        matches!(&refused, Error::RepeatedParameter { first, second } if first == "network.bias" && second == "penalty"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend;
 use common::numbers::{assert_close, flat};
 use common::points::{Fit, Sizes, learned, points};
 use inner_outer::hypergradient::{MetaGradient, OuterLoss, Walk};
-use inner_outer::inner::{Keep, Rates};
+use inner_outer::inner::{Iterate, Keep, Rates};
 use inner_outer::tensors::Cotangents;
 use inner_outer::{
     FirstOrder, Hypergradient, InnerLoop, InnerOptimizer, On, Problem, RateScope, Result,
@@ -19,22 +19,22 @@ use inner_outer::{
 struct Along;
 
 impl Hypergradient for Along {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
-        let walk = Walk::new(problem, outer, task)?;
-        let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
+        let walk = Walk::new(problem, inner_loop, outer, task, from)?;
         let path = inner_loop.run(
             &walk.instance,
             &walk.roles,
             &walk.phi,
             rates,
-            start,
+            walk.begin.clone(),
             Keep::Everything,
         )?;
         let losses = (0..=inner_loop.steps).map(|k| {
@@ -54,6 +54,7 @@ impl Hypergradient for Along {
             outer: (phi + walk.pull_init(&theta)).scale(share),
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: walk.theta(&path.end.theta),
+            end: path.end,
             roles: walk.roles,
         })
     }

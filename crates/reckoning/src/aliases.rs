@@ -34,6 +34,11 @@ impl Aliases {
         Self(found)
     }
 
+    /// A word of `question` that is the letter of a name, though nobody is called so: the texts of [`Self::of`] do not use it.
+    pub fn stranger<'q>(&self, question: &'q str) -> Option<&'q str> {
+        words(question).find(|word| self.0.iter().any(|(_, letter)| letter == word))
+    }
+
     /// `text` with letters for names.
     pub fn hide(&self, text: &str) -> String {
         self.replace(text, |(name, letter)| (name.as_str(), letter.as_str()))
@@ -73,6 +78,7 @@ mod tests {
         assert_eq!(names.hide("Alice son Bob ."), "B son C .");
         assert_eq!(names.show("B son C ."), "Alice son Bob .");
         assert_eq!(names.hide("A son Carol ."), "A son Carol .");
+        assert_eq!((names.stranger("Alice ? A ."), names.stranger("A ? C .")), (None, Some("C")));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use inner_outer::inner::Adapted;
 use inner_outer::tensors::to_f64;
-use inner_outer::{Problem, load_selected, save_selected};
+use inner_outer::{Problem, Selection, load_selected, save_selected};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
@@ -183,12 +183,16 @@ impl Memory {
         Ok(Self { description, parameters })
     }
 
-    /// The base model with the facts written into it, bit for bit as after the inner loop.
+    /// The base model with the facts written into it, bit for bit as after the inner loop, which `adapted` these parameters.
     ///
     /// # Errors
     /// [`MemoryError::OtherModel`] if `base` is of another shape than the model that encoded the facts.
-    pub fn apply<B: Backend>(&self, base: Gpt2<B>) -> Result<Gpt2<B>, MemoryError> {
-        load_selected(base, &self.parameters).map_err(MemoryError::OtherModel)
+    pub fn apply<B: Backend>(
+        &self,
+        base: Gpt2<B>,
+        adapted: &Selection,
+    ) -> Result<Gpt2<B>, MemoryError> {
+        load_selected(base, adapted, &self.parameters).map_err(MemoryError::OtherModel)
     }
 
     /// Fingerprint of the system that encoded the facts.

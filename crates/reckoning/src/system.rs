@@ -4,17 +4,18 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
+use inner_outer::Problem;
 
 use crate::aliases::Aliases;
 use crate::answer::{Answer, AnswerError, BeamSearch, Reader};
-use crate::config::{Recall, SystemSettings};
+use crate::config::{Method, Recall, SystemSettings};
 use crate::data::{Fact, KnowledgeSet, Question};
 use crate::encoding::{Encoder, EncodingError};
 use crate::fingerprint::Fingerprint;
 use crate::memory::{Memory, MemoryError};
 use crate::model::Gpt2;
 use crate::task::{Rows, Sequence, Task};
-use crate::tokenizer::TokenizerError;
+use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::trained::{TrainedSystem, TrainedSystemError};
 
 /// Tokens of an answer at most; recall takes more.
@@ -58,6 +59,15 @@ pub enum SystemError {
     /// A fact or question cannot be encoded.
     #[error(transparent)]
     Text(#[from] EncodingError),
+    /// A question without a word.
+    #[error("the question has no words; ask something, such as `Alice ? Carol`")]
+    EmptyQuestion,
+    /// A letter that stands for somebody else inside the model.
+    #[error("nobody in the facts is called `{name}`; ask about the names that they have")]
+    Stranger {
+        /// The letter.
+        name: String,
+    },
 }
 
 /// A trained system, ready for use.
@@ -88,6 +98,14 @@ impl<B: Backend> System<B> {
     /// What memories of this system name it by.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
+    }
+
+    /// Whether questions may have question marks: a closed vocabulary lacks them where all training questions did.
+    pub fn knows_question_marks(&self) -> bool {
+        match &self.encoder.tokenizer {
+            Tokenizer::Word(words) => words.token("?").is_some(),
+            Tokenizer::HuggingFace(_) => true,
+        }
     }
 
     /// The parts.
@@ -132,7 +150,9 @@ impl<B: Backend> System<B> {
                 expected: self.fingerprint,
             });
         }
-        let model = memory.apply(self.trained.model.clone())?;
+        let TrainedSystem { config, model, settings, .. } = &self.trained;
+        let adapted = settings.problem(config.layers).adapted();
+        let model = memory.apply(model.clone(), &adapted)?;
         Ok(Remembering {
             system: self,
             model,
@@ -158,9 +178,15 @@ impl<B: Backend> Remembering<'_, B> {
     /// The best answers to a question, best first; `beams` of 1 is greedy.
     ///
     /// # Errors
-    /// If the question has unknown words or does not fit the model's context.
+    /// If the question has no or unknown words, or does not fit the model's context.
     pub fn ask(&self, question: &str, beams: usize) -> Result<Vec<Answer>, SystemError> {
         let encoder = &self.system.encoder;
+        if !question.contains(char::is_alphanumeric) && encoder.method != Method::NoQuestion {
+            return Err(SystemError::EmptyQuestion);
+        }
+        if let Some(name) = self.aliases.stranger(question) {
+            return Err(SystemError::Stranger { name: name.to_owned() });
+        }
         let hidden = self.aliases.hide(question);
         let asked = Question { text: hidden, answer: String::new(), relevant: Vec::new(), hops: 0 };
         let nothing = KnowledgeSet {
@@ -224,5 +250,14 @@ mod tests {
         assert!(ours.remember(&memory).unwrap().ask("w1 w2", 1).is_ok());
         let error = other.remember(&memory).err().expect("refused");
         assert!(matches!(error, SystemError::AnotherBase { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_question_without_words_is_refused() {
+        let system = system('w');
+        assert!(!system.knows_question_marks());
+        let memory = system.encode(&["w1 w2 w3".to_owned()]).unwrap();
+        let refused = system.remember(&memory).unwrap().ask(" . ", 1).err().unwrap();
+        assert!(matches!(refused, SystemError::EmptyQuestion), "{refused}");
     }
 }

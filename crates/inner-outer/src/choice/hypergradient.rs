@@ -8,7 +8,7 @@ use crate::hypergradient::{
     ConjugateGradient, Envelope, FirstOrder, Hypergradient, Implicit, LinearSolver, MetaGradient,
     Neumann, Nystroem, Operator, Reptile, Truncated, Unrolled,
 };
-use crate::inner::{InnerLoop, InnerOptimizer, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::problem::Problem;
 use crate::tensors::Tensors;
 use crate::{On, Result};
@@ -96,27 +96,31 @@ impl HypergradientChoice {
 }
 
 impl Hypergradient for HypergradientChoice {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
         match *self {
-            Self::Unrolled { curvature } => {
-                Unrolled { curvature }.meta_gradient(problem, inner_loop, outer, rates, task)
-            }
+            Self::Unrolled { curvature } => Unrolled { curvature }
+                .meta_gradient_from(problem, inner_loop, outer, rates, task, from),
             Self::Truncated { exact_steps, curvature } => Truncated { exact_steps, curvature }
-                .meta_gradient(problem, inner_loop, outer, rates, task),
+                .meta_gradient_from(problem, inner_loop, outer, rates, task, from),
             Self::FirstOrder {} => {
-                FirstOrder.meta_gradient(problem, inner_loop, outer, rates, task)
+                FirstOrder.meta_gradient_from(problem, inner_loop, outer, rates, task, from)
             }
-            Self::Envelope {} => Envelope.meta_gradient(problem, inner_loop, outer, rates, task),
+            Self::Envelope {} => {
+                Envelope.meta_gradient_from(problem, inner_loop, outer, rates, task, from)
+            }
             Self::Implicit { solver, curvature } => Implicit { solver, curvature }
-                .meta_gradient(problem, inner_loop, outer, rates, task),
-            Self::Reptile {} => Reptile.meta_gradient(problem, inner_loop, outer, rates, task),
+                .meta_gradient_from(problem, inner_loop, outer, rates, task, from),
+            Self::Reptile {} => {
+                Reptile.meta_gradient_from(problem, inner_loop, outer, rates, task, from)
+            }
         }
     }
 }

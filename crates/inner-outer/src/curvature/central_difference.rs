@@ -1,7 +1,7 @@
 //! Central difference of gradients.
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Tensor};
 
 use super::{Curvature, Point, Product};
 use crate::problem::{Instance, Problem};
@@ -25,10 +25,7 @@ pub struct CentralDifference {
 
 impl CentralDifference {
     fn length<B: Backend>(&self, like: &Tensor<B, 1>) -> f64 {
-        let precision = match like.dtype() {
-            DType::F64 => f64::EPSILON,
-            _ => f64::from(f32::EPSILON),
-        };
+        let precision = like.dtype().finfo().map_or(f64::EPSILON, |info| info.epsilon);
         self.length.unwrap_or_else(|| 0.25 * precision.cbrt())
     }
 }
@@ -44,17 +41,18 @@ impl Curvature for CentralDifference {
             require_positive("CentralDifference::length", length)?;
         }
         let norm = direction.norm();
-        if norm == 0.0 {
-            let zeros = Cotangents::zeros;
-            return Ok(Product { theta: zeros(point.theta.len()), phi: zeros(point.phi.len()) });
-        }
-        let shift = self.length(&point.theta.0[0]) / norm;
         let lifted = instance.lift::<Autodiff<B>>();
         let gradient = |shift: f64| {
             let theta = point.theta.add_scaled(shift, direction).track_where(point.wanted_theta);
             let phi = point.phi.track_where(point.wanted_phi);
             gradients(lifted.inner_loss(&theta, &phi, point.step), [&theta, &phi])
         };
+        if norm == 0.0 {
+            // Zero where the loss depends on a parameter, absent where it does not, as with the other engines.
+            let [theta, phi] = gradient(0.0).map(|gradient| gradient.zeros_like());
+            return Ok(Product { theta, phi });
+        }
+        let shift = self.length(&point.theta.0[0]) / norm;
         let ([theta_above, phi_above], [theta_below, phi_below]) =
             (gradient(shift), gradient(-shift));
         let difference = |above: Cotangents<B>, below: Cotangents<B>| {

@@ -16,7 +16,7 @@ use burn::tensor::backend::Backend;
 
 use super::MetaGradient;
 use crate::curvature::{Curvature, Point};
-use crate::inner::{InnerLoop, InnerOptimizer, IterateCotangents, Keep, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, IterateCotangents, Keep, Rates};
 use crate::problem::{Instance, Problem, Roles};
 use crate::tensors::{Cotangents, Tensors, gradients, loss_value};
 use crate::{Autodiff, Error, On, Result};
@@ -75,25 +75,37 @@ pub struct Walk<'p, P: Problem, B: Backend> {
     pub roles: Roles,
     /// All outer parameters.
     pub phi: Tensors<B>,
-    /// All inner parameters before the first step.
+    /// All inner parameters as `init` makes them.
     pub start: Tensors<B>,
+    /// Where the inner loop begins: there, or where an earlier one ended.
+    pub begin: Iterate<B>,
+    /// Whether it is where an earlier one ended.
+    pub goes_on: bool,
     /// Inner parameters whose derivative matters: adapted ones, and those that `init` makes from learned ones.
     pub relevant: Vec<bool>,
 }
 
 impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
-    /// The walk of one task.
+    /// The walk of one task, from `init` or from where an earlier inner loop ended.
     ///
     /// # Errors
-    /// [`Error::NothingAdapted`] and [`Error::NothingLearned`].
-    pub fn new(problem: &'p P, outer: &On<P::Outer, B>, task: &On<P::Task, B>) -> Result<Self> {
+    /// [`Error::NothingAdapted`], [`Error::NothingLearned`], [`Error::NothingThere`] and [`Error::IterateMismatch`].
+    pub fn new<O: InnerOptimizer>(
+        problem: &'p P,
+        inner_loop: &InnerLoop<O>,
+        outer: &On<P::Outer, B>,
+        task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
+    ) -> Result<Self> {
         let instance = Instance::new(problem, outer, task);
         let roles = Roles::of(&instance)?;
         let (phi, start) = (instance.phi(), instance.start());
         let lifted = instance.lift::<Autodiff<B>>();
         let from_learned = lifted.init(&phi.track_where(&roles.learned)).tracked();
         let relevant = roles.adapted.iter().zip(from_learned).map(|(&a, l)| a || l).collect();
-        Ok(Self { instance, lifted, roles, phi, start, relevant })
+        let begin = inner_loop.begin(&start.select(&roles.adapted), from)?;
+        let goes_on = from.is_some();
+        Ok(Self { instance, lifted, roles, phi, start, begin, goes_on, relevant })
     }
 
     /// All inner parameters, with the adapted ones as given.
@@ -141,10 +153,12 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         loss.map(|loss| OuterLoss::of(loss, &theta, &phi, step)).transpose()
     }
 
-    /// The vector-Jacobian product of `init` with `lambda`.
+    /// The vector-Jacobian product of `init` with `lambda`; adapted parameters that go on from an earlier loop are constants.
     pub fn pull_init(&self, lambda: &Cotangents<B>) -> Cotangents<B> {
         let phi = self.phi.track_where(&self.roles.learned);
-        let lifted = lambda.clone().map(Tensor::from_inner);
+        let made: Vec<bool> =
+            self.roles.adapted.iter().map(|adapted| !(self.goes_on && *adapted)).collect();
+        let lifted = lambda.clone().keep(&made).map(Tensor::from_inner);
         match self.lifted.init(&phi).pair(&lifted) {
             Some(scalar) => {
                 let [pulled] = gradients(scalar, [&phi]);
@@ -192,6 +206,7 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
 
 /// The walk with curvature in the last `exact_steps` inner steps; in the steps before, the inner gradient is
 /// taken as a constant.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Backend>(
     curvature: &C,
     exact_steps: usize,
@@ -200,15 +215,16 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     outer: &On<P::Outer, B>,
     rates: &Rates<B>,
     task: &On<P::Task, B>,
+    from: Option<&Iterate<B>>,
 ) -> Result<MetaGradient<B>> {
-    let walk = Walk::new(problem, outer, task)?;
+    let walk = Walk::new(problem, inner_loop, outer, task, from)?;
     let InnerLoop { optimizer, steps } = inner_loop;
     let adapted = &walk.roles.adapted;
     let frozen: Vec<bool> = adapted.iter().map(|adapted| !adapted).collect();
 
-    let start = inner_loop.start(&walk.start.select(adapted));
+    let begin = walk.begin.clone();
     let mut trajectory =
-        inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Everything)?;
+        inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, begin, Keep::Everything)?;
     let end = walk.theta(&trajectory.end.theta);
 
     let OuterLoss { value: mut outer_loss, theta: mut lambda, phi: mut mu } =
@@ -252,6 +268,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
         outer: mu,
         rates: rates.gather(of_rates),
         adapted: end,
+        end: trajectory.end,
         roles: walk.roles,
     })
 }

@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 
 use super::adjoint::{OuterLoss, Walk};
 use super::{Hypergradient, MetaGradient};
-use crate::inner::{InnerLoop, InnerOptimizer, Rates, Stepper};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, Rates, Stepper};
 use crate::problem::Problem;
 use crate::tensors::Cotangents;
 use crate::{On, Result};
@@ -20,22 +20,28 @@ use crate::{On, Result};
 pub struct Envelope;
 
 impl Hypergradient for Envelope {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
-        let walk = Walk::new(problem, outer, task)?;
-        let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
+        let walk = Walk::new(problem, inner_loop, outer, task, from)?;
         // The gradient stops at the adapted parameters, and nothing is kept for a way back.
         let frozen: Vec<bool> =
             walk.relevant.iter().zip(&walk.roles.adapted).map(|(&r, &a)| r && !a).collect();
         let mut total = OuterLoss::zero(walk.start.len(), walk.phi.len());
-        let mut stepper =
-            Stepper::new(inner_loop, &walk.instance, &walk.roles, &walk.phi, rates, start)?;
+        let mut stepper = Stepper::new(
+            inner_loop,
+            &walk.instance,
+            &walk.roles,
+            &walk.phi,
+            rates,
+            walk.begin.clone(),
+        )?;
         for k in 0..inner_loop.steps {
             let theta = walk.theta(&stepper.at.theta);
             if let Some(here) = walk.trajectory_loss(&theta, &frozen, k)? {
@@ -54,6 +60,7 @@ impl Hypergradient for Envelope {
             outer: mu,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,
+            end: stepper.at,
             roles: walk.roles,
         })
     }

@@ -14,14 +14,14 @@ pub use unrolled::{FirstOrder, Truncated, Unrolled};
 
 use burn::tensor::backend::Backend;
 
-use crate::inner::{InnerLoop, InnerOptimizer, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::problem::{Problem, Roles};
 use crate::tensors::{Cotangents, Tensors};
 use crate::{On, Result};
 
 /// The derivative of one task's outer loss.
 pub struct MetaGradient<B: Backend> {
-    /// The outer loss: trajectory losses and the loss after the last step.
+    /// The outer loss: the loss after the last step and, but for [`Implicit`] and [`Reptile`], trajectory losses.
     pub outer_loss: f64,
     /// The inner loss before each step.
     pub inner_losses: Vec<f64>,
@@ -31,6 +31,8 @@ pub struct MetaGradient<B: Backend> {
     pub rates: Cotangents<B>,
     /// All parameters of the inner module after the last step.
     pub adapted: Tensors<B>,
+    /// The adapted tensors and the optimiser's state after the last step, to go on from.
+    pub end: Iterate<B>,
     /// Which parameters take part.
     pub roles: Roles,
 }
@@ -49,6 +51,25 @@ pub trait Hypergradient: Clone + Send + Sync + 'static {
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+    ) -> Result<MetaGradient<B>> {
+        self.meta_gradient_from(problem, inner_loop, outer, rates, task, None)
+    }
+
+    /// [`Self::meta_gradient`] of an inner loop that goes on from a given iterate, instead of from `init` and a fresh state: a warm
+    /// start, as where one long inner loop and the outer loop take turns. The iterate is a constant, so `init` gets no
+    /// gradient through the adapted parameters.
+    ///
+    /// # Errors
+    /// As [`Self::meta_gradient`], and [`Error::IterateMismatch`](crate::Error::IterateMismatch) if the iterate has other sizes or
+    /// another precision.
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
+        &self,
+        problem: &P,
+        inner_loop: &InnerLoop<O>,
+        outer: &On<P::Outer, B>,
+        rates: &Rates<B>,
+        task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>>;
 }
 

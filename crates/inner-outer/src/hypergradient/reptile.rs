@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 
 use super::adjoint::Walk;
 use super::{Hypergradient, MetaGradient};
-use crate::inner::{InnerLoop, InnerOptimizer, Keep, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, Keep, Rates};
 use crate::problem::Problem;
 use crate::tensors::{Cotangents, loss_value};
 use crate::{Error, On, Result};
@@ -13,24 +13,26 @@ use crate::{Error, On, Result};
 /// pulled through `init`.
 ///
 /// The outer loss is evaluated for the record only, after the last step and without trajectory losses: Reptile has no query set. Rates get no
-/// gradient, and a variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`].
+/// gradient, and a variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`], as is every one where the loop
+/// goes on from an earlier one and `init` makes nothing else of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reptile;
 
 impl Hypergradient for Reptile {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
-        let walk = Walk::new(problem, outer, task)?;
-        let start = inner_loop.start(&walk.start.select(&walk.roles.adapted));
-        let before = start.theta.clone();
+        let walk = Walk::new(problem, inner_loop, outer, task, from)?;
+        let begin = walk.begin.clone();
+        let before = begin.theta.clone();
         let trajectory =
-            inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, start, Keep::Nothing)?;
+            inner_loop.run(&walk.instance, &walk.roles, &walk.phi, rates, begin, Keep::Nothing)?;
         let end = walk.theta(&trajectory.end.theta);
         let lambda = before.minus(&trajectory.end.theta).spread(&walk.roles.adapted);
         let outer_loss = loss_value("outer", &walk.instance.outer_loss(&end, &walk.phi))?;
@@ -45,6 +47,7 @@ impl Hypergradient for Reptile {
             outer,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,
+            end: trajectory.end,
             roles: walk.roles,
         })
     }

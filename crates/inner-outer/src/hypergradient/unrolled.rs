@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 
 use super::{Hypergradient, MetaGradient, adjoint};
 use crate::curvature::{Curvature, ForwardOverReverse, Nested};
-use crate::inner::{InnerLoop, InnerOptimizer, Rates};
+use crate::inner::{InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::problem::Problem;
 use crate::{On, Result};
 
@@ -33,13 +33,14 @@ pub struct Truncated<C = ForwardOverReverse> {
 pub struct FirstOrder;
 
 impl<C: Curvature> Hypergradient for Unrolled<C> {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
         adjoint::meta_gradient(
             &self.curvature,
@@ -49,18 +50,20 @@ impl<C: Curvature> Hypergradient for Unrolled<C> {
             outer,
             rates,
             task,
+            from,
         )
     }
 }
 
 impl<C: Curvature> Hypergradient for Truncated<C> {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
         adjoint::meta_gradient(
             &self.curvature,
@@ -70,19 +73,21 @@ impl<C: Curvature> Hypergradient for Truncated<C> {
             outer,
             rates,
             task,
+            from,
         )
     }
 }
 
 impl Hypergradient for FirstOrder {
-    fn meta_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    fn meta_gradient_from<P: Problem, O: InnerOptimizer, B: Backend>(
         &self,
         problem: &P,
         inner_loop: &InnerLoop<O>,
         outer: &On<P::Outer, B>,
         rates: &Rates<B>,
         task: &On<P::Task, B>,
+        from: Option<&Iterate<B>>,
     ) -> Result<MetaGradient<B>> {
-        adjoint::meta_gradient(&Nested, 0, problem, inner_loop, outer, rates, task)
+        adjoint::meta_gradient(&Nested, 0, problem, inner_loop, outer, rates, task, from)
     }
 }

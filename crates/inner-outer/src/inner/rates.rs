@@ -1,8 +1,8 @@
 //! Inner rates as tensors that the outer loop can learn.
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::{Cotangents, Tensors};
@@ -88,26 +88,31 @@ impl<B: Backend> Rates<B> {
         let fits = |(index, rates): (usize, &Param<Tensor<B, 2>>)| {
             let [rows, columns] = rates.dims();
             let elements = theta.0.get(index).map_or(0, |theta| theta.dims()[0]);
-            (rows == 1 || rows == steps) && (columns == 1 || (columns == elements && one_each))
+            let precision = theta.0.first().map_or(rates.dtype(), |theta| theta.dtype());
+            (rows == 1 || rows == steps)
+                && (columns == 1 || (columns == elements && one_each))
+                && rates.dtype() == precision
         };
         if (shared || one_each) && self.tensors.iter().enumerate().all(fits) {
             return Ok(());
         }
         let shapes: Vec<_> = self.tensors.iter().map(|rates| rates.dims()).collect();
+        let precision =
+            |found: Option<DType>| found.map_or_else(String::new, |dtype| format!(" in {dtype:?}"));
+        let found = precision(self.tensors.first().map(|rates| rates.dtype()));
+        let needed = precision(theta.0.first().map(|theta| theta.dtype()));
         Err(Error::RatesMismatch {
-            found: format!("{} tensors of shapes {shapes:?}", shapes.len()),
-            needed: format!("{} tensors and {steps} steps", theta.len()),
+            found: format!("{} tensors of shapes {shapes:?}{found}", shapes.len()),
+            needed: format!("{} tensors and {steps} steps{needed}", theta.len()),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::backend::Flex;
-    use burn::tensor::DType;
-
     use super::*;
     use crate::tensors::to_f64;
+    use burn::backend::Flex;
 
     /// Tensors of three elements and of one.
     fn theta() -> Tensors<Flex> {

@@ -15,7 +15,14 @@ use crate::tensors::{Cotangents, Tensors};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SignedAscent;
 
+/// Why [`Implicit`](crate::Implicit) does not go with these rules.
+const FIXED_LENGTH: &str = "a rule whose steps have a fixed length";
+
 impl InnerOptimizer for SignedAscent {
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        Some(FIXED_LENGTH)
+    }
+
     fn state<B: Backend>(&self, _theta: &Tensors<B>) -> Tensors<B> {
         Tensors(Vec::new())
     }
@@ -60,6 +67,10 @@ pub struct NormalizedAscent {
 impl InnerOptimizer for NormalizedAscent {
     fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
         require_even_rows("NormalizedAscent::rows", self.rows, theta)
+    }
+
+    fn rests_elsewhere(&self) -> Option<&'static str> {
+        Some(FIXED_LENGTH)
     }
 
     fn state<B: Backend>(&self, _theta: &Tensors<B>) -> Tensors<B> {

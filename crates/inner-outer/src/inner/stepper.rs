@@ -64,7 +64,13 @@ impl<'a, P: Problem, O: InnerOptimizer, B: Backend> Stepper<'a, P, O, B> {
         let value = loss_value("inner", &loss.clone().inner())?;
         if !value.is_finite() {
             let paths = self.roles.adapted_paths();
-            return Err(non_finite(step, value, self.gradient.as_ref(), &paths));
+            return Err(non_finite(
+                step,
+                self.at.steps_taken,
+                value,
+                self.gradient.as_ref(),
+                &paths,
+            ));
         }
         let [gradient] = gradients(loss, [&leaves]);
         let gradient = gradient.or_zeros(&self.at.theta);
@@ -80,6 +86,7 @@ impl<'a, P: Problem, O: InnerOptimizer, B: Backend> Stepper<'a, P, O, B> {
 /// the path of the tensor it is in.
 fn non_finite<B: Backend>(
     step: usize,
+    steps_taken: usize,
     loss: f64,
     before: Option<&Tensors<B>>,
     paths: &[String],
@@ -95,5 +102,5 @@ fn non_finite<B: Backend>(
     let largest = entries.max_by(|a, b| a.0.total_cmp(&b.0));
     let (largest_gradient, path) =
         largest.map(|(entry, path)| (entry, path.clone())).unwrap_or_default();
-    Error::NonFiniteInnerLoss { step, loss, largest_gradient, path }
+    Error::NonFiniteInnerLoss { step, steps_taken, loss, largest_gradient, path }
 }

@@ -90,11 +90,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         let instance = Instance::new(problem, outer, task);
         let roles = Roles::of(&instance)?;
         let base = instance.start();
-        let fresh = self.start(&base.select(&roles.adapted));
-        let start = match from {
-            Some(iterate) => iterate.check_like(&fresh).map(|()| iterate)?,
-            None => fresh,
-        };
+        let start = self.begin(&base.select(&roles.adapted), from.as_ref())?;
         let trajectory =
             self.run(&instance, &roles, &instance.phi(), rates, start, Keep::Nothing)?;
         let theta = base.replace(&roles.adapted, &trajectory.end.theta);
@@ -108,6 +104,21 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// The adapted tensors `theta` with a fresh optimiser state.
     pub fn start<B: Backend>(&self, theta: &Tensors<B>) -> Iterate<B> {
         Iterate { theta: theta.clone(), state: self.optimizer.state(theta), steps_taken: 0 }
+    }
+
+    /// `from` where it is given, else [`Self::start`].
+    ///
+    /// # Errors
+    /// [`Error::IterateMismatch`](crate::Error::IterateMismatch) if `from` has other sizes than `theta` or another precision.
+    pub fn begin<B: Backend>(
+        &self,
+        theta: &Tensors<B>,
+        from: Option<&Iterate<B>>,
+    ) -> Result<Iterate<B>> {
+        let fresh = self.start(theta);
+        let Some(from) = from else { return Ok(fresh) };
+        from.check_like(&fresh)?;
+        Ok(from.clone())
     }
 
     /// `theta_{k+1} = U_k(theta_k, grad L_k(theta_k, phi))` for `k = 0..K-1`.

@@ -5,6 +5,9 @@ use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
 /// The mean over rows of `-log softmax(scores)[target]`: `scores: [rows, classes]`, `targets: [rows]`, gives `[1]`.
 ///
+/// Scores must be finite: rule a class out by a large negative number, for the product of minus infinity with its slope of zero
+/// is no number.
+///
 /// With many classes this is much cheaper than `log_softmax` and `gather`: the scores are read for one exponential, and
 /// the graph keeps one tensor of their size.
 pub fn cross_entropy<B: Backend>(scores: Tensor<B, 2>, targets: Tensor<B, 1, Int>) -> Tensor<B, 1> {
@@ -58,6 +61,24 @@ mod tests {
         assert_close(&to_f64(&cross_entropy(scores.clone(), targets())), &expected, 1e-13);
         let lifted = Tensor::<crate::Autodiff<Flex>, 2>::from_inner(scores).require_grad();
         assert_close(&to_f64(&cross_entropy(lifted, targets())), &expected, 1e-13);
+    }
+
+    #[test]
+    fn a_class_that_is_ruled_out_changes_nothing() {
+        fn allowed<B: Backend>() -> Tensor<B, 1, Int> {
+            Tensor::from_data([1, 0], &Default::default())
+        }
+        let scores = [0.3, -1.2, -1e9, 2.0, 0.5, -1e9];
+        let scores = double::<Flex, 2>(&scores, [2, 3]);
+        let expected = to_f64(&cross_entropy(scores.clone().narrow(1, 0, 2), allowed()));
+        let lifted = Tensor::<crate::Autodiff<Flex>, 2>::from_inner(scores).require_grad();
+        let loss = cross_entropy(lifted.clone(), allowed());
+        assert_close(&to_f64(&loss), &expected, 1e-13);
+        let gradient = to_f64(&lifted.grad(&loss.backward()).unwrap());
+        assert!(
+            gradient.iter().all(|entry| entry.is_finite()) && gradient[2] == 0.0,
+            "{gradient:?}"
+        );
     }
 
     #[test]

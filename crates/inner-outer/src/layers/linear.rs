@@ -14,7 +14,7 @@ pub fn linear<B: Backend>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
 /// `x W + b` for `x: [rows, in]`, `weight: [in, out]`, `bias: [out]`.
 ///
 /// `weight` and `bias` may be those of several copies of the layer, `[copies in, out]` and `[copies out]`
-/// ([`copies`](crate::copies)).
+/// ([`copies`](crate::copies)). Without a bias a weight for a multiple of the inputs is taken for copies.
 ///
 /// # Panics
 /// If the shapes do not fit.

@@ -31,9 +31,13 @@ struct Encoded {
     memory: Memory,
 }
 
+fn problem(scope: InnerScope) -> Reckoning {
+    Reckoning { scope, layers: 2, retention: 0.0 }
+}
+
 fn encoded(scope: InnerScope, seed: u64, tokens: &[[u32; 4]]) -> Encoded {
     let base = model(seed);
-    let problem = Reckoning { scope, layers: 2, retention: 0.0 };
+    let problem = problem(scope);
     let inner_loop = InnerLoop { optimizer: Sgd, steps: STEPS };
     let (facts, task) = facts(tokens);
     let rates = inner_loop.rates(&problem, RateScope::PerTensorPerStep, 0.1, &base, &task).unwrap();
@@ -65,7 +69,7 @@ proptest! {
         let (_folder, path) = saved(&memory);
         let loaded = Memory::load(&path, &fingerprint).unwrap();
         prop_assert_eq!(&loaded, &memory);
-        prop_assert_eq!(parameters(&loaded.apply(base).unwrap()), parameters(&adapted));
+        prop_assert_eq!(parameters(&loaded.apply(base, &problem(scope).adapted()).unwrap()), parameters(&adapted));
     }
 }
 
@@ -106,7 +110,7 @@ fn a_model_of_another_shape_is_refused() {
     let memory = encoded(InnerScope::All, 0, &[[1, 2, 3, 4]]).memory;
     let config = crate::model::ModelConfig { layers: 1, ..config() };
     let smaller = Gpt2::<Flex>::skeleton(&config, &Default::default());
-    let error = memory.apply(smaller).unwrap_err();
+    let error = memory.apply(smaller, &problem(InnerScope::All).adapted()).unwrap_err();
     assert!(matches!(error, MemoryError::OtherModel(_)), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use super::{LinearSolver, Operator, add_scaled, dot, precision, scaled};
 use crate::settings::{require_not_negative, require_share, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -73,16 +73,6 @@ impl LinearSolver for ConjugateGradient {
         }
         Ok(x)
     }
-}
-
-/// The distance of 1 to the next number of the precision that `tensors` have.
-fn precision<B: Backend>(tensors: &Tensors<B>) -> f64 {
-    tensors
-        .0
-        .iter()
-        .filter_map(|tensor| tensor.dtype().finfo())
-        .map(|info| info.epsilon)
-        .fold(0.0, f64::max)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use super::{LinearSolver, Operator, add_scaled, dot, precision, scaled};
 use crate::settings::{require_positive, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -49,7 +49,7 @@ impl LinearSolver for Nystroem {
         // Rounding leaves the sketched matrix slightly unsymmetric.
         let system = (&system + system.transpose()) * 0.5;
         let projected = DVector::from_fn(self.rank, |i, _| dot(&columns[i], right));
-        let smallest = system.amax() * f64::EPSILON * self.rank as f64;
+        let smallest = system.amax() * precision(right) * self.rank as f64;
         let weights = system.svd(true, true).solve(&projected, smallest).map_err(|reason| {
             Error::LinearSolver {
                 solver: "Nystroem",
