@@ -21,6 +21,8 @@ use crate::history::TrainedFile;
 /// Draws of a generated training set before its questions count as used up.
 const DRAWS: usize = 1000;
 const GENERATED_TEST_SETS: usize = 1000;
+/// Sets of a generator that are looked at before training.
+const TRIED: usize = 256;
 /// Numbers that the prefixes of facts may use.
 const MOST_NUMBERED_FACTS: usize = 100;
 /// Generated training sets have numbers below half of this, validation sets from there on, test sets from here on.
@@ -63,6 +65,8 @@ pub struct Corpus {
     pub trained_on: Vec<TrainedFile>,
     /// Every word that may occur.
     pub vocabulary: Vec<String>,
+    /// What of the data is left out or not there, for the user to know.
+    pub remarks: Vec<String>,
 }
 
 impl Corpus {
@@ -104,6 +108,42 @@ impl Corpus {
         let stories = stories.collect::<Result<Vec<_>, _>>()?;
         let set = KnowledgeSet::told_together(&stories, &mut random, &letters())?;
         Ok(if self.config.shuffle_facts { shuffled(set, &mut random) } else { set })
+    }
+
+    /// Training sets at least as long as any that will be drawn from a file, and some of those that a generator draws, so
+    /// that one which cannot be used is found at the start.
+    ///
+    /// # Errors
+    /// As [`Self::training_set`].
+    pub fn longest_training_sets(&self, seed: &Seed) -> Result<Vec<KnowledgeSet>, DataError> {
+        let Training::Pool { sets, .. } = &self.training else {
+            return (0..TRIED).map(|place| self.training_set(0, place, TRIED, seed)).collect();
+        };
+        let mut longest = Vec::new();
+        for set in sets {
+            match self.config.distractors {
+                Some(Distractors::UpTo(count)) => {
+                    longest.extend(set.with_longest_distractors(count))
+                }
+                Some(Distractors::All | Distractors::Any) | None => longest.push(set.clone()),
+            }
+        }
+        if self.config.stories == 1 {
+            return Ok(longest);
+        }
+        let rest = self.config.stories - 1;
+        let told = |set: &KnowledgeSet, beside: &KnowledgeSet| {
+            let stories = [vec![set.clone()], vec![beside.clone(); rest]].concat();
+            KnowledgeSet::told_together(&stories, &mut seed.child("longest").rng(), &letters())
+        };
+        let largest = |size: fn(&KnowledgeSet) -> usize| {
+            longest.iter().max_by_key(|set| size(set)).expect("a pool is never empty")
+        };
+        let of_most_people = largest(|set| set.entities.len());
+        told(of_most_people, of_most_people)?;
+        let of_most_words =
+            largest(|set| set.facts.iter().flat_map(|fact| words(&fact.text)).count());
+        longest.iter().map(|set| told(set, of_most_words)).collect()
     }
 
     fn unasked(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
@@ -214,6 +254,7 @@ impl Corpus {
             validation,
             trained_on: Vec::new(),
             vocabulary,
+            remarks: Vec::new(),
         };
         corpus.with_asked()
     }
@@ -245,16 +286,18 @@ impl Corpus {
             validation,
             trained_on: Vec::new(),
             vocabulary,
+            remarks: Vec::new(),
         };
         corpus.with_asked()
     }
 
     fn of_dataset(
         config: &DataConfig,
-        dataset: Dataset,
+        mut dataset: Dataset,
         evaluation: &EvaluationConfig,
     ) -> Result<Self, DataError> {
         let vocabulary = vocabulary_of(&dataset);
+        let mut remarks = std::mem::take(&mut dataset.remarks);
         let Divided { training, mut tests, trained_on } = Divided::new(config, dataset)?;
         let (mut training, validation) = match tests.get(&Split::Validation) {
             Some(validation) => (training, validation.clone()),
@@ -272,6 +315,11 @@ impl Corpus {
             asked.contains(split) && !sets.is_empty()
         });
         require_asked(tests.is_empty(), evaluation)?;
+        require_names(config.stories, &training)?;
+        if tests.is_empty() {
+            let remark = "data.held_out leaves nothing to test on: accuracies will be missing";
+            remarks.push(remark.to_owned());
+        }
         let named = |(split, sets): (Split, _)| {
             (split.to_string(), some_by_id(sets, evaluation.final_sets, config.split_seed))
         };
@@ -283,6 +331,7 @@ impl Corpus {
             validation: some_by_id(validation, evaluation.sets, config.split_seed),
             trained_on,
             vocabulary: with_target_words(vocabulary),
+            remarks,
         };
         corpus.with_asked()
     }
@@ -451,6 +500,20 @@ pub(crate) fn require_asked(
     Err(DataError::Configuration { field: "evaluation.hops", problem })
 }
 
+/// Refuses to tell stories together whose people are not known: those of two stories could have the same name.
+fn require_names(stories: usize, training: &[KnowledgeSet]) -> Result<(), DataError> {
+    match training.iter().find(|set| stories > 1 && set.entities.is_empty()) {
+        None => Ok(()),
+        Some(set) => {
+            let problem = format!(
+                "is {stories}, but knowledge set `{}` does not say who its people are; name them in its `entities`, or tell one story at a time",
+                set.id
+            );
+            Err(DataError::Configuration { field: "data.stories", problem })
+        }
+    }
+}
+
 /// The set with its facts in random order.
 fn shuffled(mut set: KnowledgeSet, random: &mut ChaCha8Rng) -> KnowledgeSet {
     let mut order: Vec<usize> = (0..set.facts.len()).collect();
@@ -515,6 +578,60 @@ mod tests {
             .collect();
         assert_eq!(counts, BTreeSet::from([1, 2, 3]));
         assert_eq!(drawn(7), drawn(7));
+    }
+
+    fn of_sets(config: DataConfig, training: Vec<KnowledgeSet>) -> Result<Corpus, DataError> {
+        let dataset = Dataset {
+            kind: crate::data::Kind::Native,
+            splits: BTreeMap::from([(Split::Train, training)]),
+            files: BTreeMap::new(),
+            skipped: Vec::new(),
+            remarks: vec!["something".to_owned()],
+        };
+        Corpus::of_dataset(&config, dataset, &EvaluationConfig::default())
+    }
+
+    fn kinship_sets(count: usize) -> Vec<KnowledgeSet> {
+        let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
+        generator.knowledge_sets(Chains::Any, count).unwrap()
+    }
+
+    #[test]
+    fn stories_whose_people_are_not_known_are_not_told_together() {
+        let together = || DataConfig { stories: 2, ..DataConfig::default() };
+        assert!(of_sets(together(), kinship_sets(20)).is_ok());
+        let mut nameless = kinship_sets(20);
+        nameless.iter_mut().for_each(|set| set.entities.clear());
+        assert!(of_sets(DataConfig::default(), nameless.clone()).is_ok());
+        let refused = of_sets(together(), nameless).err().unwrap().to_string();
+        assert!(refused.contains("data.stories") && refused.contains("`entities`"), "{refused}");
+    }
+
+    #[test]
+    fn nothing_left_to_test_on_is_remarked() {
+        let remarks = |held_out| {
+            let config = DataConfig { held_out, ..DataConfig::default() };
+            of_sets(config, kinship_sets(20)).unwrap().remarks
+        };
+        assert_eq!(remarks(0.5), ["something"]);
+        assert!(remarks(0.0)[1].contains("data.held_out"), "{:?}", remarks(0.0));
+    }
+
+    #[test]
+    fn no_set_that_is_drawn_is_longer_than_the_longest() {
+        let length = |set: &KnowledgeSet| set.texts().flat_map(words).count();
+        for (stories, distractors) in
+            [(1, None), (2, None), (1, Some(Distractors::UpTo(1))), (1, Some(Distractors::Any))]
+        {
+            let config = DataConfig { stories, distractors, ..DataConfig::default() };
+            let corpus = of_sets(config, kinship_sets(60)).unwrap();
+            let seed = Seed::new(0);
+            let longest = corpus.longest_training_sets(&seed).unwrap();
+            let longest = longest.iter().map(length).max().unwrap();
+            for place in 0..200 {
+                assert!(length(&corpus.training_set(0, place, 200, &seed).unwrap()) <= longest);
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,15 @@ pub struct TestSet {
     pub sets: Vec<KnowledgeSet>,
 }
 
+/// What [`test_sets`] finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestSets {
+    /// What is asked.
+    pub tests: Vec<TestSet>,
+    /// What of the data is left out, for the user to know.
+    pub remarks: Vec<String>,
+}
+
 /// The test sets that `config` describes, for a system with the given training history.
 ///
 /// Generators have test sets of their own. Of data, each split that is asked is asked as a whole, unless
@@ -28,13 +37,14 @@ pub fn test_sets(
     config: &DataConfig,
     evaluation: &EvaluationConfig,
     history: Option<&[TrainedFile]>,
-) -> Result<Vec<TestSet>, DataError> {
+) -> Result<TestSets, DataError> {
     let Source::File { path, options } = &config.source else {
         let part = Part::Whole;
         let test_set = |(name, sets)| TestSet { name, part, sets };
-        return Ok(Corpus::new(config, evaluation)?.tests.into_iter().map(test_set).collect());
+        let tests = Corpus::new(config, evaluation)?.tests.into_iter().map(test_set).collect();
+        return Ok(TestSets { tests, remarks: Vec::new() });
     };
-    let Dataset { mut splits, mut files, .. } = load(path, options)?;
+    let Dataset { mut splits, mut files, remarks, .. } = load(path, options)?;
     let is_alone = splits.len() == 1;
     let mut tests = Vec::new();
     for split in asked_splits(splits.keys()) {
@@ -64,7 +74,7 @@ pub fn test_sets(
         tests.push(TestSet { name, part, sets });
     }
     require_asked(tests.is_empty(), evaluation)?;
-    Ok(tests)
+    Ok(TestSets { tests, remarks })
 }
 
 #[cfg(test)]
@@ -99,7 +109,7 @@ mod tests {
     }
 
     fn of(config: &DataConfig, history: Option<&[TrainedFile]>) -> Vec<TestSet> {
-        test_sets(config, &EvaluationConfig::default(), history).unwrap()
+        test_sets(config, &EvaluationConfig::default(), history).unwrap().tests
     }
 
     #[test]
@@ -213,7 +223,7 @@ mod tests {
             hops: hops.to_vec(),
             ..EvaluationConfig::default()
         };
-        let deep = test_sets(&config, &with(&[2]), Some(&[])).unwrap();
+        let deep = test_sets(&config, &with(&[2]), Some(&[])).unwrap().tests;
         let hops = deep.iter().flat_map(|test| &test.sets).flat_map(|set| &set.questions);
         assert!(hops.map(|question| question.hops).all(|hops| hops == 2));
         assert!(deep.iter().any(|test| test.name == "test-5"));
@@ -231,7 +241,7 @@ mod tests {
     #[test]
     fn generators_have_test_sets_of_their_own() {
         let evaluation = EvaluationConfig { final_sets: 3, ..EvaluationConfig::default() };
-        let found = test_sets(&DataConfig::default(), &evaluation, Some(&[])).unwrap();
+        let found = test_sets(&DataConfig::default(), &evaluation, Some(&[])).unwrap().tests;
         assert_eq!((found[0].part, found[0].sets.len()), (Part::Whole, 3));
     }
 
@@ -240,7 +250,7 @@ mod tests {
         let folder = folder(&["kin.jsonl"]);
         let evaluation = EvaluationConfig { final_sets: 10, ..EvaluationConfig::default() };
         let few = test_sets(&config(&folder, "kin.jsonl"), &evaluation, Some(&[]));
-        let (few, all) = (few.unwrap(), of(&config(&folder, "kin.jsonl"), Some(&[])));
+        let (few, all) = (few.unwrap().tests, of(&config(&folder, "kin.jsonl"), Some(&[])));
         assert_eq!(few[0].sets.len(), 10);
         assert_ne!(few[0].sets, all[0].sets[..10]);
         assert!(few[0].sets.iter().all(|set| all[0].sets.contains(set)));

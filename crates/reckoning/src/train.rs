@@ -34,6 +34,8 @@ use crate::trained::{StoredTokenizer, TrainedSystem};
 const WORDS_A_GRAPH: usize = 8192;
 /// The same where each set has a copy of the model: with more, arithmetic takes the time, and starting operations costs nothing.
 const WORDS_A_GRAPH_OF_COPIES: usize = 256;
+/// Sets that are drawn for one of another theory than all of a batch before there is said to be none.
+const DRAWS_OF_ANOTHER_THEORY: usize = 10_000;
 /// Weights that the copies of a model in one graph may have, so that large models get a graph for each set.
 const WEIGHTS_A_GRAPH: usize = 8_000_000;
 
@@ -59,6 +61,14 @@ pub enum TrainingError {
     /// A knowledge set cannot be encoded.
     #[error(transparent)]
     Encoding(#[from] EncodingError),
+    /// A knowledge set to train on or to test cannot be encoded.
+    #[error("knowledge set `{id}`: {source}")]
+    InSet {
+        /// Its identifier.
+        id: String,
+        /// What is wrong with it.
+        source: EncodingError,
+    },
     /// No other knowledge set is there to take facts from.
     #[error(
         "method = \"random-facts\" gives `{id}` the facts of another theory, but all sets that are asked with it are of its own; raise \
@@ -133,6 +143,7 @@ impl<B: Backend> Trainer<B> {
         let trainer =
             Self { config, settings, seed, tokenizer, inputs, corpus, encoder, learner, device };
         trainer.check_tests()?;
+        trainer.check_training()?;
         Ok(trainer)
     }
 
@@ -175,7 +186,7 @@ impl<B: Backend> Trainer<B> {
         let step = self.learner.steps_taken();
         let batch = self.config.outer.batch;
         let sets = (0..batch).map(|place| self.corpus.training_set(step, place, batch, &self.seed));
-        let mut sets = self.with_facts_of_others(sets.collect::<Result<_, _>>()?);
+        let mut sets = self.exchanged(step, sets.collect::<Result<_, _>>()?)?;
         if self.config.method.has_inner_loop() {
             // Sets of one graph are filled up to the largest of them.
             sets.sort_by_key(|set| (set.facts.len(), words_of(set)));
@@ -290,6 +301,33 @@ impl<B: Backend> Trainer<B> {
         groups
     }
 
+    /// The sets of a step, where facts are those of others with facts exchanged. A batch of one theory takes them from the
+    /// next set that is drawn of another.
+    fn exchanged(
+        &self,
+        step: usize,
+        mut sets: Vec<KnowledgeSet>,
+    ) -> Result<Vec<KnowledgeSet>, TrainingError> {
+        let batch = sets.len();
+        let theory = sets[0].theory().to_owned();
+        if self.config.method == Method::RandomFacts
+            && sets.iter().all(|set| set.theory() == theory)
+        {
+            let mut drawn = (batch..batch + DRAWS_OF_ANOTHER_THEORY)
+                .map(|place| self.corpus.training_set(step, place, batch, &self.seed));
+            let is_another = |set: &Result<KnowledgeSet, _>| {
+                !set.as_ref().is_ok_and(|set| set.theory() == theory)
+            };
+            let other = drawn.find(is_another);
+            sets.push(
+                other.ok_or_else(|| TrainingError::NoOtherFacts { id: sets[0].id.clone() })??,
+            );
+        }
+        let mut sets = self.with_facts_of_others(sets);
+        sets.truncate(batch);
+        Ok(sets)
+    }
+
     fn with_facts_of_others(&self, sets: Vec<KnowledgeSet>) -> Vec<KnowledgeSet> {
         if self.config.method == Method::RandomFacts { with_facts_of_others(&sets) } else { sets }
     }
@@ -305,12 +343,21 @@ impl<B: Backend> Trainer<B> {
             {
                 return Err(TrainingError::NoOtherFacts { id: set.id.clone() });
             }
-            for set in &swapped {
-                let task = self.encoder.task(set, &self.device)?;
-                self.encoder.fitting::<B>(task, self.learner.outer().context())?;
-            }
+            swapped.iter().try_for_each(|set| self.check_fits(set))?;
         }
         Ok(())
+    }
+
+    /// Encodes the longest of what may be trained on, for the same reason.
+    fn check_training(&self) -> Result<(), TrainingError> {
+        let longest = self.corpus.longest_training_sets(&self.seed)?;
+        longest.iter().try_for_each(|set| self.check_fits(set))
+    }
+
+    fn check_fits(&self, set: &KnowledgeSet) -> Result<(), TrainingError> {
+        let task = self.encoder.task::<B>(set, &self.device);
+        let fits = task.and_then(|task| self.encoder.fitting(task, self.learner.outer().context()));
+        fits.map(drop).map_err(|source| TrainingError::InSet { id: set.id.clone(), source })
     }
 }
 

@@ -80,7 +80,7 @@ impl Beams {
         let live = std::mem::take(&mut self.live);
         let paths = live.iter().map(|(row, path)| (batch.next(*row), path.log_probability));
         // Each live path can end only once, so twice the beams leave enough that go on.
-        let best = best_extensions(paths, 2 * search.beams);
+        let best = best_extensions(paths, search.beams.saturating_mul(2));
         let mut going_on = Vec::new();
         for (rank, extension) in best.into_iter().enumerate() {
             let (row, path) = &live[extension.parent];

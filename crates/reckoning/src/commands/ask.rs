@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let answers = experiment::on_device!(device, B => {
         let system = System::<B>::load(&system, &Default::default()).bad_input()?;
         let memory = Memory::load(&memory, system.fingerprint()).bad_input()?;
-        system.remember(&memory).bad_input()?.ask(&question(&asked), beams).bad_input()
+        system.remember(&memory).bad_input()?.ask(&question(&asked, &system), beams).bad_input()
     })?;
     if json {
         return print_line(serde_json::to_string(&answers).failed()?);

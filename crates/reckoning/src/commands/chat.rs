@@ -7,11 +7,11 @@ use burn::tensor::backend::Backend;
 use experiment::cli::{Device, Failure, OrFailure, print_line};
 use serde_json::json;
 
-use super::reading::{question, require_free, statement};
+use super::reading::{question, require_free, statement, without_byte_order_mark};
 use crate::memory::Memory;
 use crate::system::{System, SystemError};
 
-const HELP: &str = "a line with ? is a question, any other line a fact; :facts lists them, :forget N takes one out, :save FILE writes the memory into a new file, :quit ends";
+const HELP: &str = "a line with ? is a question, any other line a fact; :ask QUESTION asks whatever it looks like, :facts lists them, :forget N takes one out, :save FILE writes the memory into a new file, :quit ends";
 
 /// Arguments of `chat`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         for line in io::stdin().lock().split(b'\n') {
             let line = line.failed()?;
             let reply = match str::from_utf8(&line) {
-                Ok(line) => talk.reply(line.trim()),
+                Ok(line) => talk.reply(without_byte_order_mark(line).trim()),
                 Err(_) => Reply::Refused("the line is no text in UTF-8".into()),
             };
             let line = String::from_utf8_lossy(&line);
@@ -90,6 +90,7 @@ impl<B: Backend> Talk<'_, B> {
         let said = match command {
             ":quit" => return Reply::End,
             ":help" => Ok(HELP.to_owned()),
+            ":ask" => self.answer(rest),
             ":facts" => Ok(self.listed()),
             ":forget" => return self.forget(rest),
             ":save" if rest.trim().is_empty() => {
@@ -135,7 +136,7 @@ impl<B: Backend> Talk<'_, B> {
     }
 
     fn answer(&mut self, line: &str) -> Result<String, SystemError> {
-        let answers = self.system.remember(self.memory()?)?.ask(&question(line), 1)?;
+        let answers = self.system.remember(self.memory()?)?.ask(&question(line, self.system), 1)?;
         Ok(answers.into_iter().map(|answer| answer.text).collect())
     }
 

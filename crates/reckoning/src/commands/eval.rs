@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
 
 use super::reading;
+use crate::answer::BeamSearch;
 use crate::config::{ExperimentConfig, SystemSettings};
-use crate::examination::{Breakdown, Evaluation, Examination, Scores, TestScores, examine};
-use crate::test_sets::test_sets;
+use crate::examination::{Asked, Breakdown, Evaluation, Examination, Scores, TestScores, examine};
+use crate::test_sets::{TestSets, test_sets};
 use crate::trained::TrainedSystem;
 
 /// The scores in the folder of an evaluation.
@@ -30,6 +31,10 @@ pub struct Arguments {
     /// Answers to keep while searching; 1 is greedy, the paper uses 5
     #[arg(long, default_value_t = 5, value_parser = reading::at_least_one)]
     beams: usize,
+    /// Answers are compared by the sum of their log-probabilities over their length to this power: 1 by means, 0 by sums, by
+    /// which an answer that recites less comes first
+    #[arg(long, value_name = "POWER", default_value_t = 1.0)]
+    length_penalty: f64,
 }
 
 /// Generates, scores and prints.
@@ -68,18 +73,23 @@ fn refuse_without_effect(common: &CommonArguments) -> Result<(), Failure> {
 }
 
 fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluation, Failure> {
-    let Arguments { common, system: folder, beams, .. } = arguments;
+    let Arguments { common, system: folder, beams, length_penalty, .. } = arguments;
     experiment::on_device!(common.device, B => {
         let system = TrainedSystem::<B, SystemSettings>::load(folder, &Default::default()).bad_input()?;
         let history = system.settings.trained_on.as_deref();
-        let tests = test_sets(&config.data, &config.evaluation, history).bad_input()?;
+        let TestSets { tests, remarks } =
+            test_sets(&config.data, &config.evaluation, history).bad_input()?;
+        remarks.iter().for_each(print_note);
+        let search = BeamSearch { beams: *beams, length_penalty: *length_penalty };
         Ok(Evaluation {
             system: folder.clone(),
             base: system.fingerprint(),
             method: system.settings.method,
             data: config.data.source.clone(),
+            asked: Some(Asked { data: config.data.clone(), evaluation: config.evaluation.clone() }),
             beams: *beams,
-            scores: examine(&system, &tests, *beams).bad_input()?,
+            length_penalty: Some(*length_penalty),
+            scores: examine(&system, &tests, search).bad_input()?,
         })
     })
 }

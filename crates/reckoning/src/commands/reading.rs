@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::anyhow;
+use burn::tensor::backend::Backend;
 use experiment::cli::{CommonArguments, Failure, OrFailure};
 
 use crate::config::ExperimentConfig;
+use crate::system::System;
 
 /// The configuration of the arguments, with the files at `data` as its source where they are given.
 ///
@@ -35,6 +37,7 @@ pub fn statements(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| anyhow!("cannot read the facts in {}: {cause}", path.display()))
         .map_err(Failure::BadInput)?;
+    let text = without_byte_order_mark(&text);
     let lines: Vec<String> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(statement).collect();
     if lines.is_empty() {
@@ -80,15 +83,27 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// `text` without the invisible mark that some editors put before it.
+pub fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// One statement with its full stop.
 pub fn statement(text: &str) -> String {
     let text = text.trim();
     if text.ends_with('.') { text.to_owned() } else { format!("{text} .") }
 }
 
-/// One question, with the mark that the wording of the question lacks: `A ? B` ends in a full stop, a sentence in `?`.
-pub fn question(text: &str) -> String {
-    let text = text.trim();
+/// One question, with the mark that the wording of the question lacks: `A ? B` ends in a full stop, a sentence in `?`. A
+/// system that has no question mark asks by statements.
+pub fn question<B: Backend>(text: &str, system: &System<B>) -> String {
+    marked(text.trim(), system.knows_question_marks())
+}
+
+fn marked(text: &str, has_question_marks: bool) -> String {
+    if !has_question_marks {
+        return statement(text.trim_end_matches(['?', ' ']));
+    }
     match text.ends_with(['?', '.']) {
         true => text.to_owned(),
         false if text.contains('?') => format!("{text} ."),
@@ -105,9 +120,12 @@ mod tests {
     fn marks_are_added_where_they_lack() {
         assert_eq!(statement(" A son B "), "A son B .");
         assert_eq!(statement("A son B."), "A son B.");
-        assert_eq!(question("A ? B"), "A ? B .");
-        assert_eq!(question("How is A related to B"), "How is A related to B ?");
-        assert_eq!(question("Gary is round."), "Gary is round.");
+        assert_eq!(marked("A ? B", true), "A ? B .");
+        assert_eq!(marked("How is A related to B", true), "How is A related to B ?");
+        assert_eq!(marked("Gary is round.", true), "Gary is round.");
+        for question in ["Gary is round", "Gary is round.", "Gary is round ?"] {
+            assert_eq!(statement(&marked(question, false)).replace(" .", "."), "Gary is round.");
+        }
     }
 
     #[test]
@@ -148,7 +166,7 @@ mod tests {
         std::fs::write(&empty, "\n \n").unwrap();
         assert!(matches!(statements(&empty), Err(Failure::BadInput(_))));
         assert!(matches!(statements(&folder.path().join("none")), Err(Failure::BadInput(_))));
-        std::fs::write(&empty, "A son B\n\nB son C .\n").unwrap();
+        std::fs::write(&empty, "\u{feff}A son B\n\nB son C .\n").unwrap();
         assert_eq!(statements(&empty).unwrap(), ["A son B .", "B son C ."]);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use experiment::checkpoint::Checkpoints;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note};
 use experiment::interrupt::Interrupt;
 use experiment::metrics::Metrics;
 use experiment::progress::Progress;
@@ -50,6 +50,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let accuracies = experiment::on_device!(common.device, B => {
         // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
         let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
+        trainer.corpus.remarks.iter().for_each(print_note);
         let run = match resumed {
             Some(run) => run,
             None => RunDirectory::create(&out, &config).bad_input()?,

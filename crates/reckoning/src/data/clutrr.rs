@@ -30,12 +30,16 @@ fn column_name(header: &str) -> String {
     header.trim().trim_matches('"').trim().to_lowercase()
 }
 
+/// What a table tells.
+#[derive(Debug, PartialEq)]
+pub(super) struct Table {
+    pub(super) sets: Vec<KnowledgeSet>,
+    /// Edges without a relation that our wording leaves out.
+    pub(super) untold: usize,
+}
+
 /// Reads a table; `file` is for messages.
-pub(super) fn read(
-    file: &str,
-    text: &str,
-    options: &LoadOptions,
-) -> Result<Vec<KnowledgeSet>, DataError> {
+pub(super) fn read(file: &str, text: &str, options: &LoadOptions) -> Result<Table, DataError> {
     let Some(delimiter) = delimiter(text) else {
         let found = text.lines().next().unwrap_or_default();
         return Err(DataError::malformed(
@@ -48,7 +52,7 @@ pub(super) fn read(
     let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| unreadable(file, text, &error))?;
     let columns: Vec<String> = headers.iter().map(column_name).collect();
-    let mut sets = Vec::new();
+    let mut table = Table { sets: Vec::new(), untold: 0 };
     for record in reader.records() {
         let record = record.map_err(|error| unreadable(file, text, &error))?;
         if record.iter().all(|cell| cell.trim().is_empty()) {
@@ -60,9 +64,11 @@ pub(super) fn read(
             columns: &columns,
             record: &record,
         };
-        sets.push(options.with_names(file, row.line, row.knowledge_set(options.surface)?)?);
+        let (set, untold) = row.knowledge_set(options.surface)?;
+        table.sets.push(options.with_names(file, row.line, set)?);
+        table.untold += untold;
     }
-    Ok(sets)
+    Ok(table)
 }
 
 /// The line a record starts on, past the blank lines before it.
@@ -92,9 +98,10 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn knowledge_set(&self, surface: Option<Surface>) -> Result<KnowledgeSet, DataError> {
+    /// The set, and how many edges it does not tell.
+    fn knowledge_set(&self, surface: Option<Surface>) -> Result<(KnowledgeSet, usize), DataError> {
         let people = self.people()?;
-        let edges = self.edges(people.len())?;
+        let (edges, untyped) = self.edges(people.len())?;
         let ends = self.ends(&people)?;
         let hops =
             self.cell("task_name").and_then(|task| task.rsplit('.').next()?.trim().parse().ok());
@@ -108,7 +115,8 @@ impl Row<'_> {
                 (edges.iter().map(|edge| Fact { text: text(edge) }).collect(), proof.clone())
             }
             (None, Some(story)) => {
-                story_facts(story, &people, proof.iter().map(|&edge| &edges[edge]))
+                let told = proof.iter().map(|&edge| &edges[edge]);
+                story_facts(story, self.cell("clean_story"), &people, told)
             }
             (None, None) => {
                 return Err(self.malformed("a column `story` with the words of the file", "none"));
@@ -124,7 +132,8 @@ impl Row<'_> {
             hops: hops.unwrap_or(proof.len()),
         };
         let id = self.cell("id").map_or_else(|| self.fingerprint().to_string(), str::to_owned);
-        Ok(KnowledgeSet { id, facts, questions: vec![question], entities: people })
+        let untold = if surface.is_some() { untyped } else { 0 };
+        Ok((KnowledgeSet { id, facts, questions: vec![question], entities: people }, untold))
     }
 
     /// What the cells alone say: an identifier wherever the file lies.
@@ -182,7 +191,11 @@ impl Row<'_> {
         Ok(people)
     }
 
-    fn edges(&self, people: usize) -> Result<Vec<Edge>, DataError> {
+    /// The edges with a relation, and how many have none.
+    ///
+    /// In rows with distractors `edge_types` gives the relations of the chain alone, whose edges come first; those of the
+    /// distractors are told by the words of the story only.
+    fn edges(&self, people: usize) -> Result<(Vec<Edge>, usize), DataError> {
         let pairs =
             self.sequence("story_edges", "a list of pairs of numbers", |pair| {
                 match pair.sequence()? {
@@ -193,22 +206,19 @@ impl Row<'_> {
         let relations = self.sequence("edge_types", "a list of relations", |relation| {
             relation_word(relation.text()?)
         })?;
-        if pairs.len() != relations.len() || pairs.is_empty() {
+        if pairs.len() < relations.len() || relations.is_empty() {
             let found = format!("{} and {}", pairs.len(), relations.len());
-            return Err(
-                self.malformed("as many `story_edges` as `edge_types`, and at least one", found)
-            );
+            let expected = "at least as many `story_edges` as `edge_types`, and at least one";
+            return Err(self.malformed(expected, found));
         }
         if let Some((from, to)) = pairs.iter().find(|(from, to)| *from.max(to) >= people) {
             let expected =
                 format!("`story_edges` between the {people} people of `genders`, numbered from 0");
             return Err(self.malformed(expected, format!("({from}, {to})")));
         }
-        Ok(pairs
-            .into_iter()
-            .zip(relations)
-            .map(|((from, to), relation)| Edge { from, relation, to })
-            .collect())
+        let untyped = pairs.len() - relations.len();
+        let edge = |((from, to), relation)| Edge { from, relation, to };
+        Ok((pairs.into_iter().zip(relations).map(edge).collect(), untyped))
     }
 
     /// Numbers of the two people asked about.
@@ -295,7 +305,7 @@ mod tests {
     }
 
     fn read_text(text: &str) -> Result<Vec<KnowledgeSet>, DataError> {
-        read("table.csv", text, &options(Some(Surface::Compact)))
+        Ok(read("table.csv", text, &options(Some(Surface::Compact)))?.sets)
     }
 
     fn texts(set: &KnowledgeSet) -> Vec<&str> {
@@ -314,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_words_of_the_file_can_be_kept() {
-        let sets = read("table.csv", &format!("{HEADER}\n{ROW}\n"), &options(None)).unwrap();
+        let sets = read("table.csv", &format!("{HEADER}\n{ROW}\n"), &options(None)).unwrap().sets;
         assert_eq!(texts(&sets[0]), ["Bob is here.", "Ann is his sister.", "Cas is Bob's child."]);
         assert_eq!(sets[0].questions[0].text, "How is Ann related to Cas ?");
         assert_eq!(sets[0].questions[0].relevant, [0, 1, 2]);
@@ -327,7 +337,8 @@ mod tests {
         let named = |seed| {
             let sets =
                 read("table.csv", &format!("{HEADER}\n{ROW}\n"), &LoadOptions { seed, ..letters })
-                    .unwrap();
+                    .unwrap()
+                    .sets;
             sets[0].entities.clone()
         };
         assert!(named(1).iter().all(|name| name.len() == 1));
@@ -363,6 +374,26 @@ mod tests {
         }
     }
 
+    /// As in the published files with noise: the edges of the distractor follow the chain and have no type.
+    #[test]
+    fn distractors_whose_relations_are_not_given_are_counted_and_kept_in_the_words_of_the_file() {
+        let noisy = ROW
+            .replace("[(0, 1), (1, 2)]", "[(0, 1), (1, 2), (1, 3), (3, 2)]")
+            .replace("Cas:female", "Cas:female,Dan:male")
+            .replace("task_1.2", "task_2.2")
+            .replace("child.", "child. [Dan] is [Bob]'s son.");
+        let text = format!("{HEADER}\n{noisy}\n{ROW}\n");
+        let ours = read("table.csv", &text, &options(Some(Surface::Compact))).unwrap();
+        assert_eq!(ours.untold, 2);
+        assert_eq!(texts(&ours.sets[0]), ["Ann brother Bob .", "Bob daughter Cas ."]);
+        let header = HEADER.replace("proof_state", "proof_state,clean_story");
+        let clean = "\"[Bob] is here. [Ann] is his sister. [Cas] is [Bob]'s child.\"";
+        let text = text.replace(HEADER, &header).replace(".2,,", &format!(".2,,{clean},"));
+        let theirs = read("table.csv", &text, &options(None)).unwrap();
+        assert_eq!((theirs.untold, theirs.sets[0].facts.len()), (0, 4));
+        assert_eq!(theirs.sets[0].questions[0].relevant, [0, 1, 2]);
+    }
+
     #[test]
     fn every_malformed_row_is_refused_by_line() {
         for (from, to, expected) in [
@@ -374,6 +405,7 @@ mod tests {
             ("[(0, 1), (1, 2)]", "[(0, 1), 2]", "`story_edges`"),
             ("[(0, 1), (1, 2)]", "[(0, 1), (1, 5)]", "`story_edges`"),
             ("[(0, 1), (1, 2)]", "[(0, 1)]", "as many"),
+            ("['brother', 'daughter']", "[]", "as many"),
             ("[(0, 1), (1, 2)]", "", "`story_edges`"),
             ("['brother', ", "['', ", "`edge_types`"),
             ("['brother', ", "[3, ", "`edge_types`"),

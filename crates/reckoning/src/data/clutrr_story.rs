@@ -7,14 +7,16 @@ use super::words::words;
 /// The sentences of `story` without the brackets around names, and the indices of those that tell `proof`.
 ///
 /// A sentence tells an edge when it names both of its people; where none does (a pronoun stands for one of them),
-/// every sentence that names either is taken.
+/// every sentence that names either is taken. In a story with distractors only those sentences count that are in the
+/// `clean` one without them too, where that is known.
 pub(super) fn story_facts<'a>(
     story: &str,
+    clean: Option<&str>,
     people: &[String],
     proof: impl Iterator<Item = &'a Edge>,
 ) -> (Vec<Fact>, Vec<usize>) {
-    let facts: Vec<Fact> =
-        sentences(&story.replace(['[', ']'], "")).into_iter().map(Fact::from).collect();
+    let sentences = |story: &str| sentences(&story.replace(['[', ']'], ""));
+    let facts: Vec<Fact> = sentences(story).into_iter().map(Fact::from).collect();
     let names = |fact: &Fact, person: usize| words(&fact.text).any(|word| word == people[person]);
     let mut relevant = Vec::new();
     for edge in proof {
@@ -30,6 +32,11 @@ pub(super) fn story_facts<'a>(
                 relevant.push(sentence);
             }
         }
+    }
+    let clean = clean.map(sentences).unwrap_or_default();
+    let is_clean = |sentence: &usize| clean.contains(&facts[*sentence].text);
+    if relevant.iter().any(is_clean) {
+        relevant.retain(is_clean);
     }
     (facts, relevant)
 }
@@ -72,7 +79,7 @@ mod tests {
     fn the_sentence_that_names_both_people_tells_the_edge() {
         let people = ["Ann", "Bob", "Al"].map(String::from);
         let story = "[Al] sings.  [Ann] has a son called [Bob].  [Bob] likes it. ";
-        let (facts, relevant) = story_facts(story, &people, [edge(0, 1)].iter());
+        let (facts, relevant) = story_facts(story, None, &people, [edge(0, 1)].iter());
         assert_eq!(facts[1].text, "Ann has a son called Bob.");
         assert_eq!((facts.len(), relevant), (3, vec![1]));
     }
@@ -80,8 +87,12 @@ mod tests {
     #[test]
     fn with_pronouns_every_sentence_about_either_is_taken() {
         let people = ["Ann", "Bob"].map(String::from);
-        let (_, relevant) =
-            story_facts("[Ann] came. Her son is [Bob]. Nobody else.", &people, [edge(0, 1)].iter());
+        let (_, relevant) = story_facts(
+            "[Ann] came. Her son is [Bob]. Nobody else.",
+            None,
+            &people,
+            [edge(0, 1)].iter(),
+        );
         assert_eq!(relevant, [0, 1]);
     }
 }

@@ -98,6 +98,8 @@ pub struct Dataset {
     pub files: BTreeMap<Split, Vec<Fingerprint>>,
     /// Files of the folder or archive that are no data, each with what it looks like.
     pub skipped: Vec<String>,
+    /// What of the files is not in the knowledge sets, and why.
+    pub remarks: Vec<String>,
 }
 
 impl Dataset {

@@ -110,7 +110,8 @@ impl LoadOptions {
 /// Loads a file, a zip archive or a folder, with all that it holds.
 ///
 /// The kind of data is recognised by the content of each file, its [`Split`] by its name. In an archive or folder,
-/// files of no known kind are passed over and listed in [`Dataset::skipped`].
+/// files of no known kind are passed over and listed in [`Dataset::skipped`]. What of a file could not be told is in
+/// [`Dataset::remarks`].
 ///
 /// # Errors
 /// [`DataError::Access`] and [`DataError::Archive`] when something cannot be read, [`DataError::UnknownKind`] when nothing
@@ -121,7 +122,7 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
     let found = read_sources(path)?;
     let mut splits: BTreeMap<Split, Vec<KnowledgeSet>> = BTreeMap::new();
     let mut files: BTreeMap<Split, Vec<Fingerprint>> = BTreeMap::new();
-    let mut skipped = Vec::new();
+    let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
     let mut first: Option<(Kind, &str)> = None;
     for source in &found.sources {
         let kind = match recognise(source) {
@@ -141,11 +142,11 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
         let split = Split::of_file(&source.stem);
         let text = source.text.as_deref().unwrap_or_default();
         files.entry(split.clone()).or_default().push(Fingerprint::of_parts(&[text.as_bytes()]));
-        splits.entry(split).or_default().extend(read(kind, source, options)?);
+        splits.entry(split).or_default().extend(read(kind, source, options, &mut remarks)?);
     }
     match first {
         Some((kind, _)) if splits.values().any(|sets| !sets.is_empty()) => {
-            Ok(Dataset { kind, splits, files, skipped })
+            Ok(Dataset { kind, splits, files, skipped, remarks })
         }
         Some((kind, name)) => {
             Err(DataError::malformed(name, 1, format!("records of {kind} data"), "none"))
@@ -195,10 +196,20 @@ fn read(
     kind: Kind,
     source: &Source,
     options: &LoadOptions,
+    remarks: &mut Vec<String>,
 ) -> Result<Vec<KnowledgeSet>, DataError> {
     let text = source.text.as_deref().unwrap_or_default();
     match kind {
-        Kind::Clutrr => clutrr::read(&source.name, text, options),
+        Kind::Clutrr => {
+            let clutrr::Table { sets, untold } = clutrr::read(&source.name, text, options)?;
+            if untold > 0 {
+                remarks.push(format!(
+                    "{}: {untold} edges of distractors have no relation there and are left out; the wording `as-in-file` keeps the sentences that tell them",
+                    source.name
+                ));
+            }
+            Ok(sets)
+        }
         Kind::ClutrrSg => clutrr_sg::read(&source.name, text, options),
         Kind::ProofWriter => proofwriter::read(&source.name, text, options),
         Kind::Native => native::read(&source.name, text),

@@ -1,10 +1,13 @@
 //! One question with its relevant facts and a controlled number of irrelevant ones (paper, section 4.2).
 
+use std::cmp::Reverse;
+
 use rand::seq::index;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{DataError, KnowledgeSet};
+use super::words::words;
+use super::{DataError, KnowledgeSet, Question};
 
 /// Between the identifier of a theory and the number of one of its questions.
 pub(super) const QUESTION: &str = " question ";
@@ -64,6 +67,27 @@ impl KnowledgeSet {
             facts: kept.iter().map(|&fact| self.facts[fact].clone()).collect(),
             questions: vec![asked],
             entities: self.entities.clone(),
+        })
+    }
+}
+
+impl KnowledgeSet {
+    /// A set for each question: its relevant facts and the `count` longest of the others, than which
+    /// [`Self::with_distractors`] samples no longer ones.
+    pub fn with_longest_distractors(&self, count: usize) -> impl Iterator<Item = Self> {
+        let mut by_length: Vec<usize> = (0..self.facts.len()).collect();
+        by_length.sort_by_key(|&fact| Reverse(words(&self.facts[fact].text).count()));
+        self.questions.iter().map(move |question| {
+            let others = by_length.iter().filter(|fact| !question.relevant.contains(fact));
+            let others = others.take(count).copied().collect();
+            let kept = [question.relevant.clone(), others].concat();
+            let relevant = (0..question.relevant.len()).collect();
+            Self {
+                id: self.id.clone(),
+                facts: kept.iter().map(|&fact| self.facts[fact].clone()).collect(),
+                questions: vec![Question { relevant, ..question.clone() }],
+                entities: self.entities.clone(),
+            }
         })
     }
 }

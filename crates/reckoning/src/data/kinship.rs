@@ -96,6 +96,16 @@ impl KinshipGenerator {
         }
         config.names.sort();
         config.names.dedup();
+        let is_taken = |name: &&String| {
+            Relation::from_name(name).is_some()
+                || config.surface.kinship_words().contains(&name.as_str())
+        };
+        if let Some(taken) = config.names.iter().find(is_taken) {
+            return refuse(
+                "names",
+                format!("holds `{taken}`, a word of the facts; call nobody that"),
+            );
+        }
         let longest = config.hops.iter().max().copied().unwrap_or(0);
         let people = longest + 1 + config.distractors.most_people();
         if config.names.len() < people {
@@ -117,7 +127,7 @@ impl KinshipGenerator {
     pub fn vocabulary(&self) -> Vec<String> {
         let relations = Relation::all().map(|relation| relation.name().to_owned());
         let function_words =
-            self.config.surface.function_words().iter().map(|word| (*word).to_owned());
+            self.config.surface.kinship_words().iter().map(|word| (*word).to_owned());
         let mut words: Vec<String> =
             self.config.names.iter().cloned().chain(relations).chain(function_words).collect();
         words.sort();
@@ -276,6 +286,8 @@ mod tests {
             refused(KinshipConfig { names: vec!["A".to_owned(); 30], ..default() }),
             "names"
         );
+        let with_word = [letters(), vec!["son".to_owned()]].concat();
+        assert_eq!(refused(KinshipConfig { names: with_word, ..default() }), "names");
     }
 
     #[test]

@@ -132,8 +132,10 @@ impl RuleGenerator {
     pub fn vocabulary(&self) -> Vec<String> {
         let fixed =
             ["is", "not", "If", "someone", "and", "then", "they", "are", "yes", "no", "none"];
-        let fixed =
-            fixed.iter().chain(self.config.surface.function_words()).map(|word| (*word).to_owned());
+        let fixed = fixed
+            .iter()
+            .chain(self.config.surface.statement_words())
+            .map(|word| (*word).to_owned());
         let mut words: Vec<String> =
             self.config.names.iter().chain(&self.config.attributes).cloned().chain(fixed).collect();
         words.sort();

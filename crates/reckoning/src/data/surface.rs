@@ -41,13 +41,19 @@ impl Surface {
         }
     }
 
-    /// Every word that the wordings of this surface add to names, relations and attributes.
-    pub(super) fn function_words(self) -> &'static [&'static str] {
+    /// Every word that facts and questions about kin add to names and relations.
+    pub(super) fn kinship_words(self) -> &'static [&'static str] {
         match self {
             Self::Compact => &[".", "?"],
-            Self::Sentence => {
-                &[".", "?", "The", "of", "is", "How", "related", "to", "Can", "we", "conclude"]
-            }
+            Self::Sentence => &[".", "?", "The", "of", "is", "How", "related", "to"],
+        }
+    }
+
+    /// Every word that questions about statements add to the statements.
+    pub(super) fn statement_words(self) -> &'static [&'static str] {
+        match self {
+            Self::Compact => &["."],
+            Self::Sentence => &[".", "?", "Can", "we", "conclude"],
         }
     }
 }

@@ -11,7 +11,7 @@ use inner_outer::parallel::{Threads, in_order};
 use scores::Mark;
 #[cfg(test)]
 pub(crate) use scores::test_evaluation;
-pub use scores::{Breakdown, Evaluation, Examination, Scores, TestScores};
+pub use scores::{Asked, Breakdown, Evaluation, Examination, Scores, TestScores};
 
 use crate::answer::{AnswerError, BeamSearch, Prompt, Reader};
 use crate::config::{Method, Recall, SystemSettings};
@@ -56,20 +56,20 @@ pub enum ExaminationError {
     NoQuestions(String),
 }
 
-/// Asks `system` every question of `tests`, keeping `beams` answers while searching (1 is greedy).
+/// Asks `system` every question of `tests`, searching as `search` says (one beam is greedy).
 ///
 /// # Errors
 /// [`ExaminationError`]: a set that cannot be encoded, an inner loss that is not finite, or a test set without question.
 pub fn examine<B: Backend>(
     system: &TrainedSystem<B, SystemSettings>,
     tests: &[TestSet],
-    beams: usize,
+    search: BeamSearch,
 ) -> Result<Examination, ExaminationError> {
     let (mut scored, mut all) = (Vec::new(), Vec::new());
     let sets: usize = tests.iter().map(|test| test.sets.len()).sum();
     let progress = Progress::new(sets as u64, "questions asked, by knowledge set");
     for TestSet { name, part, sets } in tests {
-        let marks = Examiner::new(system, sets, beams)?.marks_of(sets, &progress)?;
+        let marks = Examiner::new(system, sets, search)?.marks_of(sets, &progress)?;
         let scores =
             Breakdown::of(&marks).ok_or_else(|| ExaminationError::NoQuestions(name.clone()))?;
         scored.push(TestScores { name: name.clone(), part: *part, scores });
@@ -91,14 +91,14 @@ struct Examiner<'s, B: Backend> {
     /// The answers of the test set, sorted, and what they are as tokens.
     labels: Vec<String>,
     label_tokens: Vec<Vec<u32>>,
-    beams: usize,
+    search: BeamSearch,
 }
 
 impl<'s, B: Backend> Examiner<'s, B> {
     fn new(
         system: &'s TrainedSystem<B, SystemSettings>,
         sets: &[KnowledgeSet],
-        beams: usize,
+        search: BeamSearch,
     ) -> Result<Self, ExaminationError> {
         let SystemSettings { method, objective, .. } = system.settings;
         let tokenizer = system.tokenizer.tokenizer().clone();
@@ -109,7 +109,7 @@ impl<'s, B: Backend> Examiner<'s, B> {
         labels.dedup();
         let tokens = labels.iter().map(|label| encoder.whole_answer(label));
         let label_tokens = tokens.collect::<Result<_, _>>()?;
-        Ok(Self { system, encoder, labels, label_tokens, beams })
+        Ok(Self { system, encoder, labels, label_tokens, search })
     }
 
     /// The marks of every question of `sets`, in order.
@@ -168,12 +168,12 @@ impl<'s, B: Backend> Examiner<'s, B> {
         prompts: &[(Prompt<'m, B>, usize)],
     ) -> Result<Vec<String>, ExaminationError> {
         let reader = Reader { model, tokenizer: &self.encoder.tokenizer };
-        let answers = match self.beams {
+        let answers = match self.search.beams {
             0 | 1 => prompts
                 .iter()
                 .map(|(prompt, tokens)| reader.greedy(prompt, *tokens))
                 .collect::<Result<Vec<_>, _>>()?,
-            beams => reader.best_of_each(prompts, BeamSearch { beams, ..BeamSearch::default() })?,
+            _ => reader.best_of_each(prompts, self.search)?,
         };
         Ok(answers.into_iter().map(|answer| answer.text).collect())
     }
@@ -258,7 +258,8 @@ mod tests {
         let sets = vec![KnowledgeSet { id: "a".into(), questions, ..KnowledgeSet::default() }];
         let tests = [TestSet { name: "test".into(), part: Part::Whole, sets }];
         for beams in [1, 3] {
-            let scores = &examine(&system, &tests, beams).unwrap().tests[0].scores.overall;
+            let search = BeamSearch { beams, ..BeamSearch::default() };
+            let scores = &examine(&system, &tests, search).unwrap().tests[0].scores.overall;
             // The only label that can be said is the likeliest one.
             assert_eq!((scores.likeliest_label.n, scores.likeliest_label.mean), (2, 0.5));
         }

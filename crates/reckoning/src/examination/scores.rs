@@ -8,7 +8,7 @@ use experiment::statistics::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Method, Source};
+use crate::config::{DataConfig, EvaluationConfig, Method, Source};
 use crate::fingerprint::Fingerprint;
 use crate::history::Part;
 use crate::score::LenientRecall;
@@ -57,6 +57,15 @@ pub struct Examination {
     pub together: Option<Breakdown>,
 }
 
+/// Which questions of the data are asked, and with how many facts beside those that they need.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Distractors, wording, division.
+    pub data: DataConfig,
+    /// Hops and number of sets.
+    pub evaluation: EvaluationConfig,
+}
+
 /// What was examined, and what it scored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -68,8 +77,14 @@ pub struct Evaluation {
     pub method: Method,
     /// Where the questions come from.
     pub data: Source,
+    /// What of them is asked, and how. Older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// Answers kept while searching.
     pub beams: usize,
+    /// How answers of different length compare, [`crate::answer::BeamSearch::length_penalty`]. Older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_penalty: Option<f64>,
     /// The scores.
     pub scores: Examination,
 }
@@ -149,7 +164,9 @@ pub(crate) fn test_evaluation(recalls: bool) -> Evaluation {
         base: Fingerprint::of_parts(&[]),
         method: Method::Reckoning,
         data: Source::Kinship(Default::default()),
+        asked: Some(Asked { data: Default::default(), evaluation: Default::default() }),
         beams: 5,
+        length_penalty: Some(1.0),
         scores: Examination { tests, together: None },
     }
 }

@@ -3,7 +3,8 @@ use burn::backend::Flex;
 use super::*;
 use crate::InnerScope;
 use crate::config::Source;
-use crate::data::kinship::KinshipConfig;
+use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
+use crate::data::{LoadOptions, native};
 use crate::model::LoraConfig;
 
 /// Two steps on five stories of two or three relations, with so many of them in a graph.
@@ -93,4 +94,53 @@ fn random_facts_need_sets_of_other_theories() {
     assert!(matches!(refused, TrainingError::NoOtherFacts { .. }), "{refused}");
     config.evaluation.final_sets = 4;
     Trainer::<Flex>::new(&config, &Default::default()).map(drop).unwrap();
+}
+
+/// A file of 200 stories of two relations; `change` has the last of them.
+fn file_of_stories(
+    change: impl FnOnce(&mut KnowledgeSet),
+) -> (tempfile::TempDir, ExperimentConfig) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stories.jsonl");
+    let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
+    let mut sets = generator.knowledge_sets(Chains::Any, 200).unwrap();
+    change(sets.last_mut().unwrap());
+    native::write(std::fs::File::create(&path).unwrap(), &sets).unwrap();
+    let mut config = config();
+    config.data.source = Source::File { path, options: LoadOptions::default() };
+    config.data.held_out = 0.1;
+    (folder, config)
+}
+
+#[test]
+fn a_story_that_does_not_fit_is_found_at_the_start_and_named() {
+    let (_folder, config) = file_of_stories(|set| {
+        set.id = "the long one".to_owned();
+        set.facts[0].text = "A son B . ".repeat(20);
+    });
+    let refused = Trainer::<Flex>::new(&config, &Default::default()).err().expect("refused");
+    assert!(
+        matches!(&refused, TrainingError::InSet { id, .. } if id == "the long one"),
+        "{refused}"
+    );
+    let (_folder, config) = file_of_stories(|_| {});
+    Trainer::<Flex>::new(&config, &Default::default()).map(drop).unwrap();
+}
+
+/// A theory with several questions, of which a batch draws one each.
+#[test]
+fn a_batch_of_one_theory_takes_the_facts_of_the_next() {
+    let (_folder, mut config) = file_of_stories(|_| {});
+    config.method = Method::RandomFacts;
+    config.outer.batch = 2;
+    config.data.held_out = 0.2;
+    let trainer = Trainer::<Flex>::new(&config, &Default::default()).unwrap();
+    let set = |place| trainer.corpus.training_set(0, place, 2, &trainer.seed).unwrap();
+    let first = set(0);
+    let other = (2..).map(set).find(|set| set.theory() != first.theory()).unwrap();
+    let exchanged = trainer.exchanged(0, vec![first.clone(), first.clone()]).unwrap();
+    assert_eq!(exchanged.len(), 2);
+    for set in exchanged {
+        assert_eq!((&set.questions[0].text, &set.facts), (&first.questions[0].text, &other.facts));
+    }
 }

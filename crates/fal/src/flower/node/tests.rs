@@ -272,8 +272,10 @@ fn a_killed_client_is_waited_for() {
     assert!(failure.to_string().contains("flwr supernode register"), "{failure}");
 }
 
+type Change = fn(&mut PullMessagesResponse);
+
 /// A SuperLink whose announcements are changed on the way.
-struct Changes<'a>(&'a FakeSuperLink, fn(&mut PullMessagesResponse));
+struct Changes<'a>(&'a FakeSuperLink, Change);
 
 impl FleetTransport for Changes<'_> {
     fn call(&self, method: Method, request: &[u8]) -> Result<Vec<u8>, TransportError> {
@@ -289,11 +291,9 @@ impl FleetTransport for Changes<'_> {
 
 #[test]
 fn a_message_that_cannot_be_answered_is_dropped_and_the_next_one_answered() {
-    let changes: [(fn(&mut PullMessagesResponse), &str); 2] = [
-        (|announcement| announcement.messages_list[0].metadata = None, "metadata"),
-        (|announcement| announcement.message_object_trees.clear(), "names of objects"),
-    ];
-    for (change, missing) in changes {
+    let nameless: Change = |announcement| announcement.messages_list[0].metadata = None;
+    let empty: Change = |announcement| announcement.message_object_trees.clear();
+    for (change, missing) in [(nameless, "metadata"), (empty, "names of objects")] {
         let fake = FakeSuperLink::new();
         fake.ask("train", 60.0, &weights(&[1.0, 2.0]), 0);
         fake.ask("train", 60.0, &weights(&[5.0]), 0);

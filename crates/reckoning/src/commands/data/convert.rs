@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use experiment::cli::{Failure, OrFailure, print_line};
+use experiment::cli::{Failure, OrFailure, print_line, print_note};
 use serde_json::{Value, json};
 
 use super::{Output, Wording, counts, write_sets};
@@ -35,6 +35,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { path, output, wording, json } = arguments;
     output.check()?;
     let dataset = load(&path, &wording.options()).bad_input()?;
+    dataset.remarks.iter().for_each(print_note);
     let files = files(&output.out, &dataset);
     refuse_leftovers(&output.out, &files)?;
     for (file, sets) in &files {
@@ -115,6 +116,7 @@ mod tests {
                 .collect::<BTreeMap<_, _>>(),
             files: BTreeMap::new(),
             skipped: Vec::new(),
+            remarks: Vec::new(),
         };
         let paths = |splits: &[Split]| -> Vec<PathBuf> {
             let dataset = dataset(splits);

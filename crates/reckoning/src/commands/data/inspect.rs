@@ -42,6 +42,7 @@ struct Findings {
     /// Knowledge sets with the name of their split.
     splits: Vec<(String, Vec<KnowledgeSet>)>,
     skipped: Vec<String>,
+    remarks: Vec<String>,
 }
 
 /// Counts, and prints examples.
@@ -55,6 +56,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             kind: "generated".to_owned(),
             splits: vec![("generated".to_owned(), arguments.generator.generate(arguments.count)?)],
             skipped: Vec::new(),
+            remarks: Vec::new(),
         },
     };
     match arguments.json {
@@ -66,7 +68,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 impl From<Dataset> for Findings {
     fn from(dataset: Dataset) -> Self {
         let splits = dataset.splits.into_iter().map(|(split, sets)| (split.to_string(), sets));
-        Self { kind: dataset.kind.to_string(), splits: splits.collect(), skipped: dataset.skipped }
+        Self {
+            kind: dataset.kind.to_string(),
+            splits: splits.collect(),
+            skipped: dataset.skipped,
+            remarks: dataset.remarks,
+        }
     }
 }
 
@@ -77,7 +84,7 @@ impl Findings {
             .iter()
             .map(|(name, sets)| (name.clone(), counts(&Statistics::of(sets))))
             .collect();
-        json!({ "kind": self.kind, "splits": splits, "skipped": self.skipped, "examples": self.spread(examples) })
+        json!({ "kind": self.kind, "splits": splits, "skipped": self.skipped, "remarks": self.remarks, "examples": self.spread(examples) })
     }
 
     fn to_text(&self, examples: usize) -> String {
@@ -87,6 +94,9 @@ impl Findings {
         }
         if !self.skipped.is_empty() {
             sections.push(format!("passed over:\n  {}\n", self.skipped.join("\n  ")));
+        }
+        if !self.remarks.is_empty() {
+            sections.push(format!("not told:\n  {}\n", self.remarks.join("\n  ")));
         }
         sections.extend(self.spread(examples).into_iter().map(told));
         sections.join("\n").trim_end().to_owned()
@@ -113,6 +123,7 @@ mod tests {
             kind: "native".to_owned(),
             splits,
             skipped: vec!["notes.txt: a text".to_owned()],
+            remarks: vec!["a.csv: 2 edges".to_owned()],
         }
     }
 
