@@ -233,7 +233,11 @@ pub fn parameter_paths<B: Backend, M: Module<B>>(module: &M) -> Vec<String> {
 
 /// The paths and shapes of a module's float parameters, in visiting order.
 pub fn parameter_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<(String, Vec<usize>)> {
-    let mut visitor = Shapes { path: Vec::new(), found: Vec::new() };
+    parameters(module).into_iter().map(|Named { path, shape, .. }| (path, shape)).collect()
+}
+
+fn parameters<B: Backend, M: Module<B>>(module: &M) -> Vec<Named> {
+    let mut visitor = Names { path: Vec::new(), found: Vec::new() };
     module.visit(&mut visitor);
     visitor.found
 }
@@ -290,12 +294,19 @@ impl<B: Backend> ModuleVisitor<B> for Flatten<B> {
     }
 }
 
-struct Shapes {
-    path: Vec<String>,
-    found: Vec<(String, Vec<usize>)>,
+/// A float parameter of a module, without its values.
+struct Named {
+    path: String,
+    shape: Vec<usize>,
+    id: ParamId,
 }
 
-impl<B: Backend> ModuleVisitor<B> for Shapes {
+struct Names {
+    path: Vec<String>,
+    found: Vec<Named>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Names {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.path.push(name.into());
     }
@@ -303,35 +314,17 @@ impl<B: Backend> ModuleVisitor<B> for Shapes {
         self.path.pop();
     }
     fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
-        self.found.push((self.path.join("."), parameter.lazy_shape().to_vec()));
+        let (path, shape) = (self.path.join("."), parameter.lazy_shape().to_vec());
+        self.found.push(Named { path, shape, id: parameter.id });
     }
 }
 
 /// The paths of two float parameters of `module` with the same id, if there are any.
 pub fn repeated_parameter<B: Backend, M: Module<B>>(module: &M) -> Option<[String; 2]> {
-    let mut ids = Ids { path: Vec::new(), found: Vec::new() };
-    module.visit(&mut ids);
     let mut first: HashMap<ParamId, String> = HashMap::new();
-    ids.found
-        .into_iter()
-        .find_map(|(id, path)| first.insert(id, path.clone()).map(|before| [before, path]))
-}
-
-struct Ids {
-    path: Vec<String>,
-    found: Vec<(ParamId, String)>,
-}
-
-impl<B: Backend> ModuleVisitor<B> for Ids {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.into());
-    }
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
-        self.found.push((parameter.id, self.path.join(".")));
-    }
+    parameters(module).into_iter().find_map(|Named { id, path, .. }| {
+        first.insert(id, path.clone()).map(|before| [before, path])
+    })
 }
 
 struct Write<'a, B: Backend>(std::slice::Iter<'a, Tensor<B, 1>>);

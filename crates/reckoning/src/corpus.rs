@@ -1,5 +1,8 @@
 //! The knowledge sets of an experiment: an endless stream or a pool for training, fixed lists for evaluation.
 
+mod asked;
+mod divided;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use experiment::seed::Seed;
@@ -15,8 +18,12 @@ use crate::data::{
     words,
 };
 use crate::encoding::TARGET_WORDS;
-use crate::fingerprint::Fingerprint;
 use crate::history::TrainedFile;
+
+use divided::Divided;
+
+pub use asked::asked;
+pub(crate) use asked::{asked_splits, asking, keep_hops, require_asked};
 
 /// Draws of a generated training set before its questions count as used up.
 const DRAWS: usize = 1000;
@@ -353,62 +360,6 @@ impl Corpus {
     }
 }
 
-/// The seed of the distractors of sets that are asked: that of the data, so that all systems are asked the same.
-pub(crate) fn asking(config: &DataConfig) -> Seed {
-    Seed::new(config.split_seed).child("corpus")
-}
-
-/// Which of a data set's splits are asked: proper test splits, beside which files of other names are variants of the
-/// same data; else those of other names; else the one that is trained on, or the only one there is.
-pub(crate) fn asked_splits<'a>(splits: impl Iterator<Item = &'a Split>) -> Vec<Split> {
-    let splits: Vec<&Split> = splits.collect();
-    let kinds: [fn(&Split) -> bool; 3] = [
-        |split| matches!(split, Split::Test | Split::TestAtHops(_)),
-        |split| matches!(split, Split::Other(_)),
-        |split| matches!(split, Split::Train),
-    ];
-    let of_kind = |is_of_kind: &fn(&Split) -> bool| -> Vec<Split> {
-        splits.iter().filter(|split| is_of_kind(split)).map(|&split| split.clone()).collect()
-    };
-    let all = || splits.iter().map(|&split| split.clone()).collect();
-    kinds.iter().map(of_kind).find(|found| !found.is_empty()).unwrap_or_else(all)
-}
-
-/// What is trained on, and the other splits.
-struct Divided {
-    training: Vec<KnowledgeSet>,
-    tests: BTreeMap<Split, Vec<KnowledgeSet>>,
-    trained_on: Vec<TrainedFile>,
-}
-
-impl Divided {
-    /// Keeps splits as they are; holds out a part of the training data where there is nothing else to test on.
-    fn new(config: &DataConfig, dataset: Dataset) -> Result<Self, DataError> {
-        let Dataset { splits: mut tests, mut files, .. } = dataset;
-        let of_training = match tests.len() {
-            1 => tests.keys().next().expect("a data set is never empty").clone(),
-            _ => Split::Train,
-        };
-        let Some(training) = tests.remove(&of_training) else {
-            let names: Vec<String> = tests.keys().map(Split::to_string).collect();
-            let problem = format!(
-                "there is no training split among {}; give the file to train on, or call it train",
-                names.join(", ")
-            );
-            return Err(DataError::Configuration { field: "data", problem });
-        };
-        let files = files.remove(&of_training).unwrap_or_default();
-        if tests.keys().any(|split| *split != Split::Validation) {
-            let trained_on = trained_files(files, 0.0, config);
-            return Ok(Self { training, tests, trained_on });
-        }
-        let (training, test) = split_by_id(training, config.held_out, config.split_seed);
-        tests.insert(Split::Test, test);
-        let trained_on = trained_files(files, config.held_out, config);
-        Ok(Self { training, tests, trained_on })
-    }
-}
-
 /// Every word of the data; all letters if its names are letters, for they are exchanged.
 fn vocabulary_of(dataset: &Dataset) -> Vec<String> {
     let texts = dataset.knowledge_sets().flat_map(KnowledgeSet::texts);
@@ -449,57 +400,6 @@ fn generated_sets(evaluation: &EvaluationConfig) -> usize {
     if evaluation.final_sets == 0 { GENERATED_TEST_SETS } else { evaluation.final_sets }
 }
 
-/// The sets of an evaluation, in the form that questions are asked in: one set a question where distractors are
-/// controlled.
-///
-/// # Errors
-/// As [`KnowledgeSet::with_distractors`].
-pub fn asked(
-    sets: &[KnowledgeSet],
-    distractors: Option<Distractors>,
-    seed: &Seed,
-) -> Result<Vec<KnowledgeSet>, DataError> {
-    let Some(distractors) = distractors else { return Ok(sets.to_vec()) };
-    let mut asked = Vec::new();
-    for (index, set) in sets.iter().enumerate() {
-        let mut random = seed.child("asked").index(index as u64).rng();
-        for question in 0..set.questions.len() {
-            asked.push(set.with_distractors(question, distractors, &mut random)?);
-        }
-    }
-    Ok(asked)
-}
-
-/// The files with how they were divided.
-fn trained_files(
-    files: impl IntoIterator<Item = Fingerprint>,
-    held_out: f64,
-    config: &DataConfig,
-) -> Vec<TrainedFile> {
-    let split_seed = config.split_seed;
-    files.into_iter().map(|content| TrainedFile { content, held_out, split_seed }).collect()
-}
-
-/// Drops questions of other hops, and sets without question; no `hops` are all.
-pub(crate) fn keep_hops(sets: &mut Vec<KnowledgeSet>, hops: &[usize]) {
-    let wanted = |hop: usize| hops.is_empty() || hops.contains(&hop);
-    sets.iter_mut().for_each(|set| set.questions.retain(|question| wanted(question.hops)));
-    sets.retain(|set| !set.questions.is_empty());
-}
-
-/// Refuses an evaluation that asks nothing for its choice of hops.
-pub(crate) fn require_asked(
-    is_empty: bool,
-    evaluation: &EvaluationConfig,
-) -> Result<(), DataError> {
-    if !is_empty || evaluation.hops.is_empty() {
-        return Ok(());
-    }
-    let hops = &evaluation.hops;
-    let problem = format!("is {hops:?}, but no question of the test splits has one of these hops");
-    Err(DataError::Configuration { field: "evaluation.hops", problem })
-}
-
 /// Refuses to tell stories together whose people are not known: those of two stories could have the same name.
 fn require_names(stories: usize, training: &[KnowledgeSet]) -> Result<(), DataError> {
     match training.iter().find(|set| stories > 1 && set.entities.is_empty()) {
@@ -533,111 +433,4 @@ fn with_target_words(mut vocabulary: Vec<String>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Questions of one link between people of so many names.
-    fn small_world(names: usize, asked: usize) -> Corpus {
-        let names = letters().into_iter().take(names).collect();
-        let source = Source::Kinship(KinshipConfig { hops: vec![1], names, ..Default::default() });
-        let config = DataConfig { source, rename: false, ..Default::default() };
-        let evaluation = EvaluationConfig { sets: asked, final_sets: asked, ..Default::default() };
-        Corpus::new(&config, &evaluation).unwrap()
-    }
-
-    #[test]
-    fn generated_splits_share_no_text() {
-        let corpus = small_world(26, 200);
-        let texts = |sets: &[KnowledgeSet]| sets.iter().map(Text::of).collect::<BTreeSet<_>>();
-        let (test, validation) = (texts(&corpus.tests[0].1), texts(&corpus.validation));
-        assert!(!validation.is_empty() && test.is_disjoint(&validation));
-        let seed = Seed::new(0);
-        let drawn = |place| corpus.training_set(0, place, 4000, &seed).unwrap();
-        let training: Vec<KnowledgeSet> = (0..4000).map(drawn).collect();
-        let training = texts(&training);
-        assert!(training.is_disjoint(&test) && training.is_disjoint(&validation));
-    }
-
-    #[test]
-    fn several_stories_are_told_at_once_and_every_one_of_them_is_asked_about() {
-        let source = Source::Kinship(KinshipConfig { hops: vec![2, 3], ..Default::default() });
-        let config = DataConfig { source, stories: 3, ..Default::default() };
-        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
-        let drawn = |place| corpus.training_set(0, place, 100, &Seed::new(0)).unwrap();
-        let counts: BTreeSet<usize> = (0..100)
-            .map(drawn)
-            .map(|set| {
-                let needed: BTreeSet<usize> =
-                    set.questions.iter().flat_map(|question| question.relevant.clone()).collect();
-                assert_eq!(needed, (0..set.facts.len()).collect());
-                assert!(
-                    set.questions.iter().all(|question| question.relevant.len() == question.hops)
-                );
-                set.questions.len()
-            })
-            .collect();
-        assert_eq!(counts, BTreeSet::from([1, 2, 3]));
-        assert_eq!(drawn(7), drawn(7));
-    }
-
-    fn of_sets(config: DataConfig, training: Vec<KnowledgeSet>) -> Result<Corpus, DataError> {
-        let dataset = Dataset {
-            kind: crate::data::Kind::Native,
-            splits: BTreeMap::from([(Split::Train, training)]),
-            files: BTreeMap::new(),
-            skipped: Vec::new(),
-            remarks: vec!["something".to_owned()],
-        };
-        Corpus::of_dataset(&config, dataset, &EvaluationConfig::default())
-    }
-
-    fn kinship_sets(count: usize) -> Vec<KnowledgeSet> {
-        let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
-        generator.knowledge_sets(Chains::Any, count).unwrap()
-    }
-
-    #[test]
-    fn stories_whose_people_are_not_known_are_not_told_together() {
-        let together = || DataConfig { stories: 2, ..DataConfig::default() };
-        assert!(of_sets(together(), kinship_sets(20)).is_ok());
-        let mut nameless = kinship_sets(20);
-        nameless.iter_mut().for_each(|set| set.entities.clear());
-        assert!(of_sets(DataConfig::default(), nameless.clone()).is_ok());
-        let refused = of_sets(together(), nameless).err().unwrap().to_string();
-        assert!(refused.contains("data.stories") && refused.contains("`entities`"), "{refused}");
-    }
-
-    #[test]
-    fn nothing_left_to_test_on_is_remarked() {
-        let remarks = |held_out| {
-            let config = DataConfig { held_out, ..DataConfig::default() };
-            of_sets(config, kinship_sets(20)).unwrap().remarks
-        };
-        assert_eq!(remarks(0.5), ["something"]);
-        assert!(remarks(0.0)[1].contains("data.held_out"), "{:?}", remarks(0.0));
-    }
-
-    #[test]
-    fn no_set_that_is_drawn_is_longer_than_the_longest() {
-        let length = |set: &KnowledgeSet| set.texts().flat_map(words).count();
-        for (stories, distractors) in
-            [(1, None), (2, None), (1, Some(Distractors::UpTo(1))), (1, Some(Distractors::Any))]
-        {
-            let config = DataConfig { stories, distractors, ..DataConfig::default() };
-            let corpus = of_sets(config, kinship_sets(60)).unwrap();
-            let seed = Seed::new(0);
-            let longest = corpus.longest_training_sets(&seed).unwrap();
-            let longest = longest.iter().map(length).max().unwrap();
-            for place in 0..200 {
-                assert!(length(&corpus.training_set(0, place, 200, &seed).unwrap()) <= longest);
-            }
-        }
-    }
-
-    #[test]
-    fn a_generator_of_which_everything_is_asked_is_refused() {
-        let corpus = small_world(2, 1000);
-        let refused = corpus.training_set(0, 0, 1, &Seed::new(0)).unwrap_err();
-        assert!(matches!(refused, DataError::Exhausted { attempts: DRAWS, .. }), "{refused}");
-    }
-}
+mod tests;

@@ -1,0 +1,104 @@
+use super::*;
+
+/// Questions of one link between people of so many names.
+fn small_world(names: usize, asked: usize) -> Corpus {
+    let names = letters().into_iter().take(names).collect();
+    let source = Source::Kinship(KinshipConfig { hops: vec![1], names, ..Default::default() });
+    let config = DataConfig { source, rename: false, ..Default::default() };
+    let evaluation = EvaluationConfig { sets: asked, final_sets: asked, ..Default::default() };
+    Corpus::new(&config, &evaluation).unwrap()
+}
+
+#[test]
+fn generated_splits_share_no_text() {
+    let corpus = small_world(26, 200);
+    let texts = |sets: &[KnowledgeSet]| sets.iter().map(Text::of).collect::<BTreeSet<_>>();
+    let (test, validation) = (texts(&corpus.tests[0].1), texts(&corpus.validation));
+    assert!(!validation.is_empty() && test.is_disjoint(&validation));
+    let seed = Seed::new(0);
+    let drawn = |place| corpus.training_set(0, place, 4000, &seed).unwrap();
+    let training: Vec<KnowledgeSet> = (0..4000).map(drawn).collect();
+    let training = texts(&training);
+    assert!(training.is_disjoint(&test) && training.is_disjoint(&validation));
+}
+
+#[test]
+fn several_stories_are_told_at_once_and_every_one_of_them_is_asked_about() {
+    let source = Source::Kinship(KinshipConfig { hops: vec![2, 3], ..Default::default() });
+    let config = DataConfig { source, stories: 3, ..Default::default() };
+    let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
+    let drawn = |place| corpus.training_set(0, place, 100, &Seed::new(0)).unwrap();
+    let counts: BTreeSet<usize> = (0..100)
+        .map(drawn)
+        .map(|set| {
+            let needed: BTreeSet<usize> =
+                set.questions.iter().flat_map(|question| question.relevant.clone()).collect();
+            assert_eq!(needed, (0..set.facts.len()).collect());
+            assert!(set.questions.iter().all(|question| question.relevant.len() == question.hops));
+            set.questions.len()
+        })
+        .collect();
+    assert_eq!(counts, BTreeSet::from([1, 2, 3]));
+    assert_eq!(drawn(7), drawn(7));
+}
+
+fn of_sets(config: DataConfig, training: Vec<KnowledgeSet>) -> Result<Corpus, DataError> {
+    let dataset = Dataset {
+        kind: crate::data::Kind::Native,
+        splits: BTreeMap::from([(Split::Train, training)]),
+        files: BTreeMap::new(),
+        skipped: Vec::new(),
+        remarks: vec!["something".to_owned()],
+    };
+    Corpus::of_dataset(&config, dataset, &EvaluationConfig::default())
+}
+
+fn kinship_sets(count: usize) -> Vec<KnowledgeSet> {
+    let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
+    generator.knowledge_sets(Chains::Any, count).unwrap()
+}
+
+#[test]
+fn stories_whose_people_are_not_known_are_not_told_together() {
+    let together = || DataConfig { stories: 2, ..DataConfig::default() };
+    assert!(of_sets(together(), kinship_sets(20)).is_ok());
+    let mut nameless = kinship_sets(20);
+    nameless.iter_mut().for_each(|set| set.entities.clear());
+    assert!(of_sets(DataConfig::default(), nameless.clone()).is_ok());
+    let refused = of_sets(together(), nameless).err().unwrap().to_string();
+    assert!(refused.contains("data.stories") && refused.contains("`entities`"), "{refused}");
+}
+
+#[test]
+fn nothing_left_to_test_on_is_remarked() {
+    let remarks = |held_out| {
+        let config = DataConfig { held_out, ..DataConfig::default() };
+        of_sets(config, kinship_sets(20)).unwrap().remarks
+    };
+    assert_eq!(remarks(0.5), ["something"]);
+    assert!(remarks(0.0)[1].contains("data.held_out"), "{:?}", remarks(0.0));
+}
+
+#[test]
+fn no_set_that_is_drawn_is_longer_than_the_longest() {
+    let length = |set: &KnowledgeSet| set.texts().flat_map(words).count();
+    for (stories, distractors) in
+        [(1, None), (2, None), (1, Some(Distractors::UpTo(1))), (1, Some(Distractors::Any))]
+    {
+        let config = DataConfig { stories, distractors, ..DataConfig::default() };
+        let corpus = of_sets(config, kinship_sets(60)).unwrap();
+        let seed = Seed::new(0);
+        let longest = corpus.longest_training_sets(&seed).unwrap();
+        let longest = longest.iter().map(length).max().unwrap();
+        for place in 0..200 {
+            assert!(length(&corpus.training_set(0, place, 200, &seed).unwrap()) <= longest);
+        }
+    }
+}
+
+#[test]
+fn a_generator_of_which_everything_is_asked_is_refused() {
+    let corpus = small_world(2, 1000);
+    let refused = corpus.training_set(0, 0, 1, &Seed::new(0)).unwrap_err();
+    assert!(matches!(refused, DataError::Exhausted { attempts: DRAWS, .. }), "{refused}");
+}
