@@ -34,6 +34,18 @@ run() { # COMMAND NAME ARGUMENT...
     fi
 }
 
+evaluate() { # NAME MODEL CONFIG ARGUMENT...
+    local out=$runs/$1 config=$configs/$3.toml
+    local given=(--model "$runs/$2/model" --data "$folder/back" --inverse-dynamics "$runs/inverse-dynamics" --out "$out")
+    shift 3
+    [ -e "$out/results.json" ] && return
+    if [ -e "$out/config.toml" ]; then
+        "$slowfast" eval "${given[@]}" --resume
+    else
+        "$slowfast" eval "${given[@]}" --config "$config" "$@"
+    fi
+}
+
 steps() { # KEY STEPS
     echo --set "pace.steps=$2" --set "$1.steps=$2"
 }
@@ -61,28 +73,15 @@ run train-autoencoder autoencoder --seed "$seed" --config "$configs/autoencoder.
 run train-inverse-dynamics inverse-dynamics --seed "$seed" --data "$folder/rooms"
 run train slow --seed "$seed" --config "$configs/slow.toml" --set data="$folder/rooms" --set autoencoder="$runs/autoencoder/autoencoder.safetensors" \
     $(steps slow.rate $slow_steps)
+evaluate eval-slow slow eval
+evaluate eval-forms slow eval-forms
+
 both=(--seed "$seed" --set data="$folder/back" --set model="$runs/slow/model")
 run loop second-order "${both[@]}" --config "$configs/second-order.toml" $(steps slow.rate $second_order_steps)
+evaluate eval-second-order second-order eval
 # As much time, and the same episodes: those of the other routes come back for less than a chunk, and ask the second-order loop nothing.
 run loop stop-gradient "${both[@]}" --config "$configs/stop-gradient.toml" $(steps slow.rate $stop_gradient_steps) --set 'routes=["look-away", "retrace"]'
-
-evaluate() { # NAME MODEL CONFIG ARGUMENT...
-    local out=$runs/$1 config=$configs/$3.toml
-    local given=(--model "$runs/$2/model" --data "$folder/back" --inverse-dynamics "$runs/inverse-dynamics" --out "$out")
-    shift 3
-    [ -e "$out/results.json" ] && return
-    if [ -e "$out/config.toml" ]; then
-        "$slowfast" eval "${given[@]}" --resume
-    else
-        "$slowfast" eval "${given[@]}" --config "$config" "$@"
-    fi
-}
-
-for model in slow stop-gradient second-order; do
-    evaluate eval-$model $model eval
-done
-evaluate eval-forms slow eval-forms
-evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'
+evaluate eval-stop-gradient stop-gradient eval
 
 # The second-order loop in the other form of fast learning: windows of the whole episode in place of the local rule.
 run loop second-order-whole "${both[@]}" --config "$configs/second-order.toml" $(steps slow.rate $second_order_steps) \
@@ -96,3 +95,5 @@ if [ "$world" = built-in ] && [ ! -e "$runs/plan/results.json" ]; then
         --model slow="$runs/slow" --model stop-gradient="$runs/stop-gradient" --model second-order="$runs/second-order" \
         --model second-order-whole="$runs/second-order-whole"
 fi
+
+evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'

@@ -21,7 +21,52 @@ from torch import nn
 RADIUS, STEP, ASCENT_STEPS, RATE, MOMENTUM = 0.1, 0.025, 10, 0.05, 0.9
 
 
+class Block(nn.Module):
+    """Two convolutions of 3x3 around which the input goes."""
+
+    def __init__(self, channels, wide, stride):
+        super().__init__()
+        self.first = nn.Conv2d(channels, wide, 3, stride, 1, bias=False)
+        self.first_norm = nn.GroupNorm(8, wide)
+        self.second = nn.Conv2d(wide, wide, 3, 1, 1, bias=False)
+        self.second_norm = nn.GroupNorm(8, wide)
+        self.shortcut = nn.Identity()
+        if stride != 1 or channels != wide:
+            self.shortcut = nn.Sequential(nn.Conv2d(channels, wide, 1, stride, bias=False), nn.GroupNorm(8, wide))
+
+    def forward(self, x):
+        inner = torch.relu(self.first_norm(self.first(x)))
+        return torch.relu(self.second_norm(self.second(inner)) + self.shortcut(x))
+
+
 def network(kind):
+    if kind == "resnet":
+        return nn.Sequential(
+            nn.Conv2d(1, 16, 3, 1, 1, bias=False),
+            nn.GroupNorm(8, 16),
+            nn.ReLU(),
+            Block(16, 16, 1),
+            Block(16, 32, 2),
+            Block(32, 64, 2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(64, 10),
+        )
+    if kind == "lenet":
+        return nn.Sequential(
+            nn.Conv2d(1, 6, 5, padding=2),
+            nn.Tanh(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(6, 16, 5),
+            nn.Tanh(),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(400, 120),
+            nn.Tanh(),
+            nn.Linear(120, 84),
+            nn.Tanh(),
+            nn.Linear(84, 10),
+        )
     if kind == "mlp":
         return nn.Sequential(
             nn.Flatten(), nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 10)
@@ -144,7 +189,7 @@ def check(kind):
         for index, parameter in enumerate(model.parameters()):
             # Linear layers are stored as [inputs, outputs] on the other side.
             shape = list(parameter.shape)
-            values = 0.05 * wave(parameter.numel(), shape[::-1] if len(shape) == 2 else shape, index, 0.7)
+            values = 0.1 * wave(parameter.numel(), shape[::-1] if len(shape) == 2 else shape, index, 0.7)
             parameter.copy_(values.T if len(shape) == 2 else values)
     samples = 32
     images = 0.5 + 0.5 * wave(samples * 784, (samples, 1, 28, 28), 0.0, 0.37)
@@ -160,7 +205,7 @@ def check(kind):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--network", choices=["mlp", "cnn"], required=True)
+    parser.add_argument("--network", choices=["mlp", "cnn", "lenet", "resnet"], required=True)
     for name in ["clients", "batch", "steps", "repeats", "processes", "threads"]:
         parser.add_argument(f"--{name}", type=int, default=1)
     parser.add_argument("--check", action="store_true")

@@ -64,8 +64,7 @@ impl<B: Backend> Cnn<B> {
 
 impl<B: Backend> Classifier<B> for Cnn<B> {
     fn logits(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        let convolve =
-            |maps: FeatureMaps<B>, layer: &Conv2d<B>| maps.convolve(layer, KERNEL).relu();
+        let convolve = |maps: FeatureMaps<B>, layer: &Conv2d<B>| maps.convolve(layer).relu();
         let maps = self.convolutions.iter().fold(FeatureMaps::of(images), convolve);
         linear(&self.output, relu(linear(&self.hidden, maps.features())))
     }

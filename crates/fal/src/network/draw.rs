@@ -26,6 +26,15 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
+    /// Of a layer that [`Draw`] made: as many rows as columns, and as much on all sides.
+    pub(super) fn of<B: Backend>(layer: &Conv2d<B>) -> Self {
+        let padding = match layer.padding {
+            PaddingConfig2d::Explicit(padding, ..) => padding,
+            _ => unreachable!("convolutions are drawn with explicit padding"),
+        };
+        Self { size: layer.kernel_size[0], stride: layer.stride[0], padding }
+    }
+
     /// Rows or columns that are left of `length`.
     pub(super) fn leaves(self, length: usize) -> usize {
         // Sides that a file names may be anything.

@@ -1,14 +1,20 @@
-//! Convolutions composed of products of matrices, on feature maps whose innermost index counts the images.
+//! Layers for images, on feature maps whose innermost index counts the images.
 //!
 //! Flex convolves image by image, and its derivative by the input goes element by element. Here the values of all images at
 //! a pixel lie side by side, so the patches under a kernel are whole rows that are gathered in one pass, the order of the
 //! rows is the same for any batch, and what is left is one product of matrices a pixel. With stride 2 a patch is copied four
-//! times at most; the adversarial round of the benchmark takes half the time of Flex's convolutions.
+//! times at most; the adversarial round of the benchmark takes half the time of Flex's convolutions. Sums over pixels and
+//! over channels are sums of whole rows, too.
 
+use std::ops::Add;
+
+use burn::module::Param;
+use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
+use inner_outer::layers;
 
 use super::draw::Kernel;
 
@@ -43,8 +49,9 @@ impl<B: Backend> FeatureMaps<B> {
         swap_rows(by_pixel, [pixels, self.channels]).transpose()
     }
 
-    /// What the layer makes of them; `kernel` is how it goes over the image.
-    pub(super) fn convolve(self, layer: &Conv2d<B>, kernel: Kernel) -> Self {
+    /// What the layer, which one of [`Draw`](super::draw::Draw), makes of them.
+    pub(super) fn convolve(self, layer: &Conv2d<B>) -> Self {
+        let kernel = Kernel::of(layer);
         let (batch, device) = (self.batch(), self.values.device());
         let [outputs, channels, ..] = layer.weight.dims();
         let [rows, columns] = [self.rows, self.columns].map(|length| kernel.leaves(length));
@@ -58,15 +65,70 @@ impl<B: Backend> FeatureMaps<B> {
         let weight = layer.weight.val().permute([0, 2, 3, 1]).reshape([1, outputs, taps]);
         let mut values = weight.matmul(patches).reshape([pixels, outputs * batch]);
         if let Some(bias) = &layer.bias {
-            // As one row for all pixels: Flex adds a row to many in one pass.
-            let row = bias.val().reshape([outputs, 1]).repeat_dim(1, batch);
-            values = values + row.reshape([1, outputs * batch]);
+            values = values + row(bias.val().reshape([outputs, 1]), batch);
         }
         Self { values, rows, columns, channels: outputs }
     }
 
     pub(super) fn relu(self) -> Self {
         Self { values: relu(self.values), ..self }
+    }
+
+    pub(super) fn tanh(self) -> Self {
+        Self { values: layers::tanh(self.values), ..self }
+    }
+
+    /// Means of squares of 2x2 pixels; a last odd row or column is left out.
+    ///
+    /// As products with matrices, because Flex takes the derivative of sums of pairs element by element.
+    pub(super) fn halve(self) -> Self {
+        let Self { values, rows, columns, channels } = self;
+        let [_, width] = values.dims();
+        let [of_rows, of_columns] = [rows, columns].map(|length| means_of_pairs(length, &values));
+        let values = of_columns.unsqueeze::<3>().matmul(values.reshape([rows, columns, width]));
+        let columns = columns / 2;
+        let values = of_rows.matmul(values.reshape([rows, columns * width]));
+        let rows = rows / 2;
+        Self { values: values.reshape([rows * columns, width]), rows, columns, channels }
+    }
+
+    /// Means over the pixels, `[batch, channels]`.
+    pub(super) fn mean(self) -> Tensor<B, 2> {
+        let [pixels, _] = self.values.dims();
+        let (batch, channels) = (self.batch(), self.channels);
+        (self.values.sum_dim(0) * (1.0 / pixels as f64)).reshape([channels, batch]).transpose()
+    }
+
+    /// `gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance over the pixels and channels of a group of
+    /// one image (Wu and He 2018).
+    pub(super) fn normalise(self, norm: &GroupNorm<B>) -> Self {
+        let Self { values, rows, columns, channels } = self;
+        let [pixels, width] = values.dims();
+        let (batch, groups) = (width / channels, norm.num_groups);
+        let members = channels / groups;
+        // Over a group of each image, `[groups, 1, batch]`.
+        let mean = |values: Tensor<B, 2>| {
+            let sums = values.sum_dim(0).reshape([groups, members, batch]).sum_dim(1);
+            sums * (1.0 / (pixels * members) as f64)
+        };
+        // For all channels of the group.
+        let spread = |values: Tensor<B, 3>| values.repeat_dim(1, members).reshape([1, width]);
+        let centred = values.clone() - spread(mean(values));
+        let variance = mean(centred.clone() * centred.clone());
+        let scale = spread((variance + norm.epsilon).sqrt().recip());
+        let per_channel = |parameter: &Option<Param<Tensor<B, 1>>>| {
+            parameter.as_ref().map(|values| row(values.val().reshape([channels, 1]), batch))
+        };
+        let scale = match per_channel(&norm.gamma) {
+            Some(gamma) => scale * gamma,
+            None => scale,
+        };
+        let values = centred * scale;
+        let values = match per_channel(&norm.beta) {
+            Some(beta) => values + beta,
+            None => values,
+        };
+        Self { values, rows, columns, channels }
     }
 
     fn batch(&self) -> usize {
@@ -105,6 +167,32 @@ impl<B: Backend> FeatureMaps<B> {
     }
 }
 
+impl<B: Backend> Add for FeatureMaps<B> {
+    type Output = Self;
+
+    /// Of maps of the same size.
+    fn add(self, other: Self) -> Self {
+        Self { values: self.values + other.values, ..self }
+    }
+}
+
+/// `[length / 2, length]`: a half at both places of each pair, in the precision of `like`.
+fn means_of_pairs<B: Backend>(length: usize, like: &Tensor<B, 2>) -> Tensor<B, 2> {
+    let pairs = length / 2;
+    let mut halves = vec![0.0_f32; pairs * length];
+    for pair in 0..pairs {
+        halves[pair * length + 2 * pair..][..2].fill(0.5);
+    }
+    let halves = TensorData::new(halves, [pairs, length]);
+    Tensor::from_data(halves, (&like.device(), like.dtype()))
+}
+
+/// One value for each channel, `[channels, 1]`, as one row for all pixels: Flex adds a row to many in one pass.
+fn row<B: Backend>(values: Tensor<B, 2>, batch: usize) -> Tensor<B, 2> {
+    let [channels, _] = values.dims();
+    values.repeat_dim(1, batch).reshape([1, channels * batch])
+}
+
 /// Swaps the two indices, of these sizes, that count the rows.
 fn swap_rows<B: Backend>(x: Tensor<B, 2>, [slow, fast]: [usize; 2]) -> Tensor<B, 2> {
     let order: Vec<i32> =
@@ -117,7 +205,8 @@ fn swap_rows<B: Backend>(x: Tensor<B, 2>, [slow, fast]: [usize; 2]) -> Tensor<B,
 #[cfg(test)]
 mod tests {
     use burn::backend::{Autodiff, Flex};
-    use burn::module::AutodiffModule;
+    use burn::module::{AutodiffModule, Module};
+    use burn::tensor::module::avg_pool2d;
     use experiment::seed::Seed;
     use inner_outer::tensors::{Tensors, gradients, to_f64};
 
@@ -156,18 +245,22 @@ mod tests {
         }
     }
 
-    /// The scores of a layer, `[batch, features]`, and the derivatives of the sum of their squares by its parameters and by
-    /// the images.
-    fn values_and_slopes(
-        layer: &Conv2d<Flex>,
+    /// What `layer` makes of the images, `[batch, features]`, and the derivatives of the sum of its squares by the parameters
+    /// and by the images.
+    fn values_and_slopes<M, L>(
+        layer: &M,
         images: &Tensor<Flex, 4>,
-        convolve: impl Fn(&Conv2d<Learning>, Tensor<Learning, 4>) -> Tensor<Learning, 2>,
-    ) -> [Vec<f64>; 3] {
+        make: impl Fn(&L, Tensor<Learning, 4>) -> Tensor<Learning, 2>,
+    ) -> [Vec<f64>; 3]
+    where
+        M: Module<Flex>,
+        L: AutodiffModule<Learning, InnerModule = M>,
+    {
         let (parameters, sides) = (Tensors::of(layer), images.dims());
         let pixels = Tensors(vec![images.clone().flatten(0, 3)]);
         let (weights, leaf) = (parameters.track(), pixels.track());
-        let lifted: Conv2d<Learning> = AutodiffModule::from_inner(layer.clone());
-        let values = convolve(&weights.write(lifted), leaf.0[0].clone().reshape(sides));
+        let lifted: L = AutodiffModule::from_inner(layer.clone());
+        let values = make(&weights.write(lifted), leaf.0[0].clone().reshape(sides));
         let loss = (values.clone() * values.clone()).sum();
         let [of_weights, of_images] = gradients(loss, [&weights, &leaf]);
         [
@@ -177,21 +270,76 @@ mod tests {
         ]
     }
 
+    /// The layer on feature maps against Burn's on images.
+    fn assert_same<M, L>(
+        layer: &M,
+        images: &Tensor<Flex, 4>,
+        ours: impl Fn(&L, FeatureMaps<Learning>) -> Tensor<Learning, 2>,
+        burns: impl Fn(&L, Tensor<Learning, 4>) -> Tensor<Learning, 2>,
+    ) where
+        M: Module<Flex>,
+        L: AutodiffModule<Learning, InnerModule = M>,
+    {
+        let found =
+            values_and_slopes(layer, images, |layer, images| ours(layer, FeatureMaps::of(images)));
+        let expected = values_and_slopes(layer, images, burns);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_close(found, expected);
+        }
+    }
+
     #[test]
     fn it_convolves_as_burn_does() {
         let device = Default::default();
         for kernel in KERNELS {
             let layer = Draw::<Flex>::new(&Seed::new(4), &device).convolution([3, 5], kernel);
-            let images = images([2, 3, 7, 6]);
-            let found = values_and_slopes(&layer, &images, |layer, images| {
-                FeatureMaps::of(images).convolve(layer, kernel).features()
-            });
-            let expected = values_and_slopes(&layer, &images, |layer, images| {
-                layer.forward(images).flatten(1, 3)
-            });
-            for (found, expected) in found.iter().zip(&expected) {
-                assert_close(found, expected);
-            }
+            assert_same::<_, Conv2d<Learning>>(
+                &layer,
+                &images([2, 3, 7, 6]),
+                |layer, maps| maps.convolve(layer).features(),
+                |layer, images| layer.forward(images).flatten(1, 3),
+            );
+        }
+    }
+
+    #[test]
+    fn it_normalises_as_burn_does() {
+        let device = Default::default();
+        for groups in [1, 2, 6] {
+            let layer = Draw::<Flex>::new(&Seed::new(4), &device).norm(6, groups);
+            let parameters = Tensors::of(&layer);
+            let moved = parameters.0.iter().map(|values| values.clone() * 1.5 + 0.25);
+            let layer = Tensors(moved.collect()).write(layer);
+            // Not only the squares, whose sum hardly depends on the image: a cubic.
+            let cubic = |values: Tensor<Learning, 2>| values.clone() * (values + 1.0);
+            assert_same::<_, GroupNorm<Learning>>(
+                &layer,
+                &images([3, 6, 4, 5]),
+                |layer, maps| cubic(maps.normalise(layer).features()),
+                |layer, images| cubic(layer.forward(images).flatten(1, 3)),
+            );
+        }
+    }
+
+    #[test]
+    fn it_is_averaged_and_bent_as_burn_does() {
+        let layer = Draw::<Flex>::new(&Seed::new(4), &Default::default()).norm(3, 1);
+        for sides in [[2, 3, 6, 4], [2, 3, 5, 4], [2, 3, 4, 7], [1, 3, 7, 5]] {
+            let of = |images: Tensor<Learning, 4>| {
+                avg_pool2d(images, [2, 2], [2, 2], [0, 0], false, false)
+            };
+            assert_same::<_, GroupNorm<Learning>>(
+                &layer,
+                &images(sides),
+                |_, maps| maps.tanh().halve().features(),
+                |_, images| of(images.tanh()).flatten(1, 3),
+            );
+            assert_same::<_, GroupNorm<Learning>>(
+                &layer,
+                &images(sides),
+                |_, maps| (maps.clone() + maps.relu()).mean(),
+                |_, images| (images.clone() + relu(images)).mean_dims(&[2, 3]).flatten(1, 3),
+            );
         }
     }
 }

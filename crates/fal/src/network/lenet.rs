@@ -5,10 +5,10 @@ use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use inner_outer::layers::linear;
+use inner_outer::layers::{linear, tanh};
 
 use super::draw::{Draw, Kernel};
-use super::pooling::halve;
+use super::feature_maps::FeatureMaps;
 use crate::Classifier;
 use crate::data::ImageShape;
 
@@ -50,11 +50,11 @@ impl<B: Backend> Lenet<B> {
 
 impl<B: Backend> Classifier<B> for Lenet<B> {
     fn logits(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        let images = halve(self.first.forward(images).tanh());
-        let images = halve(self.second.forward(images).tanh());
-        let mut x = images.flatten(1, 3);
+        let maps = FeatureMaps::of(images).convolve(&self.first).tanh().halve();
+        let maps = maps.convolve(&self.second).tanh().halve();
+        let mut x = maps.features();
         for (index, layer) in self.layers.iter().enumerate() {
-            x = linear(layer, if index == 0 { x } else { x.tanh() });
+            x = linear(layer, if index == 0 { x } else { tanh(x) });
         }
         x
     }

@@ -1,8 +1,8 @@
 //! The networks: those to use, and the theorem's.
 //!
 //! A [`NetworkChoice`] says which; [`Network`] is any of them as one Burn module, so that everything else is written once.
-//! All can be differentiated twice: their layers are those of [`inner_outer::layers`], and pooling is a mean of reshaped
-//! images or a convolution with stride. [`TwoLayer`] is the network of the convergence theorem.
+//! All can be differentiated twice: their layers are those of [`inner_outer::layers`], and for images products of matrices,
+//! sums and selections. [`TwoLayer`] is the network of the convergence theorem.
 //!
 //! Parameters are drawn from a [`Seed`] and not from Burn's generator, which all threads share.
 
@@ -13,7 +13,6 @@ mod error;
 mod feature_maps;
 mod lenet;
 mod mlp;
-mod pooling;
 mod resnet;
 mod size;
 mod two_layer;

@@ -11,12 +11,11 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{GroupNorm, Linear};
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use inner_outer::layers::linear;
 
 use super::draw::{Draw, Kernel};
-use super::pooling::mean;
+use super::feature_maps::FeatureMaps;
 use crate::Classifier;
 use crate::data::ImageShape;
 
@@ -71,14 +70,14 @@ impl<B: Backend> Block<B> {
         }
     }
 
-    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let inner = relu(self.first_norm.forward(self.first.forward(x.clone())));
-        let inner = self.second_norm.forward(self.second.forward(inner));
+    fn forward(&self, x: FeatureMaps<B>) -> FeatureMaps<B> {
+        let inner = x.clone().convolve(&self.first).normalise(&self.first_norm).relu();
+        let inner = inner.convolve(&self.second).normalise(&self.second_norm);
         let around = match (&self.shortcut, &self.shortcut_norm) {
-            (Some(convolution), Some(norm)) => norm.forward(convolution.forward(x)),
+            (Some(convolution), Some(norm)) => x.convolve(convolution).normalise(norm),
             _ => x,
         };
-        relu(inner + around)
+        (inner + around).relu()
     }
 }
 
@@ -106,8 +105,8 @@ impl<B: Backend> Resnet<B> {
 
 impl<B: Backend> Classifier<B> for Resnet<B> {
     fn logits(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        let x = relu(self.stem_norm.forward(self.stem.forward(images)));
+        let x = FeatureMaps::of(images).convolve(&self.stem).normalise(&self.stem_norm).relu();
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
-        linear(&self.output, mean(x))
+        linear(&self.output, x.mean())
     }
 }

@@ -1,4 +1,4 @@
-//! GELU, with its derivative stated.
+//! GELU and tanh, with their derivatives stated.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
@@ -21,6 +21,18 @@ pub fn gelu_tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     // d/dx (x sigmoid(z)) = sigmoid(z) + x sigmoid(z) (1 - sigmoid(z)) z'.
     let z_slope = square * (3.0 * bend) + scale;
     let slope = (value.clone() - value.clone() * gate.clone()) * z_slope + gate;
+    with_derivative(x, value, slope)
+}
+
+/// The hyperbolic tangent, to an absolute `1e-7` in single precision.
+///
+/// Computed as `2 sigmoid(2 x) - 1`, see [`gelu_tanh`]. Near zero it is therefore not exact to the last digit of a small number.
+pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    let value = sigmoid(x.clone().detach() * 2.0) * 2.0 - 1.0;
+    if !B::ad_enabled(&x.device()) {
+        return value;
+    }
+    let slope = value.clone() * value.clone() * -1.0 + 1.0;
     with_derivative(x, value, slope)
 }
 
@@ -66,6 +78,29 @@ mod tests {
         assert_close(&to_f64(&gelu_tanh(double::<Flex, 1>(&X, [5]))), &expected, 1e-15);
         let differentiated = gelu_tanh(double::<crate::Autodiff<Flex>, 1>(&X, [5]).require_grad());
         assert_close(&to_f64(&differentiated), &expected, 1e-15);
+    }
+
+    struct Tanh;
+
+    impl Loss for Tanh {
+        fn on<B: Backend>(&self, x: Tensor<B, 1>) -> Tensor<B, 1> {
+            tanh(x).powi_scalar(3).sum()
+        }
+    }
+
+    #[test]
+    fn tanh_is_that_of_the_mathematical_library() {
+        let expected = X.map(f64::tanh);
+        assert_close(&to_f64(&tanh(double::<Flex, 1>(&X, [5]))), &expected, 1e-15);
+        let differentiated = tanh(double::<crate::Autodiff<Flex>, 1>(&X, [5]).require_grad());
+        assert_close(&to_f64(&differentiated), &expected, 1e-15);
+        let far = tanh(double::<Flex, 1>(&[-1e4, 1e4], [2]));
+        assert_eq!(to_f64(&far), [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn tanh_has_two_derivatives() {
+        assert_derivatives(&Tanh, &X);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Burn 0.21 runs `nn::Linear` and `nn::Embedding` as fused operations whose backward pass has no derivative, and
 //! its GELU pairs the exact forward with the gradient of the tanh approximation wherever a backend, such as nested
 //! autodiff, has none of its own. The functions here compute the same
-//! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`] and [`cross_entropy`]
-//! state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
+//! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`], [`tanh`] and
+//! [`cross_entropy`] state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
 //!
 //! [`affine`], [`linear`] and [`layer_norm`] take the parameters of several copies of a layer, too: see
 //! [`copies`](crate::copies).
@@ -20,7 +20,7 @@ mod cross_entropy;
 mod linear;
 mod normalize;
 
-pub use activation::gelu_tanh;
+pub use activation::{gelu_tanh, tanh};
 pub use attention::{attention, merge_heads, split_heads};
 pub use cross_entropy::cross_entropy;
 pub use linear::{affine, embedding, linear};

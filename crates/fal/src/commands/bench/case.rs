@@ -23,6 +23,10 @@ pub enum Net {
     Mlp,
     /// Convolutions of 4x4 with stride 2 to 16 and 32 channels, a hidden layer of 100 neurons.
     Cnn,
+    /// LeNet-5.
+    Lenet,
+    /// Three stages of a residual block, 16 channels at first.
+    Resnet,
 }
 
 impl Net {
@@ -30,6 +34,8 @@ impl Net {
         match self {
             Self::Mlp => NetworkChoice::Mlp { hidden: vec![200, 200] },
             Self::Cnn => NetworkChoice::Cnn { channels: vec![16, 32], hidden: 100 },
+            Self::Lenet => NetworkChoice::Lenet,
+            Self::Resnet => NetworkChoice::Resnet { width: 16, blocks: 1, groups: 8 },
         }
     }
 }
@@ -39,6 +45,8 @@ impl fmt::Display for Net {
         formatter.write_str(match self {
             Self::Mlp => "mlp",
             Self::Cnn => "cnn",
+            Self::Lenet => "lenet",
+            Self::Resnet => "resnet",
         })
     }
 }
