@@ -118,15 +118,9 @@ impl<B: Backend> Block<B> {
         let [batch, tokens, width] = x.dims();
         let x = x.reshape([batch * tokens, width]);
         let normal = self.attention_norm.forward(x.clone());
-        let (weight, bias) = (&self.attention_input.weight, self.attention_input.bias.as_ref());
-        // Three products and not one that is cut: the gradient of a cut is as long as what it was cut from.
-        let [query, key, value] = [0, 1, 2].map(|part| {
-            let weight = weight.val().narrow(1, part * width, width);
-            let bias = bias.map(|bias| bias.val().narrow(0, part * width, width));
-            let projected = layers::affine(normal.clone(), weight, bias);
-            layers::split_heads(projected, batch, self.heads)
-        });
-        let mixed = layers::merge_heads(layers::attention(query, key, value, hidden));
+        let [query, key, value] = layers::linear_parts(&self.attention_input, normal)
+            .map(|projected| layers::split_heads(projected, batch, self.heads));
+        let mixed = layers::merge_heads(layers::attention(query, key, value, Some(hidden)));
         let x = x + layers::linear(&self.attention_output, mixed);
         let wide =
             layers::linear(&self.feed_forward_input, self.feed_forward_norm.forward(x.clone()));

@@ -35,7 +35,7 @@ pub use inner::{
     Adam, BoxConstraint, Clipped, InnerLoop, InnerOptimizer, Intervals, L2Ball, LinfBall, Momentum,
     NormalizedAscent, Projected, RateScope, Rates, Sgd, SignedAscent, Successive,
 };
-pub use lora::Lora;
+pub use lora::{AdaptedLinear, Lora};
 pub use meta_batch::{MetaBatch, meta_batch, meta_batch_from};
 pub use meta_learner::{MetaLearner, MetaLearnerConfig, MetaStep};
 pub use parallel::Threads;

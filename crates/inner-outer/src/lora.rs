@@ -4,10 +4,11 @@
 //! that the adapted layer starts as the layer itself.
 
 use burn::module::{Module, Param};
+use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Distribution, Tensor};
 
-use crate::layers::affine;
+use crate::layers::{self, affine, affine_parts};
 
 /// The low-rank change of one weight.
 #[derive(Module, Debug)]
@@ -56,13 +57,27 @@ impl<B: Backend> Lora<B> {
     /// # Panics
     /// If the factors are not those of as many copies, of `in` inputs each.
     pub fn apply(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        affine(self.inner(x), self.b.val(), None)
+    }
+
+    /// [`apply`](Self::apply) as `N` tensors of as many columns each, like
+    /// [`linear_parts`](crate::layers::linear_parts).
+    ///
+    /// # Panics
+    /// Like [`apply`](Self::apply), or if the columns cannot be divided.
+    pub fn apply_parts<const N: usize>(&self, x: Tensor<B, 2>) -> [Tensor<B, 2>; N] {
+        affine_parts(self.inner(x), self.b.val(), None)
+    }
+
+    /// `(alpha / rank) x A`: `[rows, in]` to `[rows, rank]`.
+    fn inner(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let (inputs, [a_rows, rank], [b_rows, _]) = (x.dims()[1], self.a.dims(), self.b.dims());
         assert_eq!(
             a_rows * rank,
             b_rows * inputs,
             "a LoRA with factors of {a_rows} and {b_rows} rows and rank {rank} is not one for {inputs} inputs"
         );
-        affine(affine(x, self.a.val(), None), self.b.val(), None) * self.scale
+        affine(x, self.a.val(), None) * self.scale
     }
 
     /// `weight` with the change added.
@@ -81,9 +96,40 @@ impl<B: Backend> Lora<B> {
     }
 }
 
+/// A linear layer with an optional low-rank change of its weight.
+#[derive(Module, Debug)]
+pub struct AdaptedLinear<B: Backend> {
+    /// `[in, out]` and a bias.
+    pub linear: Linear<B>,
+    /// The change.
+    pub lora: Option<Lora<B>>,
+}
+
+impl<B: Backend> AdaptedLinear<B> {
+    /// `[rows, in]` to `[rows, out]`.
+    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match &self.lora {
+            Some(lora) => layers::linear(&self.linear, x.clone()) + lora.apply(x),
+            None => layers::linear(&self.linear, x),
+        }
+    }
+
+    /// [`forward`](Self::forward) as `N` tensors of as many columns each, see [`linear_parts`](layers::linear_parts).
+    ///
+    /// # Panics
+    /// If the columns cannot be divided.
+    pub fn parts<const N: usize>(&self, x: Tensor<B, 2>) -> [Tensor<B, 2>; N] {
+        let Some(lora) = &self.lora else { return layers::linear_parts(&self.linear, x) };
+        let mut changes = lora.apply_parts::<N>(x.clone()).into_iter();
+        layers::linear_parts(&self.linear, x)
+            .map(|part| part + changes.next().expect("as many changes as parts"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use burn::nn::LinearConfig;
     use burn::tensor::TensorData;
 
     use super::*;
@@ -133,6 +179,18 @@ mod tests {
         let applied = x.clone().matmul(weight) + lora.apply(x);
         assert_eq!(applied.dims(), [4, 2]);
         assert!(largest_difference(merged, applied) < 1e-5);
+    }
+
+    #[test]
+    fn parts_of_an_adapted_layer_are_its_columns() {
+        let (device, x) = (Default::default(), tensor(&[1.0, 2.0, -0.5, 0.0, 0.3, 4.0], [2, 3]));
+        let linear = LinearConfig::new(3, 2).init(&device);
+        for lora in [None, Some(lora())] {
+            let layer = AdaptedLinear { linear: linear.clone(), lora };
+            let parts: [_; 2] = layer.parts(x.clone());
+            let whole = layer.forward(x.clone());
+            assert!(largest_difference(Tensor::cat(parts.to_vec(), 1), whole) < 1e-6);
+        }
     }
 
     #[test]

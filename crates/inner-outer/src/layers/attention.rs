@@ -1,26 +1,81 @@
 //! Scaled dot-product attention, and the layout of its heads.
 
 use burn::tensor::backend::Backend;
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Tensor};
+
+use super::by_hand::{Pullback, by_hand, dot, sum};
+use super::rows::{reorder_by_hand, reorder_rows};
 
 /// Scaled dot-product attention `softmax(q k^T / sqrt(width) + mask) v`.
 ///
 /// `q`, `k`, `v` are `[batch, heads, tokens, width]`; `hidden` is true where a query must not look,
 /// broadcastable to `[batch, heads, tokens, tokens]`. Every query must see a key. A mask that all heads and sequences share,
-/// `[1, 1, tokens, tokens]`, is fastest.
+/// `[1, 1, tokens, tokens]`, is fastest, and none faster still.
+///
+/// What can be done to the operands or to the result is not done to the weights between them: a pass over those costs as much
+/// as a product.
 pub fn attention<B: Backend>(
     q: Tensor<B, 4>,
     k: Tensor<B, 4>,
     v: Tensor<B, 4>,
-    hidden: Tensor<B, 4, Bool>,
+    hidden: Option<Tensor<B, 4, Bool>>,
 ) -> Tensor<B, 4> {
     // Multiplied by reciprocals: Burn rounds the derivative of a division by a number to single precision.
     let scale = (q.dims()[3] as f64).sqrt().recip();
-    let scores = hide(q.matmul(k.swap_dims(2, 3)) * scale, hidden);
-    let largest = scores.clone().detach().max_dim(3);
-    let weights = (scores - largest).exp();
-    let total = weights.clone().sum_dim(3);
-    (weights * total.recip()).matmul(v)
+    let scores = (q * scale).matmul(transposed(k));
+    let scores = match hidden {
+        Some(hidden) => hide(scores, hidden),
+        None => scores,
+    };
+    match softmax_by_hand(&scores) {
+        Some(weights) => weights.matmul(v),
+        None => {
+            let largest = scores.clone().detach().max_dim(3);
+            let weights = (scores - largest).exp();
+            let total = weights.clone().sum_dim(3);
+            weights.matmul(v) * total.recip()
+        }
+    }
+}
+
+/// `[batch, heads, tokens, width]` to `[batch, heads, width, tokens]`, as a copy where a copy can be made by hand: of a view, the
+/// gradient would have to be copied, which Flex does element by element.
+fn transposed<B: Backend>(k: Tensor<B, 4>) -> Tensor<B, 4> {
+    let [batch, heads, tokens, width] = k.dims();
+    match reorder_by_hand(&k, 1, [batch * heads, tokens, width], [0, 2, 1]) {
+        Some(copied) => copied.reshape([batch, heads, width, tokens]),
+        None => k.swap_dims(2, 3),
+    }
+}
+
+/// The softmax over the last dimension.
+fn softmax_by_hand<B: Backend>(scores: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
+    let keys = scores.dims()[3];
+    let by_rows = |scores: &[f32]| {
+        let mut weights = Vec::with_capacity(scores.len());
+        for row in scores.chunks_exact(keys) {
+            let begin = weights.len();
+            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            weights.extend(row.iter().map(|score| (score - largest).exp()));
+            let total = sum(&weights[begin..]).recip();
+            weights[begin..].iter_mut().for_each(|weight| *weight *= total);
+        }
+        weights
+    };
+    by_hand(scores, by_rows, |scores| {
+        let weights = by_rows(scores);
+        let at = weights.clone();
+        // p (g - sum(g p)) for each row.
+        let pull = move |gradient: &[f32]| {
+            let mut pulled = Vec::with_capacity(gradient.len());
+            for (gradient, weights) in gradient.chunks_exact(keys).zip(at.chunks_exact(keys)) {
+                let mean = dot(gradient, weights);
+                pulled.extend(gradient.iter().zip(weights).map(|(g, p)| p * (g - mean)));
+            }
+            pulled
+        };
+        (weights, Pullback::new(pull))
+    })
 }
 
 /// Makes the scores `[batch, heads, queries, keys]` of hidden keys so small that their weight is zero.
@@ -36,34 +91,27 @@ fn hide<B: Backend>(scores: Tensor<B, 4>, hidden: Tensor<B, 4, Bool>) -> Tensor<
 }
 
 /// `[batch tokens, width]` to `[batch, heads, tokens, width / heads]`.
-///
-/// Copies whole rows. `swap_dims` and `reshape` do the same, but Flex walks element by element where they copy, forward or
-/// in the backward pass; whole rows took 5 % off the meta-gradient of the benchmark.
 pub fn split_heads<B: Backend>(x: Tensor<B, 2>, batch: usize, heads: usize) -> Tensor<B, 4> {
     let [rows, width] = x.dims();
     let (tokens, head_width) = (rows / batch, width / heads);
     let x = x.reshape([rows * heads, head_width]);
-    swap_rows(x, [batch, tokens, heads]).reshape([batch, heads, tokens, head_width])
+    let split = reorder_rows(x, [batch, tokens, heads], [0, 2, 1]);
+    split.reshape([batch, heads, tokens, head_width])
 }
 
-/// The inverse of [`split_heads`].
+/// `[batch, heads, tokens, head width]` to `[batch tokens, heads head width]`: undoes [`split_heads`].
 pub fn merge_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 2> {
     let [batch, heads, tokens, head_width] = x.dims();
     let x = x.reshape([batch * heads * tokens, head_width]);
-    swap_rows(x, [batch, heads, tokens]).reshape([batch * tokens, heads * head_width])
-}
-
-/// Swaps the last two of the three indices, of these sizes, that count the rows.
-fn swap_rows<B: Backend>(x: Tensor<B, 2>, sizes: [usize; 3]) -> Tensor<B, 2> {
-    let rows = x.dims()[0];
-    let order = Tensor::<B, 1, Int>::arange(0..rows as i64, &x.device());
-    x.select(0, order.reshape(sizes).swap_dims(1, 2).reshape([rows]))
+    let merged = reorder_rows(x, [batch, heads, tokens], [0, 2, 1]);
+    merged.reshape([batch * tokens, heads * head_width])
 }
 
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
     use burn::tensor::activation::softmax;
+    use burn::tensor::{DType, Distribution, Int};
 
     use super::super::check::{Loss, assert_close, assert_derivatives, double};
     use super::*;
@@ -84,7 +132,7 @@ mod tests {
     /// One head of width 3 on two tokens; the first must not see the second.
     #[test]
     fn attention_mixes_what_may_be_seen() {
-        let found = to_f64(&attention::<Flex>(head(&Q), head(&K), head(&V), future()));
+        let found = to_f64(&attention::<Flex>(head(&Q), head(&K), head(&V), Some(future())));
         let score = |token: usize| {
             (0..3).map(|i| Q[3 + i] * K[3 * token + i]).sum::<f64>() / 3.0_f64.sqrt()
         };
@@ -109,9 +157,33 @@ mod tests {
         let expected = softmax(scores.mask_fill(hidden, f32::NEG_INFINITY), 3).matmul(v.clone());
         for sides in [[1, 1, 4, 4], [2, 1, 4, 4], [1, 3, 4, 4], [2, 3, 4, 4]] {
             let mask = shared.clone().expand(sides);
-            let found = attention(q.clone(), k.clone(), v.clone(), mask);
+            let found = attention(q.clone(), k.clone(), v.clone(), Some(mask));
             assert_close(&to_f64(&found), &to_f64(&expected), 1e-6);
         }
+    }
+
+    #[test]
+    fn without_a_mask_nothing_is_hidden() {
+        let all = Tensor::<Flex, 4>::zeros([1, 1, 2, 2], &Default::default()).bool();
+        let attend = |hidden| to_f64(&attention::<Flex>(head(&Q), head(&K), head(&V), hidden));
+        assert_eq!(attend(None), attend(Some(all)));
+    }
+
+    #[test]
+    fn single_precision_has_the_gradient_of_the_composition() {
+        type B = crate::Autodiff<Flex>;
+        let device = Default::default();
+        let draw = || Tensor::<B, 4>::random([2, 3, 5, 7], Distribution::Default, &device);
+        let inputs = [draw(), draw(), draw()].map(Tensor::require_grad);
+        let weights = draw();
+        let gradients = |precision| {
+            let [q, k, v] = inputs.clone().map(|input| input.cast(precision));
+            let loss = (attention(q, k, v, None) * weights.clone().cast(precision)).sum();
+            let gradients = loss.backward();
+            inputs.clone().map(|input| to_f64(&input.grad(&gradients).expect("a leaf")))
+        };
+        let (single, double) = (gradients(DType::F32), gradients(DType::F64));
+        (0..3).for_each(|input| assert_close(&single[input], &double[input], 1e-5));
     }
 
     struct Attended;
@@ -121,7 +193,7 @@ mod tests {
             let part =
                 |index: usize| split_heads(x.clone().narrow(0, 8 * index, 8).reshape([4, 2]), 2, 2);
             let hidden = future().expand([2, 1, 2, 2]);
-            let rows = merge_heads(attention(part(0), part(1), part(2), hidden));
+            let rows = merge_heads(attention(part(0), part(1), part(2), Some(hidden)));
             rows.powi_scalar(2).sum()
         }
     }

@@ -48,6 +48,38 @@ pub fn affine<B: Backend>(
     }
 }
 
+/// [`linear`] as `N` tensors of as many columns each: `[rows, in]` to `N` times `[rows, out / N]`.
+///
+/// These are `N` products and not one that is cut: the gradient of a cut is as long as what it was cut from, once for each cut.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn linear_parts<B: Backend, const N: usize>(
+    layer: &Linear<B>,
+    x: Tensor<B, 2>,
+) -> [Tensor<B, 2>; N] {
+    affine_parts(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val()))
+}
+
+/// [`affine`] as `N` tensors of as many columns each, like [`linear_parts`].
+pub(crate) fn affine_parts<B: Backend, const N: usize>(
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+) -> [Tensor<B, 2>; N] {
+    let outputs = weight.dims()[1];
+    assert!(outputs.is_multiple_of(N), "{outputs} outputs cannot be divided into {N} parts");
+    let width = outputs / N;
+    std::array::from_fn(|part| {
+        let bias = bias.clone().map(|bias| {
+            let copies = bias.dims()[0] / outputs;
+            let part = bias.reshape([copies, outputs]).narrow(1, part * width, width);
+            part.reshape([copies * width])
+        });
+        affine(x.clone(), weight.clone().narrow(1, part * width, width), bias)
+    })
+}
+
 /// Rows of the embedding table: `[tokens]` to `[tokens, width]`.
 pub fn embedding<B: Backend>(layer: &Embedding<B>, tokens: Tensor<B, 1, Int>) -> Tensor<B, 2> {
     layer.weight.val().select(0, tokens)
@@ -87,6 +119,26 @@ mod tests {
         let bias = Tensor::cat(biases.to_vec(), 0).reshape([4]);
         let found = affine(x, Tensor::cat(weights.to_vec(), 0), Some(bias));
         assert_close(&to_f64(&found), &expected, 1e-6);
+    }
+
+    #[test]
+    fn parts_are_columns() {
+        let device = Default::default();
+        let draw = |shape| Tensor::<Flex, 2>::random(shape, Distribution::Default, &device);
+        for copies in [1, 2] {
+            let (weight, bias) = (draw([3 * copies, 4]), draw([1, 4 * copies]).reshape([-1]));
+            let x = draw([4, 3]);
+            let whole = affine(x.clone(), weight.clone(), Some(bias.clone()));
+            let parts: [_; 2] = affine_parts(x, weight, Some(bias));
+            assert_close(&to_f64(&Tensor::cat(parts.to_vec(), 1)), &to_f64(&whole), 1e-6);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "3 outputs cannot be divided into 2 parts")]
+    fn parts_are_equally_wide() {
+        let zeros = |shape| Tensor::<Flex, 2>::zeros(shape, &Default::default());
+        let _: [_; 2] = affine_parts(zeros([4, 3]), zeros([3, 3]), None);
     }
 
     #[test]

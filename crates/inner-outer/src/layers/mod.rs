@@ -5,6 +5,8 @@
 //! autodiff, has none of its own. The functions here compute the same
 //! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`], [`tanh`] and
 //! [`cross_entropy`] state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
+//! In single precision on the CPU, and where no second derivative can be asked for, the activations, [`normalize`], [`attention`]'s
+//! softmax and [`reorder_rows`] go over the numbers once forward and once backward.
 //!
 //! [`affine`], [`linear`] and [`layer_norm`] take the parameters of several copies of a layer, too: see
 //! [`copies`](crate::copies).
@@ -14,14 +16,18 @@
 
 mod activation;
 mod attention;
+mod by_hand;
 #[cfg(test)]
 mod check;
 mod cross_entropy;
 mod linear;
 mod normalize;
+mod rows;
 
 pub use activation::{gelu_tanh, tanh};
 pub use attention::{attention, merge_heads, split_heads};
 pub use cross_entropy::cross_entropy;
-pub use linear::{affine, embedding, linear};
-pub use normalize::layer_norm;
+pub(crate) use linear::affine_parts;
+pub use linear::{affine, embedding, linear, linear_parts};
+pub use normalize::{layer_norm, normalize};
+pub use rows::reorder_rows;

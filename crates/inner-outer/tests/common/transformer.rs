@@ -96,7 +96,7 @@ impl<B: Backend> Attention<B> {
         let part =
             |index| all.clone().narrow(0, index, 1).reshape([batch, self.heads, tokens, head]);
         let future = Tensor::<B, 2, Bool>::tril_mask([tokens, tokens], 0, &all.device());
-        let mixed = layers::attention(part(0), part(1), part(2), future.unsqueeze());
+        let mixed = layers::attention(part(0), part(1), part(2), Some(future.unsqueeze()));
         let mixed = mixed.swap_dims(1, 2).reshape([batch * tokens, width]);
         layers::linear(&self.c_proj, mixed).reshape([batch, tokens, width])
     }

@@ -2,12 +2,12 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use inner_outer::Lora;
+use inner_outer::{AdaptedLinear, Lora};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Uniform};
 
 use super::config::LoraConfig;
-use super::gpt2::{Gpt2, Projection};
+use super::gpt2::Gpt2;
 
 impl<B: Backend> Gpt2<B> {
     /// The model with fresh adapters on the attention and feed-forward weights, in place of any it has. Their change
@@ -25,7 +25,7 @@ impl<B: Backend> Gpt2<B> {
             let a = TensorData::new::<f32, _>(values, [inputs, config.rank]);
             let a = Tensor::from_data(a, (&device, weight.dtype()));
             let lora = Lora::with_first_factor(a, outputs, config.alpha);
-            Projection { lora: Some(lora), ..projection }
+            AdaptedLinear { lora: Some(lora), ..projection }
         })
     }
 
@@ -40,7 +40,10 @@ impl<B: Backend> Gpt2<B> {
         })
     }
 
-    fn map_projections(mut self, mut change: impl FnMut(Projection<B>) -> Projection<B>) -> Self {
+    fn map_projections(
+        mut self,
+        mut change: impl FnMut(AdaptedLinear<B>) -> AdaptedLinear<B>,
+    ) -> Self {
         let change_block = |mut block: super::Block<B>| {
             block.attention.input = change(block.attention.input);
             block.attention.output = change(block.attention.output);

@@ -3,17 +3,15 @@
 use burn::module::Module;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Device, Int, Tensor};
-use inner_outer::layers;
-
-use super::gpt2::Projection;
+use inner_outer::{AdaptedLinear, layers};
 
 /// Queries, keys and values by one projection, attention, and the output projection.
 #[derive(Module, Debug)]
 pub struct Attention<B: Backend> {
     /// `[width, 3 width]`: queries, keys, values.
-    pub input: Projection<B>,
+    pub input: AdaptedLinear<B>,
     /// `[width, width]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
     /// Number of heads.
     pub heads: usize,
 }
@@ -64,15 +62,8 @@ impl<B: Backend> Attention<B> {
         hidden: Tensor<B, 4, Bool>,
         cache: Option<&mut Option<KeyValues<B>>>,
     ) -> Tensor<B, 2> {
-        let [rows, width] = x.dims();
-        let (tokens, head_width) = (rows / batch, width / self.heads);
-        let projected = self.input.forward(x);
-        let part = |index: usize| {
-            let columns = index * width..(index + 1) * width;
-            let part = projected.clone().slice([0..rows, columns]);
-            part.reshape([batch, tokens, self.heads, head_width]).swap_dims(1, 2)
-        };
-        let (queries, mut keys, mut values) = (part(0), part(1), part(2));
+        let [queries, mut keys, mut values] =
+            self.input.parts(x).map(|part| layers::split_heads(part, batch, self.heads));
         if let Some(cache) = cache {
             if let Some(past) = cache.take() {
                 keys = Tensor::cat(vec![past.keys, keys], 2);
@@ -80,8 +71,8 @@ impl<B: Backend> Attention<B> {
             }
             *cache = Some(KeyValues { keys: keys.clone(), values: values.clone() });
         }
-        let mixed = layers::attention(queries, keys, values, hidden);
-        self.output.forward(mixed.swap_dims(1, 2).reshape([rows, width]))
+        let mixed = layers::attention(queries, keys, values, Some(hidden));
+        self.output.forward(layers::merge_heads(mixed))
     }
 }
 

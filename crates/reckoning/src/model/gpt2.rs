@@ -4,29 +4,20 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use inner_outer::{Lora, family, layers};
+use inner_outer::{AdaptedLinear, family, layers};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 use super::attention::{Attention, KeyValues, future};
 use super::config::{Initialization, ModelConfig};
 
-/// A linear layer with an optional low-rank adapter.
-#[derive(Module, Debug)]
-pub struct Projection<B: Backend> {
-    /// `[in, out]` and a bias.
-    pub linear: Linear<B>,
-    /// The adapter.
-    pub lora: Option<Lora<B>>,
-}
-
 /// Two projections with a tanh-GELU between them.
 #[derive(Module, Debug)]
 pub struct FeedForward<B: Backend> {
     /// `[width, 4 width]`.
-    pub input: Projection<B>,
+    pub input: AdaptedLinear<B>,
     /// `[4 width, width]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
 }
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
@@ -66,16 +57,6 @@ family!(
 pub struct Cache<B: Backend> {
     blocks: Vec<Option<KeyValues<B>>>,
     tokens: usize,
-}
-
-impl<B: Backend> Projection<B> {
-    /// `[rows, in]` to `[rows, out]`.
-    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        match &self.lora {
-            Some(lora) => layers::linear(&self.linear, x.clone()) + lora.apply(x),
-            None => layers::linear(&self.linear, x),
-        }
-    }
 }
 
 impl<B: Backend> FeedForward<B> {
@@ -290,11 +271,11 @@ impl<B: Backend> Draw<'_, B> {
         linear
     }
 
-    fn projection(&mut self, inputs: usize, outputs: usize, role: Role) -> Projection<B> {
+    fn projection(&mut self, inputs: usize, outputs: usize, role: Role) -> AdaptedLinear<B> {
         let mut linear = LinearConfig::new(inputs, outputs).init(self.device);
         linear.weight = self.weight([inputs, outputs], role);
         linear.bias = Some(Param::from_tensor(Tensor::zeros([outputs], self.device)));
-        Projection { linear, lora: None }
+        AdaptedLinear { linear, lora: None }
     }
 
     fn norm(&self) -> LayerNorm<B> {

@@ -9,4 +9,4 @@ mod skeleton;
 
 pub use attention::{Attention, KeyValues};
 pub use config::{Initialization, LoraConfig, ModelConfig};
-pub use gpt2::{Block, Cache, FeedForward, Gpt2, Gpt2Family, Projection};
+pub use gpt2::{Block, Cache, FeedForward, Gpt2, Gpt2Family};

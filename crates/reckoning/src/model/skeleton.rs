@@ -3,12 +3,12 @@
 use burn::nn::{EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
-use inner_outer::Lora;
 use inner_outer::tensors::parameter_shapes;
+use inner_outer::{AdaptedLinear, Lora};
 
 use super::attention::Attention;
 use super::config::ModelConfig;
-use super::gpt2::{Block, FeedForward, Gpt2, Projection};
+use super::gpt2::{Block, FeedForward, Gpt2};
 
 impl<B: Backend> Gpt2<B> {
     /// A model of the given shape whose parameters are all zero, drawn from no generator.
@@ -61,7 +61,7 @@ impl<B: Backend> Skeleton<'_, B> {
         }
     }
 
-    fn projection(&self, inputs: usize, outputs: usize) -> Projection<B> {
+    fn projection(&self, inputs: usize, outputs: usize) -> AdaptedLinear<B> {
         let lora = self.config.lora.map(|lora| {
             Lora::with_first_factor(
                 Tensor::zeros([inputs, lora.rank], self.device),
@@ -69,7 +69,7 @@ impl<B: Backend> Skeleton<'_, B> {
                 lora.alpha,
             )
         });
-        Projection { linear: self.linear(inputs, outputs, true), lora }
+        AdaptedLinear { linear: self.linear(inputs, outputs, true), lora }
     }
 
     fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Linear<B> {

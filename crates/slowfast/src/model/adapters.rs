@@ -2,13 +2,13 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use inner_outer::{Lora, Selection};
+use inner_outer::{AdaptedLinear, Lora, Selection};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Uniform};
 use serde::{Deserialize, Serialize};
 
 use super::config::at_least_one;
-use super::projection::{Projection, Projections, Target};
+use super::projection::{Projections, Target};
 use super::{Denoiser, ModelError, Network};
 
 /// Low-rank adapters.
@@ -86,7 +86,7 @@ impl<B: Backend> Denoiser<B> {
 
     /// The denoiser alone.
     pub fn without_adapters(self) -> Self {
-        self.map_projections(&mut |_, projection| Projection { lora: None, ..projection })
+        self.map_projections(&mut |_, projection| AdaptedLinear { lora: None, ..projection })
     }
 
     /// The denoiser that computes the same without adapters: their change becomes a part of the weights.
@@ -114,7 +114,7 @@ impl<B: Backend> Denoiser<B> {
 impl<B: Backend> Projections<B> for Denoiser<B> {
     fn map_projections(
         mut self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         self.network = match self.network {
             Network::Transformer(network) => Network::Transformer(network.map_projections(change)),
@@ -125,10 +125,10 @@ impl<B: Backend> Projections<B> for Denoiser<B> {
 }
 
 fn adapted<B: Backend>(
-    projection: Projection<B>,
+    projection: AdaptedLinear<B>,
     config: &AdapterConfig,
     random: &mut ChaCha8Rng,
-) -> Projection<B> {
+) -> AdaptedLinear<B> {
     let weight = &projection.linear.weight;
     let ([inputs, outputs], device) = (weight.dims(), weight.device());
     let bound = 1.0 / (inputs as f32).sqrt();
@@ -137,5 +137,5 @@ fn adapted<B: Backend>(
     let a = TensorData::new::<f32, _>(values, [inputs, config.rank]);
     let a = Tensor::from_data(a, (&device, weight.val().dtype()));
     let lora = Lora::with_first_factor(a, outputs, config.alpha);
-    Projection { lora: Some(lora), ..projection }
+    AdaptedLinear { lora: Some(lora), ..projection }
 }

@@ -3,11 +3,11 @@
 use burn::module::Module;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
-use inner_outer::layers;
+use inner_outer::{AdaptedLinear, layers};
 
 use super::draw::{Draw, Scale};
-use super::projection::{Projection, Projections, Target};
-use super::rows::{Grid, reorder};
+use super::projection::{Projections, Target};
+use super::rows::Grid;
 
 /// Which rows of a video see each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub(crate) enum Axis {
 #[derive(Module, Debug)]
 pub struct SelfAttention<B: Backend> {
     /// `[width, 3 width]`: queries, keys, values.
-    pub input: Projection<B>,
+    pub input: AdaptedLinear<B>,
     /// `[width, width]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
     /// Number of heads.
     pub heads: usize,
 }
@@ -49,25 +49,26 @@ impl<B: Backend> SelfAttention<B> {
             Axis::Time => (batch * places, frames),
             Axis::Everywhere => (batch, frames * places),
         };
-        let projected = self.input.forward(x).reshape([3 * grid.rows() * heads, width / heads]);
         let order = match axis {
-            Axis::Space => [3, 0, 1, 4, 2],
-            Axis::Time => [3, 0, 2, 4, 1],
-            Axis::Everywhere => [3, 0, 4, 1, 2],
+            Axis::Space => [0, 1, 3, 2],
+            Axis::Time => [0, 2, 3, 1],
+            Axis::Everywhere => [0, 3, 1, 2],
         };
-        let sorted = reorder(projected, [batch, frames, places, 3, heads], order);
-        let part = |index: usize| {
-            let rows = sequences * heads * length;
-            let part = sorted.clone().narrow(0, index * rows, rows);
-            part.reshape([sequences, heads, length, width / heads])
-        };
-        let hidden = nothing_hidden(length, &sorted);
-        let mixed = layers::attention(part(0), part(1), part(2), hidden);
+        let [queries, keys, values] = self.input.parts(x).map(|part| {
+            let rows = part.reshape([grid.rows() * heads, width / heads]);
+            let sorted = layers::reorder_rows(rows, [batch, frames, places, heads], order);
+            sorted.reshape([sequences, heads, length, width / heads])
+        });
+        let mixed = layers::attention(queries, keys, values, None);
         let mixed = mixed.reshape([grid.rows() * heads, width / heads]);
         let back = match axis {
-            Axis::Space => reorder(mixed, [batch, frames, heads, places], [0, 1, 3, 2]),
-            Axis::Time => reorder(mixed, [batch, places, heads, frames], [0, 3, 1, 2]),
-            Axis::Everywhere => reorder(mixed, [batch, heads, frames, places], [0, 2, 3, 1]),
+            Axis::Space => {
+                layers::reorder_rows(mixed, [batch, frames, heads, places], [0, 1, 3, 2])
+            }
+            Axis::Time => layers::reorder_rows(mixed, [batch, places, heads, frames], [0, 3, 1, 2]),
+            Axis::Everywhere => {
+                layers::reorder_rows(mixed, [batch, heads, frames, places], [0, 2, 3, 1])
+            }
         };
         self.output.forward(back.reshape([grid.rows(), width]))
     }
@@ -75,15 +76,10 @@ impl<B: Backend> SelfAttention<B> {
     pub(crate) fn map_projections(
         self,
         target: Target,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         Self { input: change(target, self.input), output: change(target, self.output), ..self }
     }
-}
-
-/// A mask under which every place sees every place.
-fn nothing_hidden<B: Backend>(length: usize, like: &Tensor<B, 2>) -> Tensor<B, 4, Bool> {
-    Tensor::<B, 4>::zeros([1, 1, length, length], &like.device()).bool()
 }
 
 /// What the frames' actions say: a vector for each word, and which are none.
@@ -99,11 +95,11 @@ pub(crate) struct Words<B: Backend> {
 #[derive(Module, Debug)]
 pub struct CrossAttention<B: Backend> {
     /// `[width, width]`.
-    pub queries: Projection<B>,
+    pub queries: AdaptedLinear<B>,
     /// `[word width, 2 width]`: keys and values.
-    pub keys_values: Projection<B>,
+    pub keys_values: AdaptedLinear<B>,
     /// `[width, width]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
     /// Number of heads.
     pub heads: usize,
 }
@@ -120,16 +116,12 @@ impl<B: Backend> CrossAttention<B> {
 
     /// `[rows, width]` to the same shape.
     pub(crate) fn forward(&self, x: Tensor<B, 2>, words: &Words<B>, grid: Grid) -> Tensor<B, 2> {
-        let width = x.dims()[1];
-        let length = words.hidden.dims()[3];
         let queries = layers::split_heads(self.queries.forward(x), grid.images(), self.heads);
-        let keys_values = self.keys_values.forward(words.vectors.clone());
-        let part = |index: usize| {
-            let columns = index * width..(index + 1) * width;
-            let part = keys_values.clone().slice([0..grid.images() * length, columns]);
-            layers::split_heads(part, grid.images(), self.heads)
-        };
-        let mixed = layers::attention(queries, part(0), part(1), words.hidden.clone());
+        let [keys, values] = self
+            .keys_values
+            .parts(words.vectors.clone())
+            .map(|part| layers::split_heads(part, grid.images(), self.heads));
+        let mixed = layers::attention(queries, keys, values, Some(words.hidden.clone()));
         self.output.forward(layers::merge_heads(mixed))
     }
 }
@@ -137,7 +129,7 @@ impl<B: Backend> CrossAttention<B> {
 impl<B: Backend> Projections<B> for CrossAttention<B> {
     fn map_projections(
         self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         Self {
             queries: change(Target::Cross, self.queries),

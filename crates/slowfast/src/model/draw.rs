@@ -5,10 +5,9 @@ use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 use experiment::seed::Seed;
+use inner_outer::AdaptedLinear;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
-
-use super::projection::Projection;
 
 /// Draws layers one after the other.
 pub(crate) struct Draw<'d, B: Backend> {
@@ -38,8 +37,8 @@ impl<'d, B: Backend> Draw<'d, B> {
         Linear { weight, bias: Some(Param::from_tensor(Tensor::zeros([outputs], self.device))) }
     }
 
-    pub fn projection(&mut self, inputs: usize, outputs: usize, scale: Scale) -> Projection<B> {
-        Projection { linear: self.linear(inputs, outputs, scale), lora: None }
+    pub fn projection(&mut self, inputs: usize, outputs: usize, scale: Scale) -> AdaptedLinear<B> {
+        AdaptedLinear { linear: self.linear(inputs, outputs, scale), lora: None }
     }
 
     /// Normal values of mean zero.

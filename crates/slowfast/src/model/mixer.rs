@@ -3,12 +3,13 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use inner_outer::AdaptedLinear;
 
 use super::attention::{Axis, CrossAttention, SelfAttention, Words};
 use super::config::TemporalAttention;
 use super::draw::Draw;
-use super::normalize::{Modulation, modulated, normalize};
-use super::projection::{Projection, Projections, Target};
+use super::normalize::{Modulation, at_places, modulated, normalize};
+use super::projection::{Projections, Target};
 use super::rows::Grid;
 
 /// What a block reads beside the video.
@@ -62,13 +63,13 @@ impl<B: Backend> Mixer<B> {
         context: &Context<B>,
         grid: Grid,
     ) -> Tensor<B, 2> {
-        let mut parts = self.modulation.forward(context.condition.clone(), grid).into_iter();
-        let mut part = || parts.next().expect("six parts");
-        let normal = modulated(x.clone(), part(), part());
-        let x = x + part() * self.spatial.forward(normal, grid, Axis::Space);
-        let normal = modulated(x.clone(), part(), part());
+        let [shift, scale, gate, time_shift, time_scale, time_gate] =
+            self.modulation.forward(context.condition.clone());
+        let normal = modulated(x.clone(), shift, scale, grid);
+        let x = x + at_places(gate, grid) * self.spatial.forward(normal, grid, Axis::Space);
+        let normal = modulated(x.clone(), time_shift, time_scale, grid);
         let axis = if self.everywhere { Axis::Everywhere } else { Axis::Time };
-        let x = x + part() * self.temporal.forward(normal, grid, axis);
+        let x = x + at_places(time_gate, grid) * self.temporal.forward(normal, grid, axis);
         x.clone() + self.cross.forward(normalize(x), &context.words, grid)
     }
 }
@@ -76,7 +77,7 @@ impl<B: Backend> Mixer<B> {
 impl<B: Backend> Projections<B> for Mixer<B> {
     fn map_projections(
         self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         Self {
             spatial: self.spatial.map_projections(Target::Spatial, change),

@@ -34,7 +34,7 @@ pub use config::{
 pub use error::ModelError;
 pub use mixer::Mixer;
 pub use normalize::Modulation;
-pub use projection::{Projection, Target};
+pub use projection::Target;
 pub use transformer::{Block, FeedForward, Transformer};
 pub use unet::{Convolutions, Stage, Unet};
 

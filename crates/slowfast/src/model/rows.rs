@@ -7,6 +7,7 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
+use inner_outer::layers::reorder_rows;
 
 /// How many clips, frames and places the rows of a video stand for, in this order of nesting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +39,6 @@ impl Grid {
     pub fn doubled(self) -> Self {
         Self { height: self.height * 2, width: self.width * 2, ..self }
     }
-}
-
-/// Rows counted by indices of `sizes`, with the indices in another `order`.
-pub(crate) fn reorder<B: Backend, const N: usize>(
-    x: Tensor<B, 2>,
-    sizes: [usize; N],
-    order: [isize; N],
-) -> Tensor<B, 2> {
-    let rows = x.dims()[0];
-    let counted = Tensor::<B, 1, Int>::arange(0..rows as i64, &x.device());
-    x.select(0, counted.reshape(sizes).permute(order).reshape([rows]))
 }
 
 /// Each row `times` times.
@@ -97,14 +87,14 @@ pub(crate) fn space_to_depth<B: Backend>(x: Tensor<B, 2>, grid: Grid) -> Tensor<
     let half = grid.halved();
     let width = x.dims()[1];
     let sizes = [grid.images(), half.height, 2, half.width, 2];
-    reorder(x, sizes, [0, 1, 3, 2, 4]).reshape([half.rows(), 4 * width])
+    reorder_rows(x, sizes, [0, 1, 3, 2, 4]).reshape([half.rows(), 4 * width])
 }
 
 /// The inverse of [`space_to_depth`]; `grid` is that of the rows given.
 pub(crate) fn depth_to_space<B: Backend>(x: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
     let width = x.dims()[1] / 4;
     let x = x.reshape([4 * grid.rows(), width]);
-    reorder(x, [grid.images(), grid.height, grid.width, 2, 2], [0, 1, 3, 2, 4])
+    reorder_rows(x, [grid.images(), grid.height, grid.width, 2, 2], [0, 1, 3, 2, 4])
 }
 
 /// Rows by number, `None` for a row of zeros, `together` of them side by side.
@@ -193,7 +183,5 @@ mod tests {
         let x = Tensor::<Flex, 2>::from_data([[1.0], [2.0]], &Default::default());
         assert_eq!(to_f64(&repeat_rows(x.clone(), 2)), [1.0, 1.0, 2.0, 2.0]);
         assert_eq!(to_f64(&tile_rows(x.clone(), 2)), [1.0, 2.0, 1.0, 2.0]);
-        let counted = Tensor::cat(vec![x.clone(), x + 2.0], 0);
-        assert_eq!(to_f64(&reorder(counted, [2, 2], [1, 0])), [1.0, 3.0, 2.0, 4.0]);
     }
 }

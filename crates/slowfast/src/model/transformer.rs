@@ -3,14 +3,14 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use inner_outer::layers;
+use inner_outer::{AdaptedLinear, layers};
 
 use super::config::{DenoiserConfig, LatentShape, TransformerConfig};
 use super::draw::{Draw, Scale};
 use super::mixer::{Context, Mixer, Widths};
-use super::normalize::{Modulation, modulated};
+use super::normalize::{Modulation, at_places, modulated};
 use super::positions;
-use super::projection::{Projection, Projections, Target};
+use super::projection::{Projections, Target};
 use super::rows::{Grid, repeat_rows, tile_rows};
 
 /// Two projections with a tanh-GELU between them, between normalisation and gate.
@@ -19,9 +19,9 @@ pub struct FeedForward<B: Backend> {
     /// Shift, scale and gate.
     pub modulation: Modulation<B>,
     /// `[width, 4 width]`.
-    pub input: Projection<B>,
+    pub input: AdaptedLinear<B>,
     /// `[4 width, width]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
 }
 
 /// Attention in space, in time and to the action, then a feed-forward layer.
@@ -37,7 +37,7 @@ pub struct Block<B: Backend> {
 #[derive(Module, Debug)]
 pub struct Transformer<B: Backend> {
     /// `[patch values, width]`.
-    pub input: Projection<B>,
+    pub input: AdaptedLinear<B>,
     /// A vector for each place of a frame, `[places, width]`.
     pub places: Param<Tensor<B, 2>>,
     /// A vector for each frame of a window, `[frames, width]`.
@@ -47,7 +47,7 @@ pub struct Transformer<B: Backend> {
     /// Shift and scale before the output.
     pub modulation: Modulation<B>,
     /// `[width, patch values]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
     /// Rows and columns of latent in a token.
     pub patch: usize,
 }
@@ -62,10 +62,10 @@ impl<B: Backend> FeedForward<B> {
     }
 
     fn forward(&self, x: Tensor<B, 2>, context: &Context<B>, grid: Grid) -> Tensor<B, 2> {
-        let mut parts = self.modulation.forward(context.condition.clone(), grid).into_iter();
-        let mut part = || parts.next().expect("three parts");
-        let normal = modulated(x.clone(), part(), part());
-        x + part() * self.output.forward(layers::gelu_tanh(self.input.forward(normal)))
+        let [shift, scale, gate] = self.modulation.forward(context.condition.clone());
+        let normal = modulated(x.clone(), shift, scale, grid);
+        let mixed = self.output.forward(layers::gelu_tanh(self.input.forward(normal)));
+        x + at_places(gate, grid) * mixed
     }
 }
 
@@ -108,9 +108,8 @@ impl<B: Backend> Transformer<B> {
             x = block.mixer.forward(x, context, grid);
             x = block.feed_forward.forward(x, context, grid);
         }
-        let mut parts = self.modulation.forward(context.condition.clone(), grid).into_iter();
-        let mut part = || parts.next().expect("two parts");
-        let x = self.output.forward(modulated(x, part(), part()));
+        let [shift, scale] = self.modulation.forward(context.condition.clone());
+        let x = self.output.forward(modulated(x, shift, scale, grid));
         let x = x.reshape([grid.images(), grid.height, grid.width, channels, patch, patch]);
         x.permute([0, 3, 1, 4, 2, 5]).reshape([batch, frames, channels, height, width])
     }
@@ -126,7 +125,7 @@ impl<B: Backend> Transformer<B> {
 impl<B: Backend> Projections<B> for Block<B> {
     fn map_projections(
         self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         let mixer = self.mixer.map_projections(change);
         let FeedForward { modulation, input, output } = self.feed_forward;
@@ -139,7 +138,7 @@ impl<B: Backend> Projections<B> for Block<B> {
 impl<B: Backend> Projections<B> for Transformer<B> {
     fn map_projections(
         self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         Self { blocks: self.blocks.map_projections(change), ..self }
     }

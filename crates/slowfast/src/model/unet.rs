@@ -7,14 +7,14 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use inner_outer::layers;
+use inner_outer::{AdaptedLinear, layers};
 
 use super::config::{DenoiserConfig, LatentShape, TemporalAttention, UnetConfig};
 use super::draw::{Draw, Scale};
 use super::mixer::{Context, Mixer, Widths};
 use super::normalize::{Modulation, modulated, normalize};
 use super::positions;
-use super::projection::{Projection, Projections, Target};
+use super::projection::{Projections, Target};
 use super::rows::{
     Grid, around, before_and_after, depth_to_space, repeat_rows, space_to_depth, tile_rows,
 };
@@ -25,13 +25,13 @@ pub struct Convolutions<B: Backend> {
     /// Shift and scale between the two.
     pub modulation: Modulation<B>,
     /// `[9 in, width]`.
-    pub first: Projection<B>,
+    pub first: AdaptedLinear<B>,
     /// `[9 width, width]`.
-    pub second: Projection<B>,
+    pub second: AdaptedLinear<B>,
     /// `[3 width, width]`, across frames.
-    pub temporal: Projection<B>,
+    pub temporal: AdaptedLinear<B>,
     /// `[in, width]`, where the widths differ.
-    pub shortcut: Option<Projection<B>>,
+    pub shortcut: Option<AdaptedLinear<B>>,
 }
 
 /// Convolutions, then attention in space, in time and to the action.
@@ -47,7 +47,7 @@ pub struct Stage<B: Backend> {
 #[derive(Module, Debug)]
 pub struct Unet<B: Backend> {
     /// `[9 channels, width]`.
-    pub input: Projection<B>,
+    pub input: AdaptedLinear<B>,
     /// A vector for each place of a frame, `[places, width]`.
     pub places: Param<Tensor<B, 2>>,
     /// A vector for each frame of a window, `[frames, width]`.
@@ -55,15 +55,15 @@ pub struct Unet<B: Backend> {
     /// One for each resolution, finest first.
     pub down: Vec<Stage<B>>,
     /// `[4 width, next width]`, between one resolution and the next.
-    pub halve: Vec<Projection<B>>,
+    pub halve: Vec<AdaptedLinear<B>>,
     /// At the coarsest resolution.
     pub middle: Stage<B>,
     /// `[next width, 4 width]`, back from one resolution to the one before, finest first.
-    pub double: Vec<Projection<B>>,
+    pub double: Vec<AdaptedLinear<B>>,
     /// One for each resolution, finest first; each reads what came down beside what comes up.
     pub up: Vec<Stage<B>>,
     /// `[9 width, channels]`.
-    pub output: Projection<B>,
+    pub output: AdaptedLinear<B>,
 }
 
 impl<B: Backend> Convolutions<B> {
@@ -80,11 +80,10 @@ impl<B: Backend> Convolutions<B> {
     }
 
     fn forward(&self, x: Tensor<B, 2>, context: &Context<B>, grid: Grid) -> Tensor<B, 2> {
-        let mut parts = self.modulation.forward(context.condition.clone(), grid).into_iter();
-        let mut part = || parts.next().expect("two parts");
+        let [shift, scale] = self.modulation.forward(context.condition.clone());
         let active = layers::gelu_tanh(normalize(x.clone()));
         let inside = self.first.forward(around(active, grid));
-        let active = layers::gelu_tanh(modulated(inside, part(), part()));
+        let active = layers::gelu_tanh(modulated(inside, shift, scale, grid));
         let x = match &self.shortcut {
             Some(shortcut) => shortcut.forward(x),
             None => x,
@@ -173,7 +172,7 @@ impl<B: Backend> Unet<B> {
 impl<B: Backend> Projections<B> for Stage<B> {
     fn map_projections(
         self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         let Convolutions { modulation, first, second, temporal, shortcut } = self.convolutions;
         let convolutions = Convolutions {
@@ -190,7 +189,7 @@ impl<B: Backend> Projections<B> for Stage<B> {
 impl<B: Backend> Projections<B> for Unet<B> {
     fn map_projections(
         self,
-        change: &mut dyn FnMut(Target, Projection<B>) -> Projection<B>,
+        change: &mut dyn FnMut(Target, AdaptedLinear<B>) -> AdaptedLinear<B>,
     ) -> Self {
         Self {
             down: self.down.map_projections(change),
