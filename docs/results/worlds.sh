@@ -57,11 +57,13 @@ built-in)
     "$slowfast" data generate --out "$folder/rooms"
     "$slowfast" data generate --out "$folder/back" --seed 1 --episodes 640 --set there_and_back=1.0 --set actions_there=4 --set test=0.15
     autoencoder_steps=3000 slow_steps=8000 second_order_steps=600 stop_gradient_steps=1500
+    sweep=()
     ;;
 miniworld)
     exported rooms
     exported back --episodes-per-scene 3 --routes look-away full-turn retrace --actions-there 4 --seed 1
     autoencoder_steps=2000 slow_steps=6000 second_order_steps=400 stop_gradient_steps=750
+    sweep=(--set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]')
     ;;
 *)
     echo "unknown world $world: built-in or miniworld" >&2
@@ -96,4 +98,5 @@ if [ "$world" = built-in ] && [ ! -e "$runs/plan/results.json" ]; then
         --model second-order-whole="$runs/second-order-whole"
 fi
 
-evaluate eval-sweep slow eval-sweep --set episodes=12 --set 'sweep.ranks=[8, 32]' --set 'sweep.steps=[1, 4]'
+evaluate eval-sweep slow eval-sweep --set episodes=12 "${sweep[@]}"
+evaluate eval-best slow eval-best
