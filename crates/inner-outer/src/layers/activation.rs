@@ -3,8 +3,10 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
+use burn_flex::FlexTensor;
 
-use super::by_hand::{Pullback, by_hand, with_derivative};
+use super::by_hand::{Pullback, by_hand, contiguous, with_derivative};
+use super::vectors::{exp, vectorised};
 
 /// `2 sqrt(2/pi)`, the slope of `z` at zero.
 const SCALE: f64 = 1.595_769_121_605_731;
@@ -16,9 +18,10 @@ const BEND: f64 = 0.044715 * SCALE;
 /// Computed as the same function `x sigmoid(z)` with `z = 2 sqrt(2/pi) (x + 0.044715 x^3)`: one exponential is several times
 /// cheaper than the hyperbolic tangent of the mathematical library.
 pub fn gelu_tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    if let Some(result) = by_elements(&x, gelu_of_element) {
-        return result;
-    }
+    let x = match by_elements(x, gelu_of_element) {
+        Ok(result) => return result,
+        Err(x) => x,
+    };
     let at = x.clone().detach();
     let square = at.clone() * at.clone();
     let gate = sigmoid((square.clone() * BEND + SCALE) * at.clone());
@@ -31,24 +34,40 @@ pub fn gelu_tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     with_derivative(x, value, slope)
 }
 
-/// A function of each element by its value and its derivative.
+/// A function of each element by its value and its derivative, in the memory of `x` if nothing else needs it.
 fn by_elements<B: Backend, const D: usize>(
-    x: &Tensor<B, D>,
-    function: fn(f32) -> (f32, f32),
-) -> Option<Tensor<B, D>> {
-    let value = |x: &[f32]| x.iter().map(|&x| function(x).0).collect();
-    by_hand(x, value, |x| {
-        let (value, slopes): (Vec<f32>, Vec<f32>) = x.iter().map(|&x| function(x)).unzip();
-        let pull =
-            move |gradient: &[f32]| slopes.iter().zip(gradient).map(|(s, g)| s * g).collect();
-        (value, Pullback::new(pull))
-    })
+    x: Tensor<B, D>,
+    function: impl Fn(f32) -> (f32, f32) + Copy,
+) -> Result<Tensor<B, D>, Tensor<B, D>> {
+    let value = |[x]: [FlexTensor; 1]| {
+        let mut x = contiguous(x);
+        let x_and_value: &mut [f32] = x.storage_mut();
+        vectorised(|| x_and_value.iter_mut().for_each(|x| *x = function(*x).0));
+        x
+    };
+    let value_and_pullback = |[x]: [FlexTensor; 1]| {
+        let mut x = contiguous(x);
+        let x_and_value: &mut [f32] = x.storage_mut();
+        let mut slopes = vec![0.0; x_and_value.len()];
+        vectorised(|| {
+            x_and_value
+                .iter_mut()
+                .zip(&mut slopes)
+                .for_each(|(x, slope)| (*x, *slope) = function(*x));
+        });
+        let pull = move |gradient: &mut [f32]| {
+            gradient.iter_mut().zip(&slopes).for_each(|(gradient, slope)| *gradient *= slope);
+        };
+        (x, Pullback::in_place(pull))
+    };
+    by_hand([x], value, value_and_pullback).map_err(|[x]| x)
 }
 
 /// `x sigmoid(z)` and its derivative `sigmoid(z) + x sigmoid(z) (1 - sigmoid(z)) z'`.
+#[inline(always)]
 fn gelu_of_element(x: f32) -> (f32, f32) {
     let (scale, bend, square) = (SCALE as f32, BEND as f32, x * x);
-    let gate = 1.0 / (1.0 + (-x * (square * bend + scale)).exp());
+    let gate = 1.0 / (1.0 + exp(-x * (square * bend + scale)));
     let value = x * gate;
     (value, (value - value * gate) * (square * (3.0 * bend) + scale) + gate)
 }
@@ -57,9 +76,10 @@ fn gelu_of_element(x: f32) -> (f32, f32) {
 ///
 /// Computed as `2 sigmoid(2 x) - 1`, see [`gelu_tanh`]. Near zero it is therefore not exact to the last digit of a small number.
 pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    if let Some(result) = by_elements(&x, tanh_of_element) {
-        return result;
-    }
+    let x = match by_elements(x, tanh_of_element) {
+        Ok(result) => return result,
+        Err(x) => x,
+    };
     let value = sigmoid(x.clone().detach() * 2.0) * 2.0 - 1.0;
     if !B::ad_enabled(&x.device()) {
         return value;
@@ -69,8 +89,9 @@ pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
 }
 
 /// `tanh(x)` and its derivative `1 - tanh(x)^2`.
+#[inline(always)]
 fn tanh_of_element(x: f32) -> (f32, f32) {
-    let value = 2.0 / (1.0 + (-2.0 * x).exp()) - 1.0;
+    let value = 2.0 / (1.0 + exp(-2.0 * x)) - 1.0;
     (value, 1.0 - value * value)
 }
 

@@ -3,14 +3,15 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
 
-use super::by_hand::{Pullback, by_hand, dot, sum};
-use super::rows::{reorder_by_hand, reorder_rows};
+use super::attention_by_hand::attention_by_hand;
+use super::by_hand::is_open;
+use super::rows::reorder_rows;
 
 /// Scaled dot-product attention `softmax(q k^T / sqrt(width) + mask) v`.
 ///
 /// `q`, `k`, `v` are `[batch, heads, tokens, width]`; `hidden` is true where a query must not look,
-/// broadcastable to `[batch, heads, tokens, tokens]`. Every query must see a key. A mask that all heads and sequences share,
-/// `[1, 1, tokens, tokens]`, is fastest, and none faster still.
+/// broadcastable to `[batch, heads, tokens, tokens]`. A query that sees no key gets some mean of the values. A mask that all heads
+/// and sequences share, `[1, 1, tokens, tokens]`, is fastest, and none faster still.
 ///
 /// What can be done to the operands or to the result is not done to the weights between them: a pass over those costs as much
 /// as a product.
@@ -20,67 +21,28 @@ pub fn attention<B: Backend>(
     v: Tensor<B, 4>,
     hidden: Option<Tensor<B, 4, Bool>>,
 ) -> Tensor<B, 4> {
+    if [&q, &k, &v].into_iter().all(is_open) {
+        return attention_by_hand([q, k, v], hidden);
+    }
     // Multiplied by reciprocals: Burn rounds the derivative of a division by a number to single precision.
     let scale = (q.dims()[3] as f64).sqrt().recip();
-    let scores = (q * scale).matmul(transposed(k));
+    let scores = (q * scale).matmul(k.swap_dims(2, 3));
     let scores = match hidden {
         Some(hidden) => hide(scores, hidden),
         None => scores,
     };
-    match softmax_by_hand(&scores) {
-        Some(weights) => weights.matmul(v),
-        None => {
-            let largest = scores.clone().detach().max_dim(3);
-            let weights = (scores - largest).exp();
-            let total = weights.clone().sum_dim(3);
-            weights.matmul(v) * total.recip()
-        }
-    }
+    let largest = scores.clone().detach().max_dim(3);
+    let weights = (scores - largest).exp();
+    let total = weights.clone().sum_dim(3);
+    weights.matmul(v) * total.recip()
 }
 
-/// `[batch, heads, tokens, width]` to `[batch, heads, width, tokens]`, as a copy where a copy can be made by hand: of a view, the
-/// gradient would have to be copied, which Flex does element by element.
-fn transposed<B: Backend>(k: Tensor<B, 4>) -> Tensor<B, 4> {
-    let [batch, heads, tokens, width] = k.dims();
-    match reorder_by_hand(&k, 1, [batch * heads, tokens, width], [0, 2, 1]) {
-        Some(copied) => copied.reshape([batch, heads, width, tokens]),
-        None => k.swap_dims(2, 3),
-    }
-}
-
-/// The softmax over the last dimension.
-fn softmax_by_hand<B: Backend>(scores: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
-    let keys = scores.dims()[3];
-    let by_rows = |scores: &[f32]| {
-        let mut weights = Vec::with_capacity(scores.len());
-        for row in scores.chunks_exact(keys) {
-            let begin = weights.len();
-            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            weights.extend(row.iter().map(|score| (score - largest).exp()));
-            let total = sum(&weights[begin..]).recip();
-            weights[begin..].iter_mut().for_each(|weight| *weight *= total);
-        }
-        weights
-    };
-    by_hand(scores, by_rows, |scores| {
-        let weights = by_rows(scores);
-        let at = weights.clone();
-        // p (g - sum(g p)) for each row.
-        let pull = move |gradient: &[f32]| {
-            let mut pulled = Vec::with_capacity(gradient.len());
-            for (gradient, weights) in gradient.chunks_exact(keys).zip(at.chunks_exact(keys)) {
-                let mean = dot(gradient, weights);
-                pulled.extend(gradient.iter().zip(weights).map(|(g, p)| p * (g - mean)));
-            }
-            pulled
-        };
-        (weights, Pullback::new(pull))
-    })
-}
+/// What is added to the score of a hidden key: its weight is then zero, unless all keys are hidden.
+pub(super) const PENALTY: f32 = -1e9;
 
 /// Makes the scores `[batch, heads, queries, keys]` of hidden keys so small that their weight is zero.
 fn hide<B: Backend>(scores: Tensor<B, 4>, hidden: Tensor<B, 4, Bool>) -> Tensor<B, 4> {
-    let penalty = hidden.float().cast(scores.dtype()) * -1e9;
+    let penalty = hidden.float().cast(scores.dtype()) * PENALTY;
     let [batch, heads, queries, keys] = scores.dims();
     if penalty.dims() != [1, 1, queries, keys] {
         return scores + penalty;
@@ -94,6 +56,10 @@ fn hide<B: Backend>(scores: Tensor<B, 4>, hidden: Tensor<B, 4, Bool>) -> Tensor<
 pub fn split_heads<B: Backend>(x: Tensor<B, 2>, batch: usize, heads: usize) -> Tensor<B, 4> {
     let [rows, width] = x.dims();
     let (tokens, head_width) = (rows / batch, width / heads);
+    if is_open(&x) {
+        // A view, which attention by hand reads as it lies.
+        return x.reshape([batch, tokens, heads, head_width]).swap_dims(1, 2);
+    }
     let x = x.reshape([rows * heads, head_width]);
     let split = reorder_rows(x, [batch, tokens, heads], [0, 2, 1]);
     split.reshape([batch, heads, tokens, head_width])
@@ -102,6 +68,10 @@ pub fn split_heads<B: Backend>(x: Tensor<B, 2>, batch: usize, heads: usize) -> T
 /// `[batch, heads, tokens, head width]` to `[batch tokens, heads head width]`: undoes [`split_heads`].
 pub fn merge_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 2> {
     let [batch, heads, tokens, head_width] = x.dims();
+    if is_open(&x) {
+        // What attention by hand returns lies so already.
+        return x.swap_dims(1, 2).reshape([batch * tokens, heads * head_width]);
+    }
     let x = x.reshape([batch * heads * tokens, head_width]);
     let merged = reorder_rows(x, [batch, heads, tokens], [0, 2, 1]);
     merged.reshape([batch * tokens, heads * head_width])
@@ -170,20 +140,63 @@ mod tests {
     }
 
     #[test]
+    fn a_query_that_sees_nothing_gets_a_mean() {
+        for precision in [DType::F32, DType::F64] {
+            let [q, k, v] = [&Q, &K, &V].map(|side| head::<Flex>(side).cast(precision));
+            for sides in [[1, 1, 2, 2], [1, 1, 2, 1]] {
+                let all = Tensor::<Flex, 4>::ones(sides, &Default::default()).bool();
+                let found = to_f64(&attention(q.clone(), k.clone(), v.clone(), Some(all)));
+                let between = |(i, x): (usize, &f64)| (V[i % 3]..=V[3 + i % 3]).contains(x);
+                assert!(found.iter().enumerate().all(between), "{found:?}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a mask of [1, 1, 3, 2] cannot be broadcast to [1, 1, 2, 2]")]
+    fn a_mask_of_other_sides_is_refused() {
+        let [q, k, v] = [&Q, &K, &V].map(|side| head::<Flex>(side).cast(DType::F32));
+        let hidden = Tensor::<Flex, 4>::zeros([1, 1, 3, 2], &Default::default()).bool();
+        attention(q, k, v, Some(hidden));
+    }
+
+    /// Heads split and merged, five queries on six keys, and every broadcast of a mask.
+    #[test]
     fn single_precision_has_the_gradient_of_the_composition() {
         type B = crate::Autodiff<Flex>;
         let device = Default::default();
-        let draw = || Tensor::<B, 4>::random([2, 3, 5, 7], Distribution::Default, &device);
-        let inputs = [draw(), draw(), draw()].map(Tensor::require_grad);
-        let weights = draw();
-        let gradients = |precision| {
-            let [q, k, v] = inputs.clone().map(|input| input.cast(precision));
-            let loss = (attention(q, k, v, None) * weights.clone().cast(precision)).sum();
-            let gradients = loss.backward();
-            inputs.clone().map(|input| to_f64(&input.grad(&gradients).expect("a leaf")))
+        let draw = |rows| Tensor::<B, 2>::random([rows, 21], Distribution::Default, &device);
+        let inputs = [draw(10), draw(12), draw(12)].map(Tensor::require_grad);
+        let weights = draw(10);
+        let outcome = |precision, hidden| {
+            let [q, k, v] = inputs.clone().map(|input| split_heads(input.cast(precision), 2, 3));
+            let mixed = merge_heads(attention(q, k, v, hidden));
+            let gradients = (mixed.clone() * weights.clone().cast(precision)).sum().backward();
+            let gradient = |input: &Tensor<B, 2>| to_f64(&input.grad(&gradients).expect("a leaf"));
+            [to_f64(&mixed)].into_iter().chain(inputs.iter().map(gradient)).collect::<Vec<_>>()
         };
-        let (single, double) = (gradients(DType::F32), gradients(DType::F64));
-        (0..3).for_each(|input| assert_close(&single[input], &double[input], 1e-5));
+        let masks = [[1, 1, 5, 6], [2, 1, 1, 6], [2, 3, 5, 6]].map(|sides| {
+            let random = Tensor::<B, 4>::random(sides, Distribution::Default, &device);
+            let first = Tensor::<B, 1, Int>::arange(0..6, &device).equal_elem(0).float();
+            Some((random - first.reshape([1, 1, 1, 6])).greater_elem(0.5))
+        });
+        for hidden in [None].into_iter().chain(masks) {
+            let single = outcome(DType::F32, hidden.clone());
+            let double = outcome(DType::F64, hidden);
+            (0..4).for_each(|part| assert_close(&single[part], &double[part], 1e-5));
+        }
+    }
+
+    /// Only the queries ask for a gradient.
+    #[test]
+    fn what_is_fixed_has_no_gradient() {
+        type B = crate::Autodiff<Flex>;
+        let draw =
+            || Tensor::<B, 4>::random([1, 2, 3, 4], Distribution::Default, &Default::default());
+        let (q, k, v) = (draw().require_grad(), draw(), draw());
+        let gradients = attention(q.clone(), k.clone(), v.clone(), None).sum().backward();
+        assert!(q.grad(&gradients).is_some());
+        assert!(k.grad(&gradients).is_none() && v.grad(&gradients).is_none());
     }
 
     struct Attended;

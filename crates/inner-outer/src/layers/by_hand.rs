@@ -5,7 +5,7 @@
 //! and no second derivative can be asked for, [`by_hand`] computes a function and its gradient in a pass each. Elsewhere its
 //! caller composes it, by [`with_derivative`] if it acts on each element.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Shape, Tensor, TensorData, TensorMetadata, TensorPrimitive};
+use burn::tensor::{DType, Tensor, TensorData, TensorPrimitive};
 use burn_flex::FlexTensor;
 
 use crate::Autodiff;
@@ -34,96 +34,112 @@ pub(super) fn with_derivative<B: Backend, const D: usize>(
     (x - at) * slope + value
 }
 
-/// Pulls the gradient of a loss from the elements of a function's result back to those of its argument.
+/// Pulls the gradient of a loss from a function's result back to its `N` arguments: to those that are asked for.
 #[derive(Clone)]
-pub(super) struct Pullback(Arc<Pull>);
+pub(super) struct Pullback<const N: usize>(Arc<Pull<N>>);
 
-type Pull = dyn Fn(&[f32]) -> Vec<f32> + Send + Sync;
+type Pull<const N: usize> = dyn Fn(FlexTensor, [bool; N]) -> [Option<FlexTensor>; N] + Send + Sync;
 
-impl Pullback {
-    pub(super) fn new(pull: impl Fn(&[f32]) -> Vec<f32> + Send + Sync + 'static) -> Self {
+impl<const N: usize> Pullback<N> {
+    pub(super) fn new(
+        pull: impl Fn(FlexTensor, [bool; N]) -> [Option<FlexTensor>; N] + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(pull))
     }
 }
 
-impl fmt::Debug for Pullback {
+impl Pullback<1> {
+    /// Of a function to the same shape, in the memory of the gradient that comes in.
+    pub(super) fn in_place(pull: impl Fn(&mut [f32]) + Send + Sync + 'static) -> Self {
+        Self::new(move |gradient, _| {
+            let mut gradient = contiguous(gradient);
+            pull(gradient.storage_mut());
+            [Some(gradient)]
+        })
+    }
+}
+
+impl<const N: usize> fmt::Debug for Pullback<N> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Pullback")
     }
 }
 
-/// A function of `x` to the same shape by its elements, row by row: the value alone for where no gradient is recorded, and with
-/// the pullback for where it is. None where the function has to be composed of tensor operations: on other backends, in other
-/// precisions, and below the topmost of several levels of differentiation.
-pub(super) fn by_hand<B: Backend, const D: usize>(
-    x: &Tensor<B, D>,
-    value: impl FnOnce(&[f32]) -> Vec<f32>,
-    value_and_pullback: impl FnOnce(&[f32]) -> (Vec<f32>, Pullback),
-) -> Option<Tensor<B, D>> {
-    if x.dtype() != DType::F32 {
-        return None;
+/// Whether a function of `x` can be computed by hand: not on other backends, in other precisions, below the topmost of several
+/// levels of differentiation, or of nothing.
+pub(super) fn is_open<B: Backend, const D: usize>(x: &Tensor<B, D>) -> bool {
+    let backends = [TypeId::of::<Flex>(), TypeId::of::<Autodiff<Flex>>()];
+    let elements: usize = x.dims().iter().product();
+    backends.contains(&TypeId::of::<B>()) && x.dtype() == DType::F32 && elements > 0
+}
+
+/// A function of `arguments` that [are open](is_open): by the value alone for where no gradient is recorded, and with the pullback
+/// for where it is. Arguments that are not open come back, and the function has to be composed of tensor operations.
+pub(super) fn by_hand<B: Backend, const D: usize, const N: usize>(
+    arguments: [Tensor<B, D>; N],
+    value: impl FnOnce([FlexTensor; N]) -> FlexTensor,
+    value_and_pullback: impl FnOnce([FlexTensor; N]) -> (FlexTensor, Pullback<N>),
+) -> Result<Tensor<B, D>, [Tensor<B, D>; N]> {
+    if !arguments.iter().all(is_open) {
+        return Err(arguments);
     }
-    let any: &dyn Any = x;
-    let result: Box<dyn Any> = if let Some(x) = any.downcast_ref::<Tensor<Flex, D>>() {
-        let x = x.clone().into_primitive().tensor().to_contiguous();
-        let value = tensor(value(x.storage()), x.shape());
-        Box::new(Tensor::<Flex, D>::from_primitive(TensorPrimitive::Float(value)))
-    } else {
-        let x = any.downcast_ref::<Tensor<Autodiff<Flex>, D>>()?.clone().into_primitive().tensor();
-        let (node, x) = (x.node, x.primitive.to_contiguous());
-        let result = match ByHand.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(operation) => {
-                let (value, pullback) = value_and_pullback(x.storage());
-                operation.finish(pullback, tensor(value, x.shape()))
-            }
-            OpsKind::UnTracked(operation) => {
-                operation.finish(tensor(value(x.storage()), x.shape()))
-            }
-        };
-        Box::new(Tensor::<Autodiff<Flex>, D>::from_primitive(TensorPrimitive::Float(result)))
+    if TypeId::of::<B>() == TypeId::of::<Flex>() {
+        let plain = arguments.map(|x| same::<_, Tensor<Flex, D>>(x).into_primitive().tensor());
+        return Ok(same(Tensor::<Flex, D>::from_primitive(TensorPrimitive::Float(value(plain)))));
+    }
+    let arguments =
+        arguments.map(|x| same::<_, Tensor<Autodiff<Flex>, D>>(x).into_primitive().tensor());
+    let nodes = arguments.each_ref().map(|x| x.node.clone());
+    let plain = arguments.map(|x| x.primitive);
+    let result = match ByHand.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(operation) => {
+            let (value, pullback) = value_and_pullback(plain);
+            operation.finish(pullback, value)
+        }
+        OpsKind::UnTracked(operation) => operation.finish(value(plain)),
     };
-    Some(*result.downcast().expect("the backend is the one that was asked for"))
+    Ok(same(Tensor::<Autodiff<Flex>, D>::from_primitive(TensorPrimitive::Float(result))))
+}
+
+/// `value` under the name that its type has elsewhere.
+fn same<T: 'static, S: 'static>(value: T) -> S {
+    let any: Box<dyn Any> = Box::new(value);
+    *any.downcast().expect("the backend has been looked at")
 }
 
 /// What the graph of a backward pass records of such a function.
 #[derive(Debug)]
 struct ByHand;
 
-impl Backward<Flex, 1> for ByHand {
-    type State = Pullback;
+impl<const N: usize> Backward<Flex, N> for ByHand {
+    type State = Pullback<N>;
 
-    fn backward(self, ops: Ops<Pullback, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Pullback<N>, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let Pullback(pull) = ops.state;
-        unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
-            let gradient = gradient.to_contiguous();
-            tensor(pull(gradient.storage()), gradient.shape())
-        });
+        let gradient = gradients.consume::<Flex>(&ops.node);
+        let pulled = pull(gradient, ops.parents.each_ref().map(Option::is_some));
+        for (parent, gradient) in ops.parents.into_iter().zip(pulled) {
+            if let Some((parent, gradient)) = parent.zip(gradient) {
+                gradients.register::<Flex>(parent.id, gradient);
+            }
+        }
     }
 }
 
-fn tensor(elements: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(elements, shape))
+/// A tensor that holds its elements row by row and no others, so that `storage` is they.
+pub(super) fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
 }
 
-/// The sum of products, in lanes that the compiler can turn into vectors: one sum it must not reorder.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a_blocks, a_rest), (b_blocks, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    let mut lanes = [0.0; 16];
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        (0..16).for_each(|lane| lanes[lane] += a[lane] * b[lane]);
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    lanes.iter().sum::<f32>() + rest
+/// A tensor of `elements`, row by row.
+pub(super) fn tensor<const D: usize>(elements: Vec<f32>, dims: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(elements, dims))
 }
 
-/// The sum, in lanes like [`dot`].
-pub(super) fn sum(a: &[f32]) -> f32 {
-    let (blocks, rest) = a.as_chunks::<16>();
-    let mut lanes = [0.0; 16];
-    for block in blocks {
-        (0..16).for_each(|lane| lanes[lane] += block[lane]);
-    }
-    lanes.iter().sum::<f32>() + rest.iter().sum::<f32>()
+/// Rows and columns of a tensor of two dimensions.
+pub(super) fn dims(tensor: &FlexTensor) -> [usize; 2] {
+    let shape = tensor.layout().shape();
+    [shape[0], shape[1]]
 }
 
 #[cfg(test)]
@@ -132,13 +148,29 @@ mod tests {
     use super::*;
     use crate::tensors::to_f64;
 
-    fn cube<B: Backend, const D: usize>(x: &Tensor<B, D>) -> Option<Tensor<B, D>> {
-        let value = |x: &[f32]| x.iter().map(|x| x * x * x).collect();
-        by_hand(x, value, |x| {
-            let at = x.to_vec();
-            let pull = move |g: &[f32]| at.iter().zip(g).map(|(x, g)| 3.0 * x * x * g).collect();
-            (value(x), Pullback::new(pull))
-        })
+    fn cube<B: Backend, const D: usize>(x: Tensor<B, D>) -> Option<Tensor<B, D>> {
+        let value = |x: &FlexTensor| {
+            let cubes = x.storage::<f32>().iter().map(|x| x * x * x).collect();
+            tensor(cubes, dims(x))
+        };
+        let by_hand = by_hand(
+            [x],
+            |[x]| value(&contiguous(x)),
+            |[x]| {
+                let x = contiguous(x);
+                let pull = {
+                    let x = x.clone();
+                    move |gradient: &mut [f32]| {
+                        gradient
+                            .iter_mut()
+                            .zip(x.storage::<f32>())
+                            .for_each(|(g, x)| *g *= 3.0 * x * x);
+                    }
+                };
+                (value(&x), Pullback::in_place(pull))
+            },
+        );
+        by_hand.ok()
     }
 
     /// Columns of a wider tensor: not contiguous, and not from its beginning.
@@ -150,16 +182,16 @@ mod tests {
     #[test]
     fn every_element_is_seen() {
         let expected = to_f64(&numbers::<Flex>().powi_scalar(3));
-        let plain = cube(&numbers::<Flex>()).expect("single precision on the CPU");
+        let plain = cube(numbers::<Flex>()).expect("single precision on the CPU");
         assert_close(&to_f64(&plain), &expected, 1e-4);
-        let untracked = cube(&numbers::<Autodiff<Flex>>()).expect("one level of differentiation");
+        let untracked = cube(numbers::<Autodiff<Flex>>()).expect("one level of differentiation");
         assert_close(&to_f64(&untracked), &expected, 1e-4);
     }
 
     #[test]
     fn the_gradient_is_pulled_back() {
         let x = numbers::<Autodiff<Flex>>().require_grad();
-        let y = cube(&x).expect("one level of differentiation");
+        let y = cube(x.clone()).expect("one level of differentiation");
         // Transposed, so that the gradient does not lie row by row.
         let loss = (y.transpose() * numbers::<Autodiff<Flex>>().transpose()).sum();
         let gradient = x.grad(&loss.backward()).expect("x is a leaf");
@@ -169,14 +201,39 @@ mod tests {
 
     #[test]
     fn second_derivatives_and_double_precision_are_left_to_compositions() {
-        assert!(cube(&numbers::<Autodiff<Autodiff<Flex>>>()).is_none());
-        assert!(cube(&numbers::<Flex>().cast(DType::F64)).is_none());
-        assert!(cube(&numbers::<Autodiff<Flex>>().cast(DType::F64)).is_none());
+        assert!(cube(numbers::<Autodiff<Autodiff<Flex>>>()).is_none());
+        assert!(cube(numbers::<Flex>().cast(DType::F64)).is_none());
+        assert!(cube(numbers::<Autodiff<Flex>>().cast(DType::F64)).is_none());
     }
 
     #[test]
-    fn sums_have_all_their_terms() {
-        let numbers: Vec<f32> = (1..=37).map(|i| i as f32).collect();
-        assert_eq!((sum(&numbers), dot(&numbers, &numbers)), (703.0, 17_575.0));
+    fn nothing_is_left_to_compositions() {
+        assert!(cube(Tensor::<Flex, 2>::zeros([0, 3], &Default::default())).is_none());
+    }
+
+    /// Of two arguments, and what is shared is left as it was.
+    #[test]
+    fn only_what_is_asked_for_is_pulled_back() {
+        type B = Autodiff<Flex>;
+        let (x, fixed) = (numbers::<B>().require_grad(), numbers::<B>());
+        let sum = |arguments| {
+            let sum = |[x, y]: [FlexTensor; 2]| {
+                let (x, y) = (contiguous(x), contiguous(y));
+                let sums = x.storage::<f32>().iter().zip(y.storage::<f32>()).map(|(x, y)| x + y);
+                tensor(sums.collect(), dims(&x))
+            };
+            let result = by_hand(arguments, sum, |arguments| {
+                let pull = |gradient: FlexTensor, asked: [bool; 2]| {
+                    assert_eq!(asked, [true, false]);
+                    asked.map(|asked| asked.then(|| gradient.clone()))
+                };
+                (sum(arguments), Pullback::new(pull))
+            });
+            result.expect("one level of differentiation")
+        };
+        let loss = (sum([x.clone(), fixed.clone()]) * fixed.clone()).sum();
+        let gradient = x.grad(&loss.backward()).expect("x is a leaf");
+        assert_eq!(to_f64(&gradient), to_f64(&fixed));
+        assert_eq!(to_f64(&x), to_f64(&fixed));
     }
 }

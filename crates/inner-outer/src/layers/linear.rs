@@ -3,7 +3,11 @@
 use burn::nn::{Embedding, Linear};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
+use burn_flex::FlexTensor;
 
+use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
+use super::product::{Matrix, product};
+use super::vectors::vectorised;
 use crate::copies::{divided, on_rows};
 
 /// `x W + b`: `[rows, in]` to `[rows, out]`.
@@ -35,10 +39,9 @@ pub fn affine<B: Backend>(
         assert_eq!(found, expected, "the bias has {found} elements, the weight {expected} outputs");
     }
     if copies == 1 {
-        let product = x.matmul(weight);
         return match bias {
-            Some(bias) => product + bias.unsqueeze(),
-            None => product,
+            Some(bias) => product_and_bias(x, weight, bias.unsqueeze()),
+            None => matrix_product(x, weight),
         };
     }
     let product = divided(x, copies).matmul(divided(weight, copies)).reshape([rows, outputs]);
@@ -46,6 +49,88 @@ pub fn affine<B: Backend>(
         Some(bias) => product + on_rows(bias, rows, copies),
         None => product,
     }
+}
+
+/// `x W` for `x: [rows, in]`, `weight: [in, out]`.
+fn matrix_product<B: Backend>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
+    let value =
+        |[x, weight]: &[FlexTensor; 2]| multiplied(Matrix::of(x, &[]), Matrix::of(weight, &[]));
+    let by_hand = by_hand(
+        [x, weight],
+        |arguments| value(&arguments),
+        |arguments| {
+            let value = value(&arguments);
+            let pull = move |gradient, asked| pull_product(&arguments, &gradient, asked);
+            (value, Pullback::new(pull))
+        },
+    );
+    by_hand.unwrap_or_else(|[x, weight]| x.matmul(weight))
+}
+
+/// `x W + b` for `x: [rows, in]`, `weight: [in, out]`, `bias: [1, out]`.
+fn product_and_bias<B: Backend>(
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    let value = |[x, weight, bias]: &[FlexTensor; 3]| {
+        let mut sum = multiplied(Matrix::of(x, &[]), Matrix::of(weight, &[]));
+        let bias = contiguous(bias.clone());
+        add_to_rows(sum.storage_mut(), bias.storage());
+        sum
+    };
+    let by_hand = by_hand(
+        [x, weight, bias],
+        |arguments| value(&arguments),
+        |arguments| {
+            let value = value(&arguments);
+            let [x, weight, _] = arguments;
+            let factors = [x, weight];
+            let pull = move |gradient: FlexTensor, [for_x, for_weight, for_bias]: [bool; 3]| {
+                let gradient = contiguous(gradient);
+                let of_bias = for_bias.then(|| sum_of_rows(&gradient));
+                let [of_x, of_weight] = pull_product(&factors, &gradient, [for_x, for_weight]);
+                [of_x, of_weight, of_bias]
+            };
+            (value, Pullback::new(pull))
+        },
+    );
+    by_hand.unwrap_or_else(|[x, weight, bias]| x.matmul(weight) + bias)
+}
+
+fn multiplied(a: Matrix, b: Matrix) -> FlexTensor {
+    tensor(product(a, b, 1.0), [a.place.rows, b.place.columns])
+}
+
+/// The gradients of the factors of `x W`: `g W^T` and `x^T g`.
+fn pull_product(
+    [x, weight]: &[FlexTensor; 2],
+    gradient: &FlexTensor,
+    [for_x, for_weight]: [bool; 2],
+) -> [Option<FlexTensor>; 2] {
+    let [x, weight, gradient] = [x, weight, gradient].map(|tensor| Matrix::of(tensor, &[]));
+    let of_x = for_x.then(|| multiplied(gradient, weight.transposed()));
+    let of_weight = for_weight.then(|| multiplied(x.transposed(), gradient));
+    [of_x, of_weight]
+}
+
+fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
+    vectorised(|| {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+        }
+    });
+}
+
+fn sum_of_rows(rows: &FlexTensor) -> FlexTensor {
+    let width = dims(rows)[1];
+    let mut sum = vec![0.0; width];
+    vectorised(|| {
+        for row in rows.storage::<f32>().chunks_exact(width) {
+            sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        }
+    });
+    tensor(sum, [1, width])
 }
 
 /// [`linear`] as `N` tensors of as many columns each: `[rows, in]` to `N` times `[rows, out / N]`.
@@ -89,7 +174,7 @@ pub fn embedding<B: Backend>(layer: &Embedding<B>, tokens: Tensor<B, 1, Int>) ->
 mod tests {
     use burn::backend::Flex;
     use burn::nn::{EmbeddingConfig, LinearConfig};
-    use burn::tensor::Distribution;
+    use burn::tensor::{DType, Distribution};
 
     use super::super::check::assert_close;
     use super::*;
@@ -103,6 +188,44 @@ mod tests {
             let x = Tensor::<Flex, 2>::random([4, 3], Distribution::Default, &device);
             assert_close(&to_f64(&linear(&layer, x.clone())), &to_f64(&layer.forward(x)), 1e-6);
         }
+    }
+
+    /// A weight cut from a wider one, as those of [`affine_parts`] are, and a gradient that does not lie row by row.
+    #[test]
+    fn single_precision_has_the_gradient_of_the_composition() {
+        type B = crate::Autodiff<Flex>;
+        let device = Default::default();
+        let draw = |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &device);
+        let inputs = [draw([5, 3]), draw([3, 8]), draw([1, 4])].map(Tensor::require_grad);
+        let weights = draw([4, 5]);
+        for with_bias in [false, true] {
+            let outcome = |precision| {
+                let [x, weight, bias] = inputs.clone().map(|input| input.cast(precision));
+                let bias = with_bias.then(|| bias.reshape([4]));
+                let y = affine(x, weight.narrow(1, 2, 4), bias);
+                let gradients =
+                    (y.clone().transpose() * weights.clone().cast(precision)).sum().backward();
+                let gradient =
+                    |input: &Tensor<B, 2>| input.grad(&gradients).map(|gradient| to_f64(&gradient));
+                (to_f64(&y), inputs.each_ref().map(gradient))
+            };
+            let (single, double) = (outcome(DType::F32), outcome(DType::F64));
+            assert_close(&single.0, &double.0, 1e-5);
+            for (single, double) in single.1.iter().zip(&double.1) {
+                assert_eq!(single.is_some(), double.is_some());
+                assert_close(
+                    &single.clone().unwrap_or_default(),
+                    &double.clone().unwrap_or_default(),
+                    1e-5,
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_rows_are_no_rows() {
+        let zeros = |shape| Tensor::<Flex, 2>::zeros(shape, &Default::default());
+        assert_eq!(affine(zeros([0, 3]), zeros([3, 2]), None).dims(), [0, 2]);
     }
 
     #[test]

@@ -4,21 +4,30 @@ use burn::module::Param;
 use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn_flex::FlexTensor;
 
-use super::by_hand::{Pullback, by_hand, dot, sum};
+use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
+use super::vectors::{dot, sum, vectorised};
 use crate::copies::on_rows;
 
 /// `(x - mean) / sqrt(variance + epsilon)` over each row: `[rows, width]` to the same shape.
 pub fn normalize<B: Backend>(x: Tensor<B, 2>, epsilon: f64) -> Tensor<B, 2> {
-    let width = x.dims()[1];
-    let by_rows = |x: &[f32]| normalize_rows(x, width, epsilon as f32);
-    let value = |x: &[f32]| by_rows(x).0;
-    let result = by_hand(&x, value, |x| {
-        let (normal, scales) = by_rows(x);
-        let at = normal.clone();
-        (normal, Pullback::new(move |gradient| pull_rows(gradient, &at, &scales, width)))
-    });
-    result.unwrap_or_else(|| {
+    let normal_rows = |[x]: [FlexTensor; 1]| {
+        let x = contiguous(x);
+        let (normal, scales) = normalize_rows(x.storage(), dims(&x)[1], epsilon as f32);
+        (tensor(normal, dims(&x)), scales)
+    };
+    let by_hand = by_hand(
+        [x],
+        |x| normal_rows(x).0,
+        |x| {
+            let (normal, scales) = normal_rows(x);
+            let at = normal.clone();
+            let pull = move |gradient: &mut [f32]| pull_rows(gradient, at.storage(), &scales);
+            (normal, Pullback::in_place(pull))
+        },
+    );
+    by_hand.unwrap_or_else(|[x]| {
         let centred = x.clone() - x.mean_dim(1);
         let variance = (centred.clone() * centred.clone()).mean_dim(1);
         centred * (variance + epsilon).sqrt().recip()
@@ -26,30 +35,37 @@ pub fn normalize<B: Backend>(x: Tensor<B, 2>, epsilon: f64) -> Tensor<B, 2> {
 }
 
 /// Normalised rows, and for each the reciprocal of its standard deviation.
-fn normalize_rows(x: &[f32], width: usize, epsilon: f32) -> (Vec<f32>, Vec<f32>) {
-    let (mut normal, mut scales) = (Vec::with_capacity(x.len()), Vec::new());
-    for row in x.chunks_exact(width) {
-        let begin = normal.len();
-        let mean = sum(row) / width as f32;
-        normal.extend(row.iter().map(|x| x - mean));
-        let centred = &mut normal[begin..];
-        let scale = (dot(centred, centred) / width as f32 + epsilon).sqrt().recip();
-        centred.iter_mut().for_each(|x| *x *= scale);
-        scales.push(scale);
-    }
+pub(super) fn normalize_rows(x: &[f32], width: usize, epsilon: f32) -> (Vec<f32>, Vec<f32>) {
+    let (mut normal, mut scales) = (vec![0.0; x.len()], vec![0.0; x.len() / width]);
+    let rows = x.chunks_exact(width).zip(normal.chunks_exact_mut(width)).zip(&mut scales);
+    vectorised(|| {
+        rows.for_each(|((row, normal), scale)| *scale = normalize_row(row, normal, epsilon))
+    });
     (normal, scales)
 }
 
-/// `scale (g - mean(g) - y mean(g y))` for each row `g` of the gradient and `y` of what was `normal`.
-fn pull_rows(gradient: &[f32], normal: &[f32], scales: &[f32], width: usize) -> Vec<f32> {
-    let mut pulled = Vec::with_capacity(gradient.len());
-    let rows = gradient.chunks_exact(width).zip(normal.chunks_exact(width));
-    for ((gradient, normal), scale) in rows.zip(scales) {
-        let mean = sum(gradient) / width as f32;
-        let along = dot(gradient, normal) / width as f32;
-        pulled.extend(gradient.iter().zip(normal).map(|(g, y)| scale * (g - mean - y * along)));
-    }
-    pulled
+#[inline(always)]
+fn normalize_row(row: &[f32], normal: &mut [f32], epsilon: f32) -> f32 {
+    let width = row.len() as f32;
+    let mean = sum(row) / width;
+    normal.iter_mut().zip(row).for_each(|(normal, x)| *normal = x - mean);
+    let scale = (dot(normal, normal) / width + epsilon).sqrt().recip();
+    normal.iter_mut().for_each(|x| *x *= scale);
+    scale
+}
+
+/// `scale (g - mean(g) - y mean(g y))` in place of each row `g` of the gradient, with `y` of what was `normal`.
+pub(super) fn pull_rows(gradient: &mut [f32], normal: &[f32], scales: &[f32]) {
+    let width = normal.len() / scales.len();
+    let rows = gradient.chunks_exact_mut(width).zip(normal.chunks_exact(width)).zip(scales);
+    vectorised(|| rows.for_each(|((gradient, normal), scale)| pull_row(gradient, normal, *scale)));
+}
+
+#[inline(always)]
+fn pull_row(gradient: &mut [f32], normal: &[f32], scale: f32) {
+    let width = normal.len() as f32;
+    let (mean, along) = (sum(gradient) / width, dot(gradient, normal) / width);
+    gradient.iter_mut().zip(normal).for_each(|(g, y)| *g = scale * (*g - mean - y * along));
 }
 
 /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` over each row: `[rows, width]` to the same shape.

@@ -1,9 +1,10 @@
 //! The order of rows.
 
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Int, Tensor, TensorData};
+use burn_flex::FlexTensor;
 
-use super::by_hand::{Pullback, by_hand};
+use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
 
 /// Rows counted by indices of `sizes`, with the indices in another `order`: `[rows, width]` to the same shape.
 ///
@@ -19,25 +20,29 @@ pub fn reorder_rows<B: Backend, const N: usize>(
 ) -> Tensor<B, 2> {
     let [rows, width] = x.dims();
     assert_eq!(rows, sizes.iter().product::<usize>(), "{sizes:?} do not count {rows} rows");
-    reorder_by_hand(&x, width, sizes, order).unwrap_or_else(|| {
+    let by_hand = by_hand(
+        [x],
+        |[x]| reordered(x, width, sizes, order),
+        |[x]| {
+            let (sizes_after, back) = (order.map(|index| sizes[index]), inverse(order));
+            let pull =
+                move |gradient, _: [bool; 1]| [Some(reordered(gradient, width, sizes_after, back))];
+            (reordered(x, width, sizes, order), Pullback::new(pull))
+        },
+    );
+    by_hand.unwrap_or_else(|[x]| {
         let counted = Tensor::<B, 1, Int>::arange(0..rows as i64, &x.device()).reshape(sizes);
         x.select(0, counted.permute(order.map(|index| index as isize)).reshape([rows]))
     })
 }
 
-/// The elements of `x`, counted as rows of `width` by indices of `sizes`, with the indices in another `order`, where that can be
-/// done [`by_hand`]. The shape stays the same.
-pub(super) fn reorder_by_hand<B: Backend, const D: usize, const N: usize>(
-    x: &Tensor<B, D>,
-    width: usize,
-    sizes: [usize; N],
-    order: [usize; N],
-) -> Option<Tensor<B, D>> {
-    let forward = |x: &[f32]| copy_rows(x, width, sizes, order);
-    by_hand(x, forward, |x| {
-        let (sizes_after, back) = (order.map(|index| sizes[index]), inverse(order));
-        (forward(x), Pullback::new(move |g| copy_rows(g, width, sizes_after, back)))
-    })
+/// Each row `times` times: `[rows, width]` to `[rows times, width]`.
+pub fn repeat_rows<B: Backend>(x: Tensor<B, 2>, times: usize) -> Tensor<B, 2> {
+    let rows = x.dims()[0];
+    let numbers = (0..rows as i32).flat_map(|row| std::iter::repeat_n(row, times)).collect();
+    let numbers = TensorData::new::<i32, _>(numbers, [rows * times]);
+    let numbers = Tensor::<B, 1, Int>::from_data(numbers, &x.device());
+    x.select(0, numbers)
 }
 
 fn inverse<const N: usize>(order: [usize; N]) -> [usize; N] {
@@ -46,17 +51,25 @@ fn inverse<const N: usize>(order: [usize; N]) -> [usize; N] {
     inverse
 }
 
-fn copy_rows<const N: usize>(
-    x: &[f32],
+fn reordered<const N: usize>(
+    x: FlexTensor,
     width: usize,
     sizes: [usize; N],
     order: [usize; N],
-) -> Vec<f32> {
+) -> FlexTensor {
+    let x = contiguous(x);
     let mut strides = [width; N];
     (0..N - 1).rev().for_each(|index| strides[index] = strides[index + 1] * sizes[index + 1]);
-    let mut copied = Vec::with_capacity(x.len());
-    copy_nested(x, width, &order.map(|index| (sizes[index], strides[index])), 0, &mut copied);
-    copied
+    let elements: &[f32] = x.storage();
+    let mut copied = Vec::with_capacity(elements.len());
+    copy_nested(
+        elements,
+        width,
+        &order.map(|index| (sizes[index], strides[index])),
+        0,
+        &mut copied,
+    );
+    tensor(copied, dims(&x))
 }
 
 /// Copies the rows that the remaining indices, each with its size and stride, count from `begin`.
@@ -69,9 +82,6 @@ fn copy_nested(
 ) {
     match indices {
         [] => copied.extend_from_slice(&x[begin..begin + width]),
-        [(size, stride)] if width == 1 => {
-            copied.extend(x[begin..].iter().step_by(*stride).take(*size));
-        }
         [(size, stride), inner @ ..] => {
             for number in 0..*size {
                 copy_nested(x, width, inner, begin + number * stride, copied);
@@ -106,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn single_elements_are_rows() {
-        let found = reorder_rows(rows::<Flex>().reshape([48, 1]), [6, 8], [1, 0]);
-        assert_eq!(to_f64(&found), to_f64(&rows::<Flex>().reshape([6, 8]).transpose()));
+    fn rows_are_repeated() {
+        let x = rows::<Flex>().narrow(0, 0, 2);
+        assert_eq!(to_f64(&repeat_rows(x, 2)), [0.0, 1.0, 0.0, 1.0, 2.0, 3.0, 2.0, 3.0]);
     }
 
     #[test]

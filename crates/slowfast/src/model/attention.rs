@@ -42,35 +42,24 @@ impl<B: Backend> SelfAttention<B> {
 
     /// `[rows, width]` to the same shape.
     pub(crate) fn forward(&self, x: Tensor<B, 2>, grid: Grid, axis: Axis) -> Tensor<B, 2> {
-        let (heads, width) = (self.heads, x.dims()[1]);
         let (batch, frames, places) = (grid.batch, grid.frames, grid.places());
-        let (sequences, length) = match axis {
-            Axis::Space => (batch * frames, places),
-            Axis::Time => (batch * places, frames),
-            Axis::Everywhere => (batch, frames * places),
-        };
-        let order = match axis {
-            Axis::Space => [0, 1, 3, 2],
-            Axis::Time => [0, 2, 3, 1],
-            Axis::Everywhere => [0, 3, 1, 2],
-        };
-        let [queries, keys, values] = self.input.parts(x).map(|part| {
-            let rows = part.reshape([grid.rows() * heads, width / heads]);
-            let sorted = layers::reorder_rows(rows, [batch, frames, places, heads], order);
-            sorted.reshape([sequences, heads, length, width / heads])
-        });
+        match axis {
+            Axis::Space => self.along(x, batch * frames),
+            Axis::Everywhere => self.along(x, batch),
+            Axis::Time => {
+                let by_places = layers::reorder_rows(x, [batch, frames, places], [0, 2, 1]);
+                let mixed = self.along(by_places, batch * places);
+                layers::reorder_rows(mixed, [batch, places, frames], [0, 2, 1])
+            }
+        }
+    }
+
+    /// Within each of `sequences` of consecutive rows.
+    fn along(&self, x: Tensor<B, 2>, sequences: usize) -> Tensor<B, 2> {
+        let [queries, keys, values] =
+            self.input.parts(x).map(|part| layers::split_heads(part, sequences, self.heads));
         let mixed = layers::attention(queries, keys, values, None);
-        let mixed = mixed.reshape([grid.rows() * heads, width / heads]);
-        let back = match axis {
-            Axis::Space => {
-                layers::reorder_rows(mixed, [batch, frames, heads, places], [0, 1, 3, 2])
-            }
-            Axis::Time => layers::reorder_rows(mixed, [batch, places, heads, frames], [0, 3, 1, 2]),
-            Axis::Everywhere => {
-                layers::reorder_rows(mixed, [batch, heads, frames, places], [0, 2, 3, 1])
-            }
-        };
-        self.output.forward(back.reshape([grid.rows(), width]))
+        self.output.forward(layers::merge_heads(mixed))
     }
 
     pub(crate) fn map_projections(

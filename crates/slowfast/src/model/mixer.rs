@@ -3,12 +3,12 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use inner_outer::AdaptedLinear;
+use inner_outer::{AdaptedLinear, layers};
 
 use super::attention::{Axis, CrossAttention, SelfAttention, Words};
 use super::config::TemporalAttention;
 use super::draw::Draw;
-use super::normalize::{Modulation, at_places, modulated, normalize};
+use super::normalize::{Modulation, modulated, normalize};
 use super::projection::{Projections, Target};
 use super::rows::Grid;
 
@@ -65,11 +65,11 @@ impl<B: Backend> Mixer<B> {
     ) -> Tensor<B, 2> {
         let [shift, scale, gate, time_shift, time_scale, time_gate] =
             self.modulation.forward(context.condition.clone());
-        let normal = modulated(x.clone(), shift, scale, grid);
-        let x = x + at_places(gate, grid) * self.spatial.forward(normal, grid, Axis::Space);
-        let normal = modulated(x.clone(), time_shift, time_scale, grid);
+        let normal = modulated(x.clone(), shift, scale);
+        let x = layers::gated(x, gate, self.spatial.forward(normal, grid, Axis::Space));
+        let normal = modulated(x.clone(), time_shift, time_scale);
         let axis = if self.everywhere { Axis::Everywhere } else { Axis::Time };
-        let x = x + at_places(time_gate, grid) * self.temporal.forward(normal, grid, axis);
+        let x = layers::gated(x, time_gate, self.temporal.forward(normal, grid, axis));
         x.clone() + self.cross.forward(normalize(x), &context.words, grid)
     }
 }

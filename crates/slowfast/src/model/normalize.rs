@@ -6,7 +6,6 @@ use burn::tensor::backend::Backend;
 use inner_outer::layers;
 
 use super::draw::{Draw, Scale};
-use super::rows::{Grid, repeat_rows};
 use burn::nn::Linear;
 
 /// Added to the variance.
@@ -41,12 +40,6 @@ pub(crate) fn modulated<B: Backend>(
     x: Tensor<B, 2>,
     shift: Tensor<B, 2>,
     scale: Tensor<B, 2>,
-    grid: Grid,
 ) -> Tensor<B, 2> {
-    normalize(x) * at_places(scale + 1.0, grid) + at_places(shift, grid)
-}
-
-/// What every frame says, `[batch frames, width]`, for each of its places: `[rows, width]`.
-pub(crate) fn at_places<B: Backend>(part: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
-    repeat_rows(part, grid.places())
+    layers::modulate(x, shift, scale, EPSILON)
 }

@@ -41,12 +41,6 @@ impl Grid {
     }
 }
 
-/// Each row `times` times.
-pub(crate) fn repeat_rows<B: Backend>(x: Tensor<B, 2>, times: usize) -> Tensor<B, 2> {
-    let rows = x.dims()[0];
-    select_rows(x, (0..rows).flat_map(|row| std::iter::repeat_n(row, times)).collect())
-}
-
 /// All rows, `times` times one after the other.
 pub(crate) fn tile_rows<B: Backend>(x: Tensor<B, 2>, times: usize) -> Tensor<B, 2> {
     let rows = x.dims()[0];
@@ -179,9 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_repeated_each_or_all() {
+    fn all_rows_are_repeated() {
         let x = Tensor::<Flex, 2>::from_data([[1.0], [2.0]], &Default::default());
-        assert_eq!(to_f64(&repeat_rows(x.clone(), 2)), [1.0, 1.0, 2.0, 2.0]);
         assert_eq!(to_f64(&tile_rows(x.clone(), 2)), [1.0, 2.0, 1.0, 2.0]);
     }
 }

@@ -8,10 +8,10 @@ use inner_outer::{AdaptedLinear, layers};
 use super::config::{DenoiserConfig, LatentShape, TransformerConfig};
 use super::draw::{Draw, Scale};
 use super::mixer::{Context, Mixer, Widths};
-use super::normalize::{Modulation, at_places, modulated};
+use super::normalize::{Modulation, modulated};
 use super::positions;
 use super::projection::{Projections, Target};
-use super::rows::{Grid, repeat_rows, tile_rows};
+use super::rows::{Grid, tile_rows};
 
 /// Two projections with a tanh-GELU between them, between normalisation and gate.
 #[derive(Module, Debug)]
@@ -61,11 +61,11 @@ impl<B: Backend> FeedForward<B> {
         }
     }
 
-    fn forward(&self, x: Tensor<B, 2>, context: &Context<B>, grid: Grid) -> Tensor<B, 2> {
+    fn forward(&self, x: Tensor<B, 2>, context: &Context<B>) -> Tensor<B, 2> {
         let [shift, scale, gate] = self.modulation.forward(context.condition.clone());
-        let normal = modulated(x.clone(), shift, scale, grid);
+        let normal = modulated(x.clone(), shift, scale);
         let mixed = self.output.forward(layers::gelu_tanh(self.input.forward(normal)));
-        x + at_places(gate, grid) * mixed
+        layers::gated(x, gate, mixed)
     }
 }
 
@@ -103,13 +103,13 @@ impl<B: Backend> Transformer<B> {
         let times = self.times.val().narrow(0, 0, frames);
         let mut x = self.input.forward(self.to_patches(latents, grid))
             + tile_rows(self.places.val(), grid.images())
-            + tile_rows(repeat_rows(times, grid.places()), batch);
+            + tile_rows(layers::repeat_rows(times, grid.places()), batch);
         for block in &self.blocks {
             x = block.mixer.forward(x, context, grid);
-            x = block.feed_forward.forward(x, context, grid);
+            x = block.feed_forward.forward(x, context);
         }
         let [shift, scale] = self.modulation.forward(context.condition.clone());
-        let x = self.output.forward(modulated(x, shift, scale, grid));
+        let x = self.output.forward(modulated(x, shift, scale));
         let x = x.reshape([grid.images(), grid.height, grid.width, channels, patch, patch]);
         x.permute([0, 3, 1, 4, 2, 5]).reshape([batch, frames, channels, height, width])
     }

@@ -15,9 +15,7 @@ use super::mixer::{Context, Mixer, Widths};
 use super::normalize::{Modulation, modulated, normalize};
 use super::positions;
 use super::projection::{Projections, Target};
-use super::rows::{
-    Grid, around, before_and_after, depth_to_space, repeat_rows, space_to_depth, tile_rows,
-};
+use super::rows::{Grid, around, before_and_after, depth_to_space, space_to_depth, tile_rows};
 
 /// Two 3x3 convolutions and one over three frames, each with a residual.
 #[derive(Module, Debug)]
@@ -83,7 +81,7 @@ impl<B: Backend> Convolutions<B> {
         let [shift, scale] = self.modulation.forward(context.condition.clone());
         let active = layers::gelu_tanh(normalize(x.clone()));
         let inside = self.first.forward(around(active, grid));
-        let active = layers::gelu_tanh(modulated(inside, shift, scale, grid));
+        let active = layers::gelu_tanh(modulated(inside, shift, scale));
         let x = match &self.shortcut {
             Some(shortcut) => shortcut.forward(x),
             None => x,
@@ -145,7 +143,7 @@ impl<B: Backend> Unet<B> {
         let times = self.times.val().narrow(0, 0, frames);
         let mut x = self.input.forward(around(x, grid))
             + tile_rows(self.places.val(), grid.images())
-            + tile_rows(repeat_rows(times, grid.places()), batch);
+            + tile_rows(layers::repeat_rows(times, grid.places()), batch);
         let mut passed = Vec::with_capacity(self.down.len());
         for (level, stage) in self.down.iter().enumerate() {
             x = stage.forward(x, context, grid);
