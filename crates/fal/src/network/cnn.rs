@@ -4,9 +4,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
-use inner_outer::layers::linear;
+use inner_outer::layers::{linear, relu};
 
 use super::draw::{Draw, Kernel};
 use super::feature_maps::FeatureMaps;

@@ -11,9 +11,8 @@ use std::ops::Add;
 use burn::module::Param;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use inner_outer::layers;
 
 use super::draw::Kernel;
@@ -36,7 +35,7 @@ impl<B: Backend> FeatureMaps<B> {
         let by_channel = images.reshape([batch, channels * pixels]).transpose();
         let by_pixel = match channels {
             1 => by_channel,
-            _ => swap_rows(by_channel, [channels, pixels]),
+            _ => layers::reorder_rows(by_channel, [channels, pixels], [1, 0]),
         };
         Self { values: by_pixel.reshape([pixels, channels * batch]), rows, columns, channels }
     }
@@ -46,24 +45,18 @@ impl<B: Backend> FeatureMaps<B> {
         let batch = self.batch();
         let pixels = self.rows * self.columns;
         let by_pixel = self.values.reshape([pixels * self.channels, batch]);
-        swap_rows(by_pixel, [pixels, self.channels]).transpose()
+        layers::reorder_rows(by_pixel, [pixels, self.channels], [1, 0]).transpose()
     }
 
     /// What the layer, which one of [`Draw`](super::draw::Draw), makes of them.
     pub(super) fn convolve(self, layer: &Conv2d<B>) -> Self {
-        let kernel = Kernel::of(layer);
-        let (batch, device) = (self.batch(), self.values.device());
+        let (kernel, batch) = (Kernel::of(layer), self.batch());
         let [outputs, channels, ..] = layer.weight.dims();
         let [rows, columns] = [self.rows, self.columns].map(|length| kernel.leaves(length));
-        let pixels = rows * columns;
-        let taps = kernel.size * kernel.size * channels;
-
+        let taps = kernel.size * kernel.size;
         let places = self.places_under(kernel);
-        let places = TensorData::new(places, [pixels * kernel.size * kernel.size]);
-        let places = Tensor::<B, 1, Int>::from_data(places, &device);
-        let patches = self.with_margin(kernel).select(0, places).reshape([pixels, taps, batch]);
-        let weight = layer.weight.val().permute([0, 2, 3, 1]).reshape([1, outputs, taps]);
-        let mut values = weight.matmul(patches).reshape([pixels, outputs * batch]);
+        let weight = layer.weight.val().permute([0, 2, 3, 1]).reshape([outputs, taps * channels]);
+        let mut values = layers::convolve(self.values, weight, taps, places);
         if let Some(bias) = &layer.bias {
             values = values + row(bias.val().reshape([outputs, 1]), batch);
         }
@@ -71,7 +64,7 @@ impl<B: Backend> FeatureMaps<B> {
     }
 
     pub(super) fn relu(self) -> Self {
-        Self { values: relu(self.values), ..self }
+        Self { values: layers::relu(self.values), ..self }
     }
 
     pub(super) fn tanh(self) -> Self {
@@ -135,25 +128,12 @@ impl<B: Backend> FeatureMaps<B> {
         self.values.dims()[1] / self.channels
     }
 
-    /// The values, and where the kernel goes beyond the image a pixel of zeros after the last.
-    fn with_margin(self, kernel: Kernel) -> Tensor<B, 2> {
-        match kernel.padding {
-            0 => self.values,
-            _ => {
-                let zeros = self.values.clone().narrow(0, 0, 1).zeros_like();
-                Tensor::cat(vec![self.values, zeros], 0)
-            }
-        }
-    }
-
-    /// The pixels under the kernel, `[rows * columns * kernel rows * kernel columns]`; the one after the last for those
-    /// beyond the image.
-    fn places_under(&self, kernel: Kernel) -> Vec<i32> {
-        let beyond = (self.rows * self.columns) as i32;
+    /// The pixels under the kernel, `[rows * columns * kernel rows * kernel columns]`; none beyond the image.
+    fn places_under(&self, kernel: Kernel) -> Vec<Option<usize>> {
         let place = |row: usize, column: usize| {
             let row = row.checked_sub(kernel.padding).filter(|row| *row < self.rows);
             let column = column.checked_sub(kernel.padding).filter(|column| *column < self.columns);
-            row.zip(column).map_or(beyond, |(row, column)| (row * self.columns + column) as i32)
+            row.zip(column).map(|(row, column)| row * self.columns + column)
         };
         let mut places = Vec::new();
         for top in (0..kernel.leaves(self.rows)).map(|row| row * kernel.stride) {
@@ -191,15 +171,6 @@ fn means_of_pairs<B: Backend>(length: usize, like: &Tensor<B, 2>) -> Tensor<B, 2
 fn row<B: Backend>(values: Tensor<B, 2>, batch: usize) -> Tensor<B, 2> {
     let [channels, _] = values.dims();
     values.repeat_dim(1, batch).reshape([1, channels * batch])
-}
-
-/// Swaps the two indices, of these sizes, that count the rows.
-fn swap_rows<B: Backend>(x: Tensor<B, 2>, [slow, fast]: [usize; 2]) -> Tensor<B, 2> {
-    let order: Vec<i32> =
-        (0..fast).flat_map(|f| (0..slow).map(move |s| (s * fast + f) as i32)).collect();
-    let order = TensorData::new(order, [slow * fast]);
-    let order = Tensor::<B, 1, Int>::from_data(order, &x.device());
-    x.select(0, order)
 }
 
 #[cfg(test)]
@@ -338,7 +309,9 @@ mod tests {
                 &layer,
                 &images(sides),
                 |_, maps| (maps.clone() + maps.relu()).mean(),
-                |_, images| (images.clone() + relu(images)).mean_dims(&[2, 3]).flatten(1, 3),
+                |_, images| {
+                    (images.clone() + layers::relu(images)).mean_dims(&[2, 3]).flatten(1, 3)
+                },
             );
         }
     }

@@ -3,9 +3,8 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
-use inner_outer::layers::linear;
+use inner_outer::layers::{linear, relu};
 
 use super::draw::Draw;
 use crate::Classifier;

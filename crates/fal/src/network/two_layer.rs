@@ -1,10 +1,10 @@
 //! The network of the convergence theorem.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 use experiment::seed::Seed;
+use inner_outer::layers::relu;
 use inner_outer::tensors::to_f64;
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};

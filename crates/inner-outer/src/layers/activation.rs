@@ -1,7 +1,7 @@
-//! GELU and tanh, with their derivatives stated.
+//! GELU, tanh and ReLU, with their derivatives stated.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{self, sigmoid};
 use burn::tensor::backend::Backend;
 use burn_flex::FlexTensor;
 
@@ -95,9 +95,31 @@ fn tanh_of_element(x: f32) -> (f32, f32) {
     (value, 1.0 - value * value)
 }
 
+/// `max(x, 0)`, with the derivative zero at zero.
+pub fn relu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    let value = |[x]: [FlexTensor; 1]| {
+        let mut x = contiguous(x);
+        let elements: &mut [f32] = x.storage_mut();
+        // What is not a number stays so.
+        vectorised(|| elements.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }));
+        x
+    };
+    let value_and_pullback = |x| {
+        let value = value(x);
+        let at = value.clone();
+        let pull = move |gradient: &mut [f32]| {
+            let elements = gradient.iter_mut().zip(at.storage::<f32>());
+            vectorised(|| elements.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }));
+        };
+        (value, Pullback::in_place(pull))
+    };
+    by_hand([x], value, value_and_pullback).unwrap_or_else(|[x]| activation::relu(x))
+}
+
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use burn::tensor::DType;
 
     use super::super::check::{Loss, assert_close, assert_derivatives, double};
     use super::*;
@@ -151,6 +173,22 @@ mod tests {
     #[test]
     fn gelu_has_two_derivatives() {
         assert_derivatives(&Gelu, &X);
+    }
+
+    #[test]
+    fn relu_is_that_of_burn() {
+        type B = crate::Autodiff<Flex>;
+        let device = Default::default();
+        let x = Tensor::<B, 1>::from_floats([-2.0, -0.0, 0.0, 0.5, 3.0], &device).require_grad();
+        let weights = Tensor::<B, 1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0], &device);
+        let value_and_gradient = |function: fn(Tensor<B, 1>) -> Tensor<B, 1>| {
+            let y = function(x.clone());
+            let gradients = (y.clone() * weights.clone()).sum().backward();
+            [to_f64(&y), to_f64(&x.grad(&gradients).expect("x is a leaf"))]
+        };
+        assert_eq!(value_and_gradient(relu), value_and_gradient(activation::relu));
+        assert_eq!(to_f64(&relu(x.clone().inner())), to_f64(&relu(x.cast(DType::F64))));
+        assert!(to_f64(&relu(Tensor::<Flex, 1>::from_floats([f32::NAN], &device)))[0].is_nan());
     }
 
     /// What is computed in one pass, in single precision, is the composition.

@@ -5,8 +5,8 @@
 //! autodiff, has none of its own. The functions here compute the same
 //! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`], [`tanh`] and
 //! [`cross_entropy`] state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
-//! In single precision on the CPU, and where no second derivative can be asked for, [`affine`], the activations, [`normalize`],
-//! [`modulate`], [`attention`] and [`reorder_rows`] are one operation each, whose gradient is written out.
+//! In single precision on the CPU, and where no second derivative can be asked for, [`affine`], [`convolve`], the activations,
+//! [`normalize`], [`modulate`], [`attention`] and [`reorder_rows`] are one operation each, whose gradient is written out.
 //!
 //! [`affine`], [`linear`] and [`layer_norm`] take the parameters of several copies of a layer, too: see
 //! [`copies`](crate::copies).
@@ -20,6 +20,7 @@ mod attention_by_hand;
 mod by_hand;
 #[cfg(test)]
 mod check;
+mod convolution;
 mod cross_entropy;
 mod linear;
 mod modulation;
@@ -28,8 +29,9 @@ mod product;
 mod rows;
 mod vectors;
 
-pub use activation::{gelu_tanh, tanh};
+pub use activation::{gelu_tanh, relu, tanh};
 pub use attention::{attention, merge_heads, split_heads};
+pub use convolution::convolve;
 pub use cross_entropy::cross_entropy;
 pub(crate) use linear::affine_parts;
 pub use linear::{affine, embedding, linear, linear_parts};

@@ -78,10 +78,20 @@ pub(super) fn product(a: Matrix, b: Matrix, factor: f32) -> Vec<f32> {
     #[allow(unsafe_code)]
     // SAFETY: all elements up to the last fit into the capacity, and `write` has written every one.
     unsafe {
-        write(elements.as_mut_ptr(), place, a, b, factor);
+        write(elements.as_mut_ptr(), place, a, b, factor, false);
         elements.set_len(place.rows * place.columns);
     }
     elements
+}
+
+/// Adds `a b` to the elements of `target` at `place`.
+pub(super) fn accumulate(target: &mut [f32], place: Place, a: Matrix, b: Matrix) {
+    assert!(place.last() < target.len(), "{place:?} is not in {} elements", target.len());
+    #[allow(unsafe_code)]
+    // SAFETY: the last element, and with it every one, lies in the slice.
+    unsafe {
+        write(target.as_mut_ptr(), place, a, b, 1.0, true);
+    }
 }
 
 /// Writes `factor a b` into the elements of `target` at `place`.
@@ -90,15 +100,15 @@ pub(super) fn multiply(target: &mut [f32], place: Place, a: Matrix, b: Matrix, f
     #[allow(unsafe_code)]
     // SAFETY: the last element, and with it every one, lies in the slice.
     unsafe {
-        write(target.as_mut_ptr(), place, a, b, factor);
+        write(target.as_mut_ptr(), place, a, b, factor, false);
     }
 }
 
 /// # Safety
-/// Every element of `place` after `target` can be written, and nothing else reads or writes it meanwhile. They need not have been
-/// initialised; all of them are when this returns.
+/// Every element of `place` after `target` can be written, and nothing else reads or writes it meanwhile. They have been
+/// initialised if the product is to be added to them; all of them are when this returns.
 #[allow(unsafe_code)]
-unsafe fn write(target: *mut f32, place: Place, a: Matrix, b: Matrix, factor: f32) {
+unsafe fn write(target: *mut f32, place: Place, a: Matrix, b: Matrix, factor: f32, add: bool) {
     let (rows, inner, columns) = (a.place.rows, a.place.columns, b.place.columns);
     assert_eq!((place.rows, place.columns, inner), (rows, columns, b.place.rows), "shapes differ");
     let stride = |stride: usize| stride as isize;
@@ -119,14 +129,14 @@ unsafe fn write(target: *mut f32, place: Place, a: Matrix, b: Matrix, factor: f3
             target.add(place.begin),
             stride(place.column_stride),
             stride(place.row_stride),
-            false,
+            add,
             start(a),
             stride(a.place.column_stride),
             stride(a.place.row_stride),
             start(b),
             stride(b.place.column_stride),
             stride(b.place.row_stride),
-            0.0,
+            1.0,
             factor,
             false,
             false,
@@ -191,11 +201,12 @@ mod tests {
             let mut target = before.clone();
             let place = within(&before, [rows, columns], turned[2]).place;
             multiply(&mut target, place, a, b, -2.0);
+            accumulate(&mut target, place, a, b);
             let mut untouched = vec![true; target.len()];
             for row in 0..rows {
                 for column in 0..columns {
                     let index = place.begin + row * place.row_stride + column * place.column_stride;
-                    prop_assert!(close(target[index], -2.0 * expected[row * columns + column]));
+                    prop_assert!(close(target[index], -expected[row * columns + column]));
                     untouched[index] = false;
                 }
             }
