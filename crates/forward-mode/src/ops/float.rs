@@ -8,7 +8,7 @@ use burn_backend::{
     TensorData,
 };
 
-use crate::rules::{arithmetic, elementwise, extremum, indexing, power, product};
+use crate::rules::{arithmetic, elementwise, extremum, indexing, matmul, power, product};
 use crate::{Dual, DualTensor};
 
 /// Linear maps of one tensor: they apply to primal and tangent alike.
@@ -136,12 +136,16 @@ impl<B: Backend> FloatTensorOps<Self> for Dual<B> {
         fn float_div(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_remainder(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_atan2(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
-        fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
         fn float_cross(
             lhs: FloatTensor<Self>,
             rhs: FloatTensor<Self>,
             dim: usize,
         ) -> FloatTensor<Self>;
+    }
+
+    delegate! {
+        to matmul;
+        fn float_matmul(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>) -> FloatTensor<Self>;
     }
 
     delegate! {

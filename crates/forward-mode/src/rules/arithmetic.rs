@@ -34,10 +34,6 @@ pub(crate) fn float_mul<B: Backend>(lhs: DualTensor<B>, rhs: DualTensor<B>) -> D
     DualTensor::new(multiply::<B>(lhs.primal, rhs.primal), sum::<B>(from_lhs, from_rhs))
 }
 
-pub(crate) fn float_matmul<B: Backend>(lhs: DualTensor<B>, rhs: DualTensor<B>) -> DualTensor<B> {
-    bilinear(lhs, rhs, B::float_matmul)
-}
-
 pub(crate) fn float_cross<B: Backend>(
     lhs: DualTensor<B>,
     rhs: DualTensor<B>,
@@ -129,15 +125,6 @@ mod tests {
             });
             assert_tangents(shapes, |[y, x]| D::float_atan2(y, shifted(x)));
         }
-    }
-
-    #[test]
-    fn matrix_products_broadcast_over_batches() {
-        assert_tangents([&[3, 4], &[4, 2]], |[x, y]| D::float_matmul(x, y));
-        assert_tangents([&[2, 3, 4], &[1, 4, 5]], |[x, y]| D::float_matmul(x, y));
-        assert_tangents([&[1, 2, 3], &[4, 3, 2]], |[x, y]| {
-            D::float_matmul(D::float_transpose(y), D::float_transpose(x))
-        });
     }
 
     #[test]

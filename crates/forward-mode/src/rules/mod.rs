@@ -9,6 +9,7 @@ pub(crate) mod elementwise;
 pub(crate) mod extremum;
 pub(crate) mod indexing;
 pub(crate) mod layers;
+pub(crate) mod matmul;
 pub(crate) mod pooling;
 pub(crate) mod power;
 pub(crate) mod product;

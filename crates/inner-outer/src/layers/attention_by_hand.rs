@@ -8,10 +8,10 @@ use std::ops::Range;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
 use burn_flex::FlexTensor;
+use products::{Matrix, Place, multiply};
 
 use super::attention::PENALTY;
 use super::by_hand::{Pullback, by_hand, tensor};
-use super::product::{Matrix, Place, multiply};
 use super::vectors::{dot, exp, largest, sum, vectorised};
 
 /// [`attention`](super::attention) of operands that are open to it.

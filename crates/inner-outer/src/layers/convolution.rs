@@ -3,9 +3,9 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
+use products::{Matrix, Place, accumulate, multiply};
 
 use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
-use super::product::{Matrix, Place, accumulate, multiply};
 use super::vectors::vectorised;
 
 /// For each pixel of the result the product of `weight`, `[outputs, taps channels]`, with the pixels of `x`,

@@ -4,9 +4,9 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 use burn_flex::FlexTensor;
+use products::{Matrix, sums_of_products};
 
 use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
-use super::product::{Matrix, product};
 use super::vectors::vectorised;
 use crate::copies::{divided, on_rows};
 
@@ -99,7 +99,8 @@ fn product_and_bias<B: Backend>(
 }
 
 fn multiplied(a: Matrix, b: Matrix) -> FlexTensor {
-    tensor(product(a, b, 1.0), [a.place.rows, b.place.columns])
+    let dims = [a.place.rows, b.place.columns];
+    tensor(sums_of_products([1, dims[0], dims[1]], |_| [(a, b)]), dims)
 }
 
 /// The gradients of the factors of `x W`: `g W^T` and `x^T g`.

@@ -25,7 +25,6 @@ mod cross_entropy;
 mod linear;
 mod modulation;
 mod normalize;
-mod product;
 mod rows;
 mod vectors;
 

@@ -2,16 +2,23 @@
 //!
 //! Flex's product fills fresh memory with zeros and copies it before the kernel writes, and takes whole tensors: a tenth of the
 //! time of a training step. This is the same kernel on the same numbers without either.
+//!
+//! The kernel takes pointers. This is the one crate with unsafe code, and its functions check that all they name is there.
 
 use burn_flex::FlexTensor;
 
 /// Where a matrix lies in a slice: its element `(row, column)` is that of number `begin + row row_stride + column column_stride`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub struct Place {
+    /// The number of the first element.
     pub begin: usize,
+    /// How many rows.
     pub rows: usize,
+    /// How many columns.
     pub columns: usize,
+    /// From a row to the next.
     pub row_stride: usize,
+    /// From a column to the next.
     pub column_stride: usize,
 }
 
@@ -21,6 +28,7 @@ impl Place {
         Self { begin: 0, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// Rows as columns.
     pub fn transposed(self) -> Self {
         let Self { begin, rows, columns, row_stride, column_stride } = self;
         Self {
@@ -40,13 +48,18 @@ impl Place {
 
 /// A matrix of single precision.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Matrix<'a> {
+pub struct Matrix<'a> {
+    /// Where it and perhaps others lie.
     pub elements: &'a [f32],
+    /// Where in them it lies.
     pub place: Place,
 }
 
 impl<'a> Matrix<'a> {
-    /// The last two dimensions of a tensor that is not flipped, at `leading` indices of those before them.
+    /// The last two dimensions of a tensor of single precision, at the `leading` indices of those before them.
+    ///
+    /// # Panics
+    /// If the tensor is flipped, of another precision, or has another number of dimensions.
     pub fn of(tensor: &'a FlexTensor, leading: &[usize]) -> Self {
         let layout = tensor.layout();
         let strides: Vec<usize> = (layout.strides().iter())
@@ -65,27 +78,48 @@ impl<'a> Matrix<'a> {
         Self { elements: tensor.storage(), place }
     }
 
+    /// Rows as columns.
     pub fn transposed(self) -> Self {
         Self { place: self.place.transposed(), ..self }
     }
 }
 
-/// `factor a b`, row by row.
-pub(super) fn product(a: Matrix, b: Matrix, factor: f32) -> Vec<f32> {
-    let place = Place::by_rows(a.place.rows, b.place.columns);
-    let mut elements = Vec::with_capacity(place.rows * place.columns);
-    assert!(place.last() < elements.capacity());
+/// `count` matrices `[rows, columns]`, row by row one after the other: of each the sum of the products that `factors` has for its
+/// number.
+///
+/// # Panics
+/// If a matrix is empty or does not lie in its elements, or shapes do not fit.
+pub fn sums_of_products<'a, const N: usize>(
+    [count, rows, columns]: [usize; 3],
+    factors: impl Fn(usize) -> [(Matrix<'a>, Matrix<'a>); N],
+) -> Vec<f32> {
+    const { assert!(N > 0, "a sum of no products") };
+    let size = rows * columns;
+    let mut elements = Vec::with_capacity(count * size);
+    for index in 0..count {
+        let place = Place { begin: index * size, ..Place::by_rows(rows, columns) };
+        assert!(place.last() < elements.capacity());
+        for (number, (a, b)) in factors(index).into_iter().enumerate() {
+            #[allow(unsafe_code)]
+            // SAFETY: the place fits into the capacity, and what is added to has been written by the first product.
+            unsafe {
+                write(elements.as_mut_ptr(), place, a, b, 1.0, number > 0);
+            }
+        }
+    }
     #[allow(unsafe_code)]
-    // SAFETY: all elements up to the last fit into the capacity, and `write` has written every one.
+    // SAFETY: every element of every matrix has been written.
     unsafe {
-        write(elements.as_mut_ptr(), place, a, b, factor, false);
-        elements.set_len(place.rows * place.columns);
+        elements.set_len(count * size);
     }
     elements
 }
 
 /// Adds `a b` to the elements of `target` at `place`.
-pub(super) fn accumulate(target: &mut [f32], place: Place, a: Matrix, b: Matrix) {
+///
+/// # Panics
+/// Like [`sums_of_products`], or if the place does not lie in the target.
+pub fn accumulate(target: &mut [f32], place: Place, a: Matrix, b: Matrix) {
     assert!(place.last() < target.len(), "{place:?} is not in {} elements", target.len());
     #[allow(unsafe_code)]
     // SAFETY: the last element, and with it every one, lies in the slice.
@@ -95,7 +129,10 @@ pub(super) fn accumulate(target: &mut [f32], place: Place, a: Matrix, b: Matrix)
 }
 
 /// Writes `factor a b` into the elements of `target` at `place`.
-pub(super) fn multiply(target: &mut [f32], place: Place, a: Matrix, b: Matrix, factor: f32) {
+///
+/// # Panics
+/// Like [`accumulate`].
+pub fn multiply(target: &mut [f32], place: Place, a: Matrix, b: Matrix, factor: f32) {
     assert!(place.last() < target.len(), "{place:?} is not in {} elements", target.len());
     #[allow(unsafe_code)]
     // SAFETY: the last element, and with it every one, lies in the slice.
@@ -193,9 +230,15 @@ mod tests {
             let b = within(&right, [inner, columns], turned[1]);
             let expected = sums(a, b);
             let close = |found: f32, expected: f32| (found - expected).abs() < 1e-4;
-            let found = product(a, b, 1.0);
-            prop_assert_eq!(found.len(), expected.len());
-            prop_assert!(found.iter().zip(&expected).all(|(&found, &expected)| close(found, expected)));
+            let (c, d) = (Matrix { elements: &right, ..a }, Matrix { elements: &left, ..b });
+            let others = sums(c, d);
+            let found = sums_of_products([2, rows, columns], |index| {
+                [[(a, b), (c, d)], [(c, d), (c, d)]][index]
+            });
+            let both = expected.iter().zip(&others).map(|(first, second)| first + second);
+            let all: Vec<f32> = both.chain(others.iter().map(|other| 2.0 * other)).collect();
+            prop_assert_eq!(found.len(), all.len());
+            prop_assert!(found.iter().zip(&all).all(|(&found, &all)| close(found, all)));
 
             let before = numbers(2_000, 3);
             let mut target = before.clone();
@@ -220,7 +263,7 @@ mod tests {
         let (a, b) = (numbers(11, 0), numbers(12, 0));
         let matrix =
             |elements, rows, columns| Matrix { elements, place: Place::by_rows(rows, columns) };
-        product(matrix(&a, 3, 4), matrix(&b, 4, 3), 1.0);
+        sums_of_products([1, 3, 3], |_| [(matrix(&a, 3, 4), matrix(&b, 4, 3))]);
     }
 
     #[test]
@@ -236,6 +279,6 @@ mod tests {
     fn factors_fit() {
         let a = numbers(9, 0);
         let matrix = |rows, columns| Matrix { elements: &a, place: Place::by_rows(rows, columns) };
-        product(matrix(2, 3), matrix(2, 3), 1.0);
+        sums_of_products([1, 2, 3], |_| [(matrix(2, 3), matrix(2, 3))]);
     }
 }
