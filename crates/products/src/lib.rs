@@ -40,9 +40,15 @@ impl Place {
         }
     }
 
+    /// The number of the last element. Checked, for what is safe here rests on it, and who names a place may name any.
     fn last(self) -> usize {
         assert!(self.rows > 0 && self.columns > 0, "an empty matrix");
-        self.begin + (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride
+        let down = (self.rows - 1).checked_mul(self.row_stride);
+        let along = (self.columns - 1).checked_mul(self.column_stride);
+        let last = down
+            .zip(along)
+            .and_then(|(down, along)| down.checked_add(along)?.checked_add(self.begin));
+        last.unwrap_or_else(|| panic!("{self:?} is beyond all memory"))
     }
 }
 
@@ -272,6 +278,15 @@ mod tests {
         let a = numbers(9, 0);
         let matrix = Matrix { elements: &a, place: Place::by_rows(3, 3) };
         multiply(&mut [0.0; 8], Place::by_rows(3, 3), matrix, matrix, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "is beyond all memory")]
+    fn a_place_that_no_number_names_is_refused() {
+        let a = numbers(4, 0);
+        let matrix = Matrix { elements: &a, place: Place::by_rows(2, 2) };
+        let place = Place { row_stride: usize::MAX, begin: 1, ..Place::by_rows(2, 2) };
+        multiply(&mut [0.0; 4], place, matrix, matrix, 1.0);
     }
 
     #[test]

@@ -116,6 +116,12 @@ mod tests {
     }
 
     #[test]
+    fn single_elements_are_rows() {
+        let found = reorder_rows(rows::<Flex>().reshape([48, 1]), [6, 8], [1, 0]);
+        assert_eq!(to_f64(&found), to_f64(&rows::<Flex>().reshape([6, 8]).transpose()));
+    }
+
+    #[test]
     fn rows_are_repeated() {
         let x = rows::<Flex>().narrow(0, 0, 2);
         assert_eq!(to_f64(&repeat_rows(x, 2)), [0.0, 1.0, 0.0, 1.0, 2.0, 3.0, 2.0, 3.0]);
