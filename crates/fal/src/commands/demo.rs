@@ -82,7 +82,7 @@ fn one_run<B: Backend>(
         );
         return Err(Failure::BadInput(cause));
     }
-    Experiment::<B>::new(config)?.train(&run, interrupt).map(drop)
+    Experiment::<B>::new(config)?.train(&run, None, interrupt).map(drop)
 }
 
 fn adversarial(arguments: &Arguments) -> ExperimentConfig {

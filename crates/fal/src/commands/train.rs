@@ -42,9 +42,13 @@ pub struct Arguments {
     /// Folder with the files of the configuration's set; four idx files of any set if that one needs no folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Stop with a checkpoint after this round, from where `--resume` goes on
+    #[arg(long, value_name = "ROUND", value_parser = clap::value_parser!(u64).range(1..))]
+    until: Option<u64>,
 }
 
-/// Trains, and leaves the run directory with checkpoints, metrics, the network and `results.json`.
+/// Trains, and leaves the run directory with checkpoints, metrics, the network and `results.json`; the last two are those of
+/// the last round alone.
 ///
 /// # Errors
 /// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
@@ -57,18 +61,27 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(run) => run.config().bad_input()?,
         None => configuration(&arguments)?,
     };
-    let results = experiment::on_device!(common.device, B => {
+    let outcome = experiment::on_device!(common.device, B => {
         // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
         let experiment = Experiment::<B>::new(config)?;
         let run = match resumed {
             Some(run) => run,
             None => RunDirectory::create(&out, &experiment.config).bad_input()?,
         };
-        experiment.train(&run, &Interrupt::install().failed()?)
+        experiment.train(&run, arguments.until, &Interrupt::install().failed()?)
     })?;
-    match common.json {
-        true => print_line(serde_json::to_string(&results).failed()?),
-        false => print_line(results.report),
+    match outcome {
+        Outcome::Judged(results) if common.json => {
+            print_line(serde_json::to_string(&results).failed()?)
+        }
+        Outcome::Judged(results) => print_line(results.report),
+        Outcome::Stopped { rounds } if common.json => {
+            print_line(serde_json::json!({ "rounds": rounds }))
+        }
+        Outcome::Stopped { rounds } => print_line(format!(
+            "stopped after {rounds} rounds; go on with `fal train --resume --out {}`",
+            out.display()
+        )),
     }
 }
 
@@ -83,6 +96,14 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     config.data.anchor().bad_input()?;
     config.check().bad_input()?;
     Ok(config)
+}
+
+/// What a training came to.
+pub(super) enum Outcome {
+    /// All rounds are done.
+    Judged(Box<Results>),
+    /// It was to stop before the last round.
+    Stopped { rounds: u64 },
 }
 
 /// A federation with what it is judged by.
@@ -109,11 +130,17 @@ impl<B: Backend> Experiment<B> {
         Ok(Self { config, federation, test, images, device })
     }
 
-    /// The loop: rounds, metrics, looks at the test images, checkpoints; then the last judgement.
+    /// The loop: rounds, `until` this one if it is stated, metrics, looks at the test images, checkpoints; after the last round
+    /// the judgement.
     ///
     /// # Errors
     /// Bad input: a run that was begun with other images. Failed: training itself. Interrupted: after a checkpoint.
-    pub fn train(mut self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
+    pub fn train(
+        mut self,
+        run: &RunDirectory,
+        until: Option<u64>,
+        interrupt: &Interrupt,
+    ) -> Result<Outcome, Failure> {
         run.require_inputs(&[self.images.to_string()]).bad_input()?;
         let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).failed()?;
         let latest = checkpoints.latest().failed()?;
@@ -125,8 +152,9 @@ impl<B: Backend> Experiment<B> {
         }
         let mut metrics = run.metrics(latest).failed()?;
         let rounds = self.config.rounds;
-        let progress = Progress::resumed(rounds, "rounds", self.federation.rounds());
-        while self.federation.rounds() < rounds {
+        let until = until.unwrap_or(rounds).min(rounds);
+        let progress = Progress::resumed(until, "rounds", self.federation.rounds());
+        while self.federation.rounds() < until {
             let report = self.federation.round().failed()?;
             let glance = self.glance(report.round)?;
             log_round(&mut metrics, &report, glance)?;
@@ -140,7 +168,7 @@ impl<B: Backend> Experiment<B> {
             }
             progress.advance(1);
             let stop = interrupt.requested();
-            let last = report.round == rounds;
+            let last = report.round == until;
             if stop || last || report.round.is_multiple_of(self.config.checkpoint_every) {
                 let state = self.federation.state().to_bytes().failed()?;
                 checkpoints.save(report.round, &[(STATE_FILE, &state)]).failed()?;
@@ -150,7 +178,10 @@ impl<B: Backend> Experiment<B> {
             }
         }
         progress.finish();
-        self.judge(run, interrupt)
+        match self.federation.rounds() {
+            done if done < rounds => Ok(Outcome::Stopped { rounds: done }),
+            _ => Ok(Outcome::Judged(Box::new(self.judge(run, interrupt)?))),
+        }
     }
 
     fn glance(&self, round: u64) -> Result<Option<Glance>, Failure> {

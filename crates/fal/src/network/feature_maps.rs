@@ -1,19 +1,17 @@
 //! Layers for images, on feature maps whose innermost index counts the images.
 //!
 //! Flex convolves image by image, and its derivative by the input goes element by element. Here the values of all images at
-//! a pixel lie side by side, so the patches under a kernel are whole rows that are gathered in one pass, the order of the
-//! rows is the same for any batch, and what is left is one product of matrices a pixel. With stride 2 a patch is copied four
-//! times at most; the adversarial round of the benchmark takes half the time of Flex's convolutions. Sums over pixels and
-//! over channels are sums of whole rows, too.
+//! a pixel lie side by side, so that a convolution, however few its channels are, is a sum of whole rows with weights, the
+//! same for any batch. Sums over pixels and over channels are sums of whole rows, too.
 
 use std::ops::Add;
 
 use burn::module::Param;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-use inner_outer::layers;
+use inner_outer::layers::{self, Windows};
 
 use super::draw::Kernel;
 
@@ -50,16 +48,14 @@ impl<B: Backend> FeatureMaps<B> {
 
     /// What the layer, which one of [`Draw`](super::draw::Draw), makes of them.
     pub(super) fn convolve(self, layer: &Conv2d<B>) -> Self {
-        let (kernel, batch) = (Kernel::of(layer), self.batch());
+        let Kernel { size, stride, padding } = Kernel::of(layer);
+        let windows = Windows { rows: self.rows, columns: self.columns, size, stride, padding };
         let [outputs, channels, ..] = layer.weight.dims();
-        let [rows, columns] = [self.rows, self.columns].map(|length| kernel.leaves(length));
-        let taps = kernel.size * kernel.size;
-        let places = self.places_under(kernel);
-        let weight = layer.weight.val().permute([0, 2, 3, 1]).reshape([outputs, taps * channels]);
-        let mut values = layers::convolve(self.values, weight, taps, places);
-        if let Some(bias) = &layer.bias {
-            values = values + row(bias.val().reshape([outputs, 1]), batch);
-        }
+        let inputs = windows.taps() * channels;
+        let weight = layer.weight.val().permute([0, 2, 3, 1]).reshape([outputs, inputs]);
+        let bias = layer.bias.as_ref().map(|bias| bias.val());
+        let values = layers::convolve(self.values, weight, bias, windows);
+        let [rows, columns] = windows.stops();
         Self { values, rows, columns, channels: outputs }
     }
 
@@ -72,17 +68,12 @@ impl<B: Backend> FeatureMaps<B> {
     }
 
     /// Means of squares of 2x2 pixels; a last odd row or column is left out.
-    ///
-    /// As products with matrices, because Flex takes the derivative of sums of pairs element by element.
     pub(super) fn halve(self) -> Self {
-        let Self { values, rows, columns, channels } = self;
-        let [_, width] = values.dims();
-        let [of_rows, of_columns] = [rows, columns].map(|length| means_of_pairs(length, &values));
-        let values = of_columns.unsqueeze::<3>().matmul(values.reshape([rows, columns, width]));
-        let columns = columns / 2;
-        let values = of_rows.matmul(values.reshape([rows, columns * width]));
-        let rows = rows / 2;
-        Self { values: values.reshape([rows * columns, width]), rows, columns, channels }
+        let windows =
+            Windows { rows: self.rows, columns: self.columns, size: 2, stride: 2, padding: 0 };
+        let values = layers::mean_of_windows(self.values, windows);
+        let [rows, columns] = windows.stops();
+        Self { values, rows, columns, ..self }
     }
 
     /// Means over the pixels, `[batch, channels]`.
@@ -127,24 +118,6 @@ impl<B: Backend> FeatureMaps<B> {
     fn batch(&self) -> usize {
         self.values.dims()[1] / self.channels
     }
-
-    /// The pixels under the kernel, `[rows * columns * kernel rows * kernel columns]`; none beyond the image.
-    fn places_under(&self, kernel: Kernel) -> Vec<Option<usize>> {
-        let place = |row: usize, column: usize| {
-            let row = row.checked_sub(kernel.padding).filter(|row| *row < self.rows);
-            let column = column.checked_sub(kernel.padding).filter(|column| *column < self.columns);
-            row.zip(column).map(|(row, column)| row * self.columns + column)
-        };
-        let mut places = Vec::new();
-        for top in (0..kernel.leaves(self.rows)).map(|row| row * kernel.stride) {
-            for left in (0..kernel.leaves(self.columns)).map(|column| column * kernel.stride) {
-                for row in top..top + kernel.size {
-                    places.extend((left..left + kernel.size).map(|column| place(row, column)));
-                }
-            }
-        }
-        places
-    }
 }
 
 impl<B: Backend> Add for FeatureMaps<B> {
@@ -154,17 +127,6 @@ impl<B: Backend> Add for FeatureMaps<B> {
     fn add(self, other: Self) -> Self {
         Self { values: self.values + other.values, ..self }
     }
-}
-
-/// `[length / 2, length]`: a half at both places of each pair, in the precision of `like`.
-fn means_of_pairs<B: Backend>(length: usize, like: &Tensor<B, 2>) -> Tensor<B, 2> {
-    let pairs = length / 2;
-    let mut halves = vec![0.0_f32; pairs * length];
-    for pair in 0..pairs {
-        halves[pair * length + 2 * pair..][..2].fill(0.5);
-    }
-    let halves = TensorData::new(halves, [pairs, length]);
-    Tensor::from_data(halves, (&like.device(), like.dtype()))
 }
 
 /// One value for each channel, `[channels, 1]`, as one row for all pixels: Flex adds a row to many in one pass.
@@ -177,6 +139,7 @@ fn row<B: Backend>(values: Tensor<B, 2>, batch: usize) -> Tensor<B, 2> {
 mod tests {
     use burn::backend::{Autodiff, Flex};
     use burn::module::{AutodiffModule, Module};
+    use burn::tensor::TensorData;
     use burn::tensor::module::avg_pool2d;
     use experiment::seed::Seed;
     use inner_outer::tensors::{Tensors, gradients, to_f64};

@@ -18,7 +18,7 @@ const BEND: f64 = 0.044715 * SCALE;
 /// Computed as the same function `x sigmoid(z)` with `z = 2 sqrt(2/pi) (x + 0.044715 x^3)`: one exponential is several times
 /// cheaper than the hyperbolic tangent of the mathematical library.
 pub fn gelu_tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    let x = match by_elements(x, gelu_of_element) {
+    let x = match gelu_by_hand(x) {
         Ok(result) => return result,
         Err(x) => x,
     };
@@ -34,15 +34,12 @@ pub fn gelu_tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     with_derivative(x, value, slope)
 }
 
-/// A function of each element by its value and its derivative, in the memory of `x` if nothing else needs it.
-fn by_elements<B: Backend, const D: usize>(
-    x: Tensor<B, D>,
-    function: impl Fn(f32) -> (f32, f32) + Copy,
-) -> Result<Tensor<B, D>, Tensor<B, D>> {
+/// In the memory of `x` if nothing else needs it.
+fn gelu_by_hand<B: Backend, const D: usize>(x: Tensor<B, D>) -> Result<Tensor<B, D>, Tensor<B, D>> {
     let value = |[x]: [FlexTensor; 1]| {
         let mut x = contiguous(x);
         let x_and_value: &mut [f32] = x.storage_mut();
-        vectorised(|| x_and_value.iter_mut().for_each(|x| *x = function(*x).0));
+        vectorised(|| x_and_value.iter_mut().for_each(|x| *x = gelu_of_element(*x).0));
         x
     };
     let value_and_pullback = |[x]: [FlexTensor; 1]| {
@@ -53,7 +50,7 @@ fn by_elements<B: Backend, const D: usize>(
             x_and_value
                 .iter_mut()
                 .zip(&mut slopes)
-                .for_each(|(x, slope)| (*x, *slope) = function(*x));
+                .for_each(|(x, slope)| (*x, *slope) = gelu_of_element(*x));
         });
         let pull = move |gradient: &mut [f32]| {
             gradient.iter_mut().zip(&slopes).for_each(|(gradient, slope)| *gradient *= slope);
@@ -76,7 +73,7 @@ fn gelu_of_element(x: f32) -> (f32, f32) {
 ///
 /// Computed as `2 sigmoid(2 x) - 1`, see [`gelu_tanh`]. Near zero it is therefore not exact to the last digit of a small number.
 pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    let x = match by_elements(x, tanh_of_element) {
+    let x = match by_value(x, tanh_of_element, |gradient, y| gradient * (1.0 - y * y)) {
         Ok(result) => return result,
         Err(x) => x,
     };
@@ -88,32 +85,41 @@ pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     with_derivative(x, value, slope)
 }
 
-/// `tanh(x)` and its derivative `1 - tanh(x)^2`.
 #[inline(always)]
-fn tanh_of_element(x: f32) -> (f32, f32) {
-    let value = 2.0 / (1.0 + exp(-2.0 * x)) - 1.0;
-    (value, 1.0 - value * value)
+fn tanh_of_element(x: f32) -> f32 {
+    2.0 / (1.0 + exp(-2.0 * x)) - 1.0
 }
 
 /// `max(x, 0)`, with the derivative zero at zero.
 pub fn relu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    // What is not a number stays so.
+    let value = |x: f32| if x < 0.0 { 0.0 } else { x };
+    let pull = |gradient, y| if y > 0.0 { gradient } else { 0.0 };
+    by_value(x, value, pull).unwrap_or_else(activation::relu)
+}
+
+/// A function of each element, in the memory of `x` if nothing else needs it, whose value is enough to pull a gradient back.
+fn by_value<B: Backend, const D: usize>(
+    x: Tensor<B, D>,
+    function: impl Fn(f32) -> f32,
+    pull: impl Fn(f32, f32) -> f32 + Copy + Send + Sync + 'static,
+) -> Result<Tensor<B, D>, Tensor<B, D>> {
     let value = |[x]: [FlexTensor; 1]| {
         let mut x = contiguous(x);
         let elements: &mut [f32] = x.storage_mut();
-        // What is not a number stays so.
-        vectorised(|| elements.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }));
+        vectorised(|| elements.iter_mut().for_each(|x| *x = function(*x)));
         x
     };
     let value_and_pullback = |x| {
         let value = value(x);
         let at = value.clone();
-        let pull = move |gradient: &mut [f32]| {
+        let pull_all = move |gradient: &mut [f32]| {
             let elements = gradient.iter_mut().zip(at.storage::<f32>());
-            vectorised(|| elements.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }));
+            vectorised(|| elements.for_each(|(gradient, y)| *gradient = pull(*gradient, *y)));
         };
-        (value, Pullback::in_place(pull))
+        (value, Pullback::in_place(pull_all))
     };
-    by_hand([x], value, value_and_pullback).unwrap_or_else(|[x]| activation::relu(x))
+    by_hand([x], value, value_and_pullback).map_err(|[x]| x)
 }
 
 #[cfg(test)]
@@ -211,9 +217,9 @@ mod tests {
             })
         };
         for (index, slope) in slopes(&x).iter().enumerate() {
-            let stated = [gelu_of_element, tanh_of_element][index];
+            let stated = [|x| gelu_of_element(x).0, tanh_of_element][index];
             let differences: Vec<f64> = (x.iter())
-                .map(|&x| f64::from(stated(x + 5e-3).0 - stated(x - 5e-3).0) / 1e-2)
+                .map(|&x| f64::from(stated(x + 5e-3) - stated(x - 5e-3)) / 1e-2)
                 .collect();
             assert_close(slope, &differences, 1e-4);
         }

@@ -5,7 +5,7 @@
 //! autodiff, has none of its own. The functions here compute the same
 //! layers from plain operations on the same modules, so records stay compatible. [`gelu_tanh`], [`tanh`] and
 //! [`cross_entropy`] state their derivative, so that the graph of a training step keeps one tensor where a composition keeps four.
-//! In single precision on the CPU, and where no second derivative can be asked for, [`affine`], [`convolve`], the activations,
+//! In single precision on the CPU, and where no second derivative can be asked for, [`affine`], [`convolve`], [`mean_of_windows`], the activations,
 //! [`normalize`], [`modulate`], [`attention`] and [`reorder_rows`] are one operation each, whose gradient is written out.
 //!
 //! [`affine`], [`linear`] and [`layer_norm`] take the parameters of several copies of a layer, too: see
@@ -25,8 +25,11 @@ mod cross_entropy;
 mod linear;
 mod modulation;
 mod normalize;
+mod pooling;
 mod rows;
 mod vectors;
+mod weighted_sums;
+mod windows;
 
 pub use activation::{gelu_tanh, relu, tanh};
 pub use attention::{attention, merge_heads, split_heads};
@@ -36,4 +39,6 @@ pub(crate) use linear::affine_parts;
 pub use linear::{affine, embedding, linear, linear_parts};
 pub use modulation::{gated, modulate};
 pub use normalize::{layer_norm, normalize};
+pub use pooling::mean_of_windows;
 pub use rows::{reorder_rows, repeat_rows};
+pub use windows::Windows;
