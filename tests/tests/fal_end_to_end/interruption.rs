@@ -53,6 +53,22 @@ fn a_run_that_is_asked_to_stop_goes_on_from_there() {
     assert_eq!(outcome(&stopped), expected);
 }
 
+/// In two parts, of which the first ends between two checkpoints.
+#[test]
+fn a_run_in_parts_ends_like_one_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let expected = undisturbed(here);
+    let first = [&REMEMBERING[..], &["--until", "7", "--json"]].concat();
+    let stopped = FAL.run_json(here, train("parts", ROUNDS, &first));
+    assert_eq!(stopped, serde_json::json!({ "rounds": 7 }));
+    assert!(!here.join("parts/results.json").exists());
+    FAL.run(here, ["train", "--resume", "--out", "parts", "--until", "7"]);
+    assert!(here.join("parts/checkpoints/step-000000000007").exists());
+    FAL.run(here, ["train", "--resume", "--out", "parts"]);
+    assert_eq!(outcome(&here.join("parts")), expected);
+}
+
 /// One attack, then one that is long enough to be interrupted: in a small ball most images stand.
 const ATTACKS: [&str; 2] = [
     "evaluation.attacks=[{ kind = \"fgsm\" }, { kind = \"pgd\", steps = 3000, restarts = 3 }]",

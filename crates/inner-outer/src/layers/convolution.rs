@@ -6,6 +6,7 @@ use burn_flex::FlexTensor;
 use products::{Matrix, Place, accumulate};
 
 use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
+use super::scattered_sums::ScatteredSums;
 use super::vectors::{sum, vectorised};
 use super::weighted_sums::WeightedSums;
 use super::windows::{Term, Windows};
@@ -96,16 +97,26 @@ impl Convolution {
 
     /// `W^T g` of all stops over a pixel.
     fn pull_to_x(&self, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let weight = &self.weight_by_taps(weight, [1, 0, 2]);
+        let Self { windows, outputs: inputs, channels: outputs, batch, .. } = *self;
+        if outputs < 4 {
+            let terms = |stop, terms: &mut Vec<Term>| {
+                windows.shown(stop).for_each(|term| terms.push(term));
+            };
+            let (targets, source) = (windows.pixels(), gradient);
+            return ScatteredSums { targets, terms, weight, source, inputs, outputs, batch }
+                .compute();
+        }
         let sums = WeightedSums {
-            targets: self.windows.pixels(),
+            targets: windows.pixels(),
             terms: |pixel, terms: &mut Vec<Term>| {
-                self.windows.stops_over(pixel).for_each(|term| terms.push(term));
+                windows.stops_over(pixel).for_each(|term| terms.push(term));
             },
-            weight: &self.weight_by_taps(weight, [1, 0, 2]),
+            weight,
             source: gradient,
-            begin: &vec![0.0; self.channels],
-            inputs: self.outputs,
-            batch: self.batch,
+            begin: &vec![0.0; outputs],
+            inputs,
+            batch,
         };
         sums.compute()
     }

@@ -27,6 +27,7 @@ mod modulation;
 mod normalize;
 mod pooling;
 mod rows;
+mod scattered_sums;
 mod vectors;
 mod weighted_sums;
 mod windows;

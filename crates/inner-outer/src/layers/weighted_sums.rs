@@ -37,76 +37,76 @@ impl<T: Fn(usize, &mut Vec<Term>)> WithSimd for WeightedSums<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let size = self.begin.len() * self.batch;
-        let mut all = Vec::with_capacity(self.targets * size);
-        let (mut terms, mut sums) = (Vec::new(), vec![0.0; size]);
-        for target in 0..self.targets {
+        // As many sums as there are registers for, beside weights and rows.
+        match S::REGISTER_COUNT {
+            ..32 => self.all::<S, 2>(simd),
+            32.. => self.all::<S, 4>(simd),
+        }
+    }
+}
+
+impl<T: Fn(usize, &mut Vec<Term>)> WeightedSums<'_, T> {
+    /// `MANY` vectors of each row at a time, of all targets: neighbours share most of the source that they need, and so much
+    /// of it stays near.
+    #[inline(always)]
+    fn all<S: Simd, const MANY: usize>(&self, simd: S) -> Vec<f32> {
+        let (batch, lanes) = (self.batch, S::F32_LANES);
+        let mut sums = vec![0.0; self.targets * self.begin.len() * batch];
+        let mut lane = 0;
+        while lane + MANY * lanes <= batch {
+            self.vectors::<S, MANY>(simd, lane..lane + MANY * lanes, &mut sums);
+            lane += MANY * lanes;
+        }
+        while lane < batch {
+            // The last vector has some of the one before once more, and no mask, unless it is all there is.
+            let first = lane.min(batch.saturating_sub(lanes));
+            lane = batch.min(first + lanes);
+            self.vectors::<S, 1>(simd, first..lane, &mut sums);
+        }
+        sums
+    }
+
+    /// The numbers at `places` of every row of every target.
+    #[inline(always)]
+    fn vectors<S: Simd, const VECTORS: usize>(
+        &self,
+        simd: S,
+        places: Range<usize>,
+        sums: &mut [f32],
+    ) {
+        let mut terms = Vec::new();
+        for (target, sums) in sums.chunks_exact_mut(self.begin.len() * self.batch).enumerate() {
             terms.clear();
             (self.terms)(target, &mut terms);
-            // As many sums as there are registers for, beside weights and rows.
-            match S::REGISTER_COUNT {
-                ..32 => self.target::<S, 2, 1, 4>(simd, &terms, &mut sums),
-                32.. => self.target::<S, 4, 2, 8>(simd, &terms, &mut sums),
-            }
-            all.extend_from_slice(&sums);
+            self.rows::<S, VECTORS>(simd, &terms, places.clone(), sums);
         }
-        all
     }
 }
 
 impl<T> WeightedSums<'_, T> {
-    /// The rows of one target, several together, for each of which `MANY` vectors are summed at a time, or `WIDE` where it is
-    /// only one: so many sums do not wait for each other.
+    /// The numbers at `places` of all rows of a target, several rows together.
     #[inline(always)]
-    fn target<S: Simd, const MANY: usize, const FEW: usize, const WIDE: usize>(
+    fn rows<S: Simd, const VECTORS: usize>(
         &self,
         simd: S,
         terms: &[Term],
+        places: Range<usize>,
         sums: &mut [f32],
     ) {
         let mut output = 0;
         while output < self.begin.len() {
+            let places = places.clone();
             output += match self.begin.len() - output {
-                1 => self.rows::<S, 1, WIDE, MANY>(simd, terms, output, sums),
-                2..4 => self.rows::<S, 2, MANY, FEW>(simd, terms, output, sums),
-                _ => self.rows::<S, 4, MANY, FEW>(simd, terms, output, sums),
+                1 => self.tile::<S, 1, VECTORS>(simd, terms, output, places, sums),
+                2..4 => self.tile::<S, 2, VECTORS>(simd, terms, output, places, sums),
+                4 | 5 | 8 => self.tile::<S, 4, VECTORS>(simd, terms, output, places, sums),
+                _ => self.tile::<S, 6, VECTORS>(simd, terms, output, places, sums),
             }
         }
     }
 
-    /// `ROWS` rows from `output`; says how many these are.
-    #[inline(always)]
-    fn rows<S: Simd, const ROWS: usize, const MANY: usize, const FEW: usize>(
-        &self,
-        simd: S,
-        terms: &[Term],
-        output: usize,
-        sums: &mut [f32],
-    ) -> usize {
-        let (batch, lanes) = (self.batch, S::F32_LANES);
-        if batch < lanes {
-            self.tile::<S, ROWS, 1>(simd, terms, output, 0..batch, sums);
-            return ROWS;
-        }
-        let mut lane = 0;
-        while lane + MANY * lanes <= batch {
-            self.tile::<S, ROWS, MANY>(simd, terms, output, lane..lane + MANY * lanes, sums);
-            lane += MANY * lanes;
-        }
-        while lane + FEW * lanes <= batch {
-            self.tile::<S, ROWS, FEW>(simd, terms, output, lane..lane + FEW * lanes, sums);
-            lane += FEW * lanes;
-        }
-        while lane < batch {
-            // The last vector has some of the one before once more, and no mask.
-            let first = lane.min(batch - lanes);
-            self.tile::<S, ROWS, 1>(simd, terms, output, first..first + lanes, sums);
-            lane = first + lanes;
-        }
-        ROWS
-    }
-
-    /// `ROWS` rows from `output`, of each the numbers at `places`: `VECTORS` vectors, or fewer numbers than one has.
+    /// `ROWS` rows from `output`, of each the numbers at `places`: `VECTORS` vectors, or fewer numbers than one has. Says how
+    /// many rows these are.
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         &self,
@@ -115,15 +115,16 @@ impl<T> WeightedSums<'_, T> {
         output: usize,
         places: Range<usize>,
         sums: &mut [f32],
-    ) {
-        let (outputs, batch) = (self.begin.len(), self.batch);
-        let begin: [f32; ROWS] = std::array::from_fn(|row| self.begin[output + row]);
-        let mut tile = begin.map(|begin| [simd.splat_f32s(begin); VECTORS]);
+    ) -> usize {
+        let (inputs, outputs, batch) = (self.inputs, self.begin.len(), self.batch);
+        let mut tile = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        for (sums, begin) in tile.iter_mut().zip(&self.begin[output..]) {
+            *sums = [simd.splat_f32s(*begin); VECTORS];
+        }
         for &Term { tap, pixel } in terms {
-            for input in 0..self.inputs {
-                let weights =
-                    &self.weight[(tap * self.inputs + input) * outputs + output..][..ROWS];
-                let row = &self.source[(pixel * self.inputs + input) * batch..];
+            for input in 0..inputs {
+                let weights = &self.weight[(tap * inputs + input) * outputs + output..][..ROWS];
+                let row = &self.source[(pixel * inputs + input) * batch..];
                 let row: [S::f32s; VECTORS] = load(simd, &row[places.clone()]);
                 for (sums, weight) in tile.iter_mut().zip(weights) {
                     let weight = simd.splat_f32s(*weight);
@@ -136,11 +137,13 @@ impl<T> WeightedSums<'_, T> {
         for (row, tile) in tile.iter().enumerate() {
             store(simd, &mut sums[(output + row) * batch..][places.clone()], tile);
         }
+        ROWS
     }
 }
 
+/// The vectors in a row, or the one that its few numbers and zeros make.
 #[inline(always)]
-fn load<S: Simd, const VECTORS: usize>(simd: S, row: &[f32]) -> [S::f32s; VECTORS] {
+pub(super) fn load<S: Simd, const VECTORS: usize>(simd: S, row: &[f32]) -> [S::f32s; VECTORS] {
     match row.len() < S::F32_LANES {
         true => [simd.partial_load_f32s(row); VECTORS],
         false => {
@@ -150,8 +153,13 @@ fn load<S: Simd, const VECTORS: usize>(simd: S, row: &[f32]) -> [S::f32s; VECTOR
     }
 }
 
+/// Puts the vectors into a row, or as many numbers of the first as it has.
 #[inline(always)]
-fn store<S: Simd, const VECTORS: usize>(simd: S, row: &mut [f32], values: &[S::f32s; VECTORS]) {
+pub(super) fn store<S: Simd, const VECTORS: usize>(
+    simd: S,
+    row: &mut [f32],
+    values: &[S::f32s; VECTORS],
+) {
     match row.len() < S::F32_LANES {
         true => simd.partial_store_f32s(row, values[0]),
         false => S::as_mut_simd_f32s(row).0.copy_from_slice(values),

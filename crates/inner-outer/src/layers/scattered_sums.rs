@@ -1,0 +1,166 @@
+//! Sums of rows, each with its weight, that grow where they lie while a row is kept in registers.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::weighted_sums::{load, store};
+use super::windows::Term;
+
+/// The sums of [`WeightedSums`](super::weighted_sums::WeightedSums) that begin with zero, told from the other side: `terms` are
+/// the targets to which a source contributes.
+///
+/// Where targets have few rows, the sums of one hardly occupy the processor while the same sources are read again for each of
+/// the neighbours.
+pub(super) struct ScatteredSums<'a, T> {
+    pub(super) targets: usize,
+    /// Puts the terms of a source into a vector that is empty.
+    pub(super) terms: T,
+    /// `[taps, inputs, outputs]`.
+    pub(super) weight: &'a [f32],
+    /// `[sources, inputs, batch]`.
+    pub(super) source: &'a [f32],
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) batch: usize,
+}
+
+impl<T: Fn(usize, &mut Vec<Term>)> ScatteredSums<'_, T> {
+    /// `[targets, outputs, batch]`.
+    pub(super) fn compute(self) -> Vec<f32> {
+        Arch::new().dispatch(self)
+    }
+}
+
+impl<T: Fn(usize, &mut Vec<Term>)> WithSimd for ScatteredSums<'_, T> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        // As many rows as there are registers for, beside weights and sums.
+        match S::REGISTER_COUNT {
+            ..32 => self.all::<S, 2>(simd),
+            32.. => self.all::<S, 4>(simd),
+        }
+    }
+}
+
+impl<T: Fn(usize, &mut Vec<Term>)> ScatteredSums<'_, T> {
+    #[inline(always)]
+    fn all<S: Simd, const MANY: usize>(&self, simd: S) -> Vec<f32> {
+        let (batch, lanes) = (self.batch, S::F32_LANES);
+        let mut sums = vec![0.0; self.targets * self.outputs * batch];
+        let whole = batch - batch % (MANY * lanes);
+        for lane in (0..whole).step_by(MANY * lanes) {
+            self.vectors::<S, MANY>(simd, lane..lane + MANY * lanes, &mut sums);
+        }
+        for lane in (whole..batch).step_by(lanes) {
+            self.vectors::<S, 1>(simd, lane..batch.min(lane + lanes), &mut sums);
+        }
+        sums
+    }
+
+    /// The numbers at `places` of every row of every source.
+    #[inline(always)]
+    fn vectors<S: Simd, const VECTORS: usize>(
+        &self,
+        simd: S,
+        places: Range<usize>,
+        sums: &mut [f32],
+    ) {
+        let mut terms = Vec::new();
+        let sources = self.source.chunks_exact(self.inputs * self.batch);
+        for (number, source) in sources.enumerate() {
+            terms.clear();
+            (self.terms)(number, &mut terms);
+            let mut input = 0;
+            while input < self.inputs {
+                let places = places.clone();
+                input += match self.inputs - input {
+                    1 => self.rows::<S, 1, VECTORS>(simd, &terms, source, input, places, sums),
+                    2..4 => self.rows::<S, 2, VECTORS>(simd, &terms, source, input, places, sums),
+                    _ => self.rows::<S, 4, VECTORS>(simd, &terms, source, input, places, sums),
+                }
+            }
+        }
+    }
+
+    /// Of `ROWS` rows from `input` what they add to all their targets. Says how many rows these are.
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        terms: &[Term],
+        source: &[f32],
+        input: usize,
+        places: Range<usize>,
+        sums: &mut [f32],
+    ) -> usize {
+        let (inputs, outputs, batch) = (self.inputs, self.outputs, self.batch);
+        let mut rows = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        for (row, values) in rows.iter_mut().enumerate() {
+            *values = load(simd, &source[(input + row) * batch..][places.clone()]);
+        }
+        for &Term { tap, pixel } in terms {
+            for output in 0..outputs {
+                let target = &mut sums[(pixel * outputs + output) * batch..][places.clone()];
+                let mut total: [S::f32s; VECTORS] = load(simd, target);
+                for (row, values) in rows.iter().enumerate() {
+                    let weight = self.weight[(tap * inputs + input + row) * outputs + output];
+                    let weight = simd.splat_f32s(weight);
+                    for (total, x) in total.iter_mut().zip(values) {
+                        *total = simd.mul_add_e_f32s(weight, *x, *total);
+                    }
+                }
+                store(simd, target, &total);
+            }
+        }
+        ROWS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::weighted_sums::WeightedSums;
+    use super::*;
+
+    fn numbers(count: usize, shift: usize) -> Vec<f32> {
+        (0..count).map(|i| ((i * 37 + shift) % 101) as f32 / 50.0 - 1.0).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_those_that_are_gathered(
+            inputs in 1..10_usize, outputs in 1..4_usize, batch in 1..150_usize,
+        ) {
+            // `(source, tap, target)`.
+            let all_terms = [(0, 2, 1), (1, 0, 0), (1, 1, 1), (2, 1, 0), (2, 0, 3)];
+            let (taps, sources, targets) = (3, 3, 4);
+            let weight = numbers(taps * inputs * outputs, 1);
+            let source = numbers(sources * inputs * batch, 2);
+            let gathered = WeightedSums {
+                targets,
+                terms: |number: usize, terms: &mut Vec<Term>| {
+                    let own = all_terms.iter().filter(|(.., target)| *target == number);
+                    terms.extend(own.map(|&(pixel, tap, _)| Term { tap, pixel }));
+                },
+                weight: &weight, source: &source, begin: &vec![0.0; outputs], inputs, batch,
+            };
+            let scattered = ScatteredSums {
+                targets,
+                terms: |number: usize, terms: &mut Vec<Term>| {
+                    let own = all_terms.iter().filter(|(source, ..)| *source == number);
+                    terms.extend(own.map(|&(_, tap, pixel)| Term { tap, pixel }));
+                },
+                weight: &weight, source: &source, inputs, outputs, batch,
+            };
+            let (expected, found) = (gathered.compute(), scattered.compute());
+            prop_assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() < 1e-5, "{} is not {}", found, expected);
+            }
+        }
+    }
+}
