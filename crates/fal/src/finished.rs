@@ -55,7 +55,7 @@ pub struct FinishedRun {
     pub path: PathBuf,
     /// Its configuration.
     pub config: ExperimentConfig,
-    /// Its rounds.
+    /// Its rounds; none where it is `fal attack` that judged.
     pub rows: Vec<Row>,
     /// Its judgement.
     pub judgement: Judgement,
@@ -74,7 +74,7 @@ pub enum FinishedError {
     #[error("{} has no results yet; finish the run with `fal train --resume --out` and its folder", .0.display())]
     Unfinished(PathBuf),
     /// Results of another kind.
-    #[error("{} holds no results of `fal train` ({cause}); name another folder", path.display())]
+    #[error("{} holds no results of `fal train` or `fal attack` ({cause}); name another folder", path.display())]
     Results {
         /// The file.
         path: PathBuf,
@@ -107,7 +107,8 @@ impl FinishedRun {
     /// [`FinishedError`] with what is missing.
     pub fn read(folder: &Path) -> Result<Self, FinishedError> {
         let config = RunDirectory::open(folder)?.config()?;
-        let rows = metrics::read(&folder.join(metrics::FILE_NAME))?;
+        let metrics = folder.join(metrics::FILE_NAME);
+        let rows = if metrics.exists() { metrics::read(&metrics)? } else { Vec::new() };
         let path = folder.join(RESULTS_FILE);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => FinishedError::Unfinished(folder.to_owned()),
@@ -279,5 +280,18 @@ pub(crate) mod tests {
         assert!(matches!(read(&path), FinishedError::Unfinished(_)));
         fs::write(path.join(RESULTS_FILE), "{}").unwrap();
         assert!(matches!(read(&path), FinishedError::Results { .. }));
+    }
+
+    #[test]
+    fn a_judgement_without_rounds_is_one_of_an_attack() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attack");
+        RunDirectory::create(&path, &ExperimentConfig::default()).unwrap();
+        let clean = r#"{"mean": 0.5, "low": 0.4, "high": 0.6, "n": 10}"#;
+        let results = format!(r#"{{"samples": 10, "report": {{"clean": {clean}, "robust": []}}}}"#);
+        fs::write(path.join(RESULTS_FILE), results).unwrap();
+        let run = FinishedRun::read(&path).unwrap();
+        assert!(run.rows.is_empty());
+        assert_eq!(run.judgement.report.clean.mean, 0.5);
     }
 }

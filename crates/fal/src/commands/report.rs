@@ -16,7 +16,7 @@ use crate::finished::{FinishedRun, Group, Judgement, columns, grouped};
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folders of finished runs; those that differ only in their seed become one line
+    /// Folders of finished runs of `fal train` or `fal attack`; those that differ only in their seed become one line
     #[arg(required = true, value_name = "FOLDER")]
     folders: Vec<PathBuf>,
     /// Page to write, which needs nothing else to be shown

@@ -45,18 +45,25 @@ fn scaled_sums<I: Iterator<Item = Term>>(
     terms: impl Fn(usize) -> I,
 ) -> Vec<f32> {
     let scale = 1.0 / taps as f32;
-    let (mut all, mut sums) = (Vec::with_capacity(targets * width), vec![0.0; width]);
+    let mut sums = Vec::with_capacity(targets * width);
     vectorised(|| {
         for target in 0..targets {
-            sums.fill(0.0);
+            let begin = sums.len();
             for Term { pixel, .. } in terms(target) {
                 let row = &x[pixel * width..][..width];
-                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += scale * x);
+                match sums.len() == begin {
+                    true => sums.extend(row.iter().map(|x| scale * x)),
+                    false => {
+                        let sums = sums[begin..].iter_mut().zip(row);
+                        sums.for_each(|(sum, x)| *sum += scale * x);
+                    }
+                }
             }
-            all.extend_from_slice(&sums);
+            // Nothing where there was no term.
+            sums.resize(begin + width, 0.0);
         }
     });
-    all
+    sums
 }
 
 #[cfg(test)]
