@@ -52,7 +52,7 @@ judge() { # NAME RADIUS
 }
 
 mkdir -p "$runs"/at-"$passes"-radius-{0.1,0.3}
-for partition in iid dirichlet; do
+for partition in ${PARTITIONS:-iid dirichlet}; do
     for method in ${METHODS:-plain fat fal-1-steps fal-2-steps fal-5-steps calfat sfat}; do
         name=$set-$partition-$method-$seed
         settings "$method" "$partition"
