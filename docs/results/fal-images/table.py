@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/results-fal.md from the runs of table.sh or calfat.sh, in Markdown: accuracies in percent with
-intervals over seeds. Lines without a run are left out.
+"""The tables of docs/src/results-fal.md from the runs of table.sh, in Markdown: accuracies in percent with intervals over seeds.
 
     docs/results/fal-images/table.py docs/results/fal-images/accuracies.json
 """
@@ -21,8 +20,6 @@ SETTINGS = {
     "mnist-dirichlet": "MNIST, Dirichlet(0.1)",
     "fmnist-iid": "Fashion-MNIST, equal shares",
     "fmnist-dirichlet": "Fashion-MNIST, Dirichlet(0.1)",
-    "fashion-mnist-iid": "Fashion-MNIST, equal shares",
-    "fashion-mnist-dirichlet": "Fashion-MNIST, Dirichlet(0.1)",
 }
 
 
@@ -34,14 +31,10 @@ def main():
     with open(sys.argv[1]) as file:
         accuracies = {group["name"]: group["accuracies"] for group in json.load(file)["groups"]}
     for setting, title in SETTINGS.items():
-        found = {method: accuracies.get(f"{setting}-{method}") for method in METHODS}
-        found = {method: row for method, row in found.items() if row}
-        if not found:
-            continue
-        attacks = [name for name, _ in next(iter(found.values()))]
+        attacks = [name for name, _ in accuracies[f"{setting}-plain"]]
         print(f"\n{title}\n\n| | " + " | ".join(attacks) + " |\n" + "|---" * (len(attacks) + 1) + "|")
-        for method, row in found.items():
-            print(f"| {METHODS[method]} | " + " | ".join(cell(accuracy) for _, accuracy in row) + " |")
+        for method, name in METHODS.items():
+            print(f"| {name} | " + " | ".join(cell(found) for _, found in accuracies[f"{setting}-{method}"]) + " |")
 
 
 if __name__ == "__main__":

@@ -41,8 +41,11 @@ impl Windows {
     /// # Panics
     /// If the image and what is around it are smaller than the window.
     pub fn stops(self) -> [usize; 2] {
-        [self.rows, self.columns]
-            .map(|length| (length + 2 * self.padding - self.size) / self.stride + 1)
+        [self.rows, self.columns].map(|length| {
+            let room = (length + 2 * self.padding).checked_sub(self.size);
+            room.expect("the window is larger than the image and what is around it") / self.stride
+                + 1
+        })
     }
 
     /// The pixels that the window shows at a stop, counted row by row.
@@ -115,6 +118,12 @@ mod tests {
         assert_eq!(shown, [(4, 0), (5, 1), (7, 3), (8, 4)]);
         let shown: Vec<_> = windows.shown(4).map(|term| (term.tap, term.pixel)).collect();
         assert_eq!(shown, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the window is larger than the image")]
+    fn a_window_fits() {
+        Windows { rows: 2, columns: 9, size: 5, stride: 1, padding: 1 }.stops();
     }
 
     proptest! {
