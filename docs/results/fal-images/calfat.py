@@ -13,15 +13,8 @@ import pathlib
 import statistics
 import sys
 
-METHODS = {
-    "plain": "plain FedAvg",
-    "fat": "FAT",
-    "fal-1-steps": "FAL, K = 1",
-    "fal-2-steps": "FAL, K = 2",
-    "fal-5-steps": "FAL, K = 5",
-    "calfat": "CalFAT",
-    "sfat": "SFAT",
-}
+from table import METHODS
+
 PARTITIONS = {"iid": "equal shares", "dirichlet": "Dirichlet(0.1)"}
 # The 97.5th percentile of Student's distribution by degrees of freedom.
 STUDENT = {2: 4.303, 3: 3.182, 4: 2.776}
