@@ -5,6 +5,7 @@ use burn::tensor::backend::Backend;
 use burn_flex::FlexTensor;
 use products::{Matrix, Place, accumulate};
 
+use super::batch_pass::BatchPass;
 use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
 use super::scattered_sums::ScatteredSums;
 use super::vectors::{sum, vectorised};

@@ -17,6 +17,7 @@
 mod activation;
 mod attention;
 mod attention_by_hand;
+mod batch_pass;
 mod by_hand;
 #[cfg(test)]
 mod check;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 
-use super::weighted_sums::{load, store};
+use super::batch_pass::{BatchPass, load, store};
 use super::windows::Term;
 
 /// The sums of [`WeightedSums`](super::weighted_sums::WeightedSums) that begin with zero, told from the other side: `terms` are
@@ -25,42 +25,15 @@ pub(super) struct ScatteredSums<'a, T> {
     pub(super) batch: usize,
 }
 
-impl<T: Fn(usize, &mut Vec<Term>)> ScatteredSums<'_, T> {
-    /// `[targets, outputs, batch]`.
-    pub(super) fn compute(self) -> Vec<f32> {
-        Arch::new().dispatch(self)
-    }
-}
-
-impl<T: Fn(usize, &mut Vec<Term>)> WithSimd for ScatteredSums<'_, T> {
-    type Output = Vec<f32>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        // As many rows as there are registers for, beside weights and sums.
-        match S::REGISTER_COUNT {
-            ..32 => self.all::<S, 2>(simd),
-            32.. => self.all::<S, 4>(simd),
-        }
-    }
-}
-
-impl<T: Fn(usize, &mut Vec<Term>)> ScatteredSums<'_, T> {
-    #[inline(always)]
-    fn all<S: Simd, const MANY: usize>(&self, simd: S) -> Vec<f32> {
-        let (batch, lanes) = (self.batch, S::F32_LANES);
-        let mut sums = vec![0.0; self.targets * self.outputs * batch];
-        let whole = batch - batch % (MANY * lanes);
-        for lane in (0..whole).step_by(MANY * lanes) {
-            self.vectors::<S, MANY>(simd, lane..lane + MANY * lanes, &mut sums);
-        }
-        for lane in (whole..batch).step_by(lanes) {
-            self.vectors::<S, 1>(simd, lane..batch.min(lane + lanes), &mut sums);
-        }
-        sums
+impl<T: Fn(usize, &mut Vec<Term>)> BatchPass for ScatteredSums<'_, T> {
+    fn batch(&self) -> usize {
+        self.batch
     }
 
-    /// The numbers at `places` of every row of every source.
+    fn size(&self) -> usize {
+        self.targets * self.outputs * self.batch
+    }
+
     #[inline(always)]
     fn vectors<S: Simd, const VECTORS: usize>(
         &self,
@@ -84,7 +57,9 @@ impl<T: Fn(usize, &mut Vec<Term>)> ScatteredSums<'_, T> {
             }
         }
     }
+}
 
+impl<T> ScatteredSums<'_, T> {
     /// Of `ROWS` rows from `input` what they add to all their targets. Says how many rows these are.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 
+use super::batch_pass::{BatchPass, load, store};
 use super::windows::Term;
 
 /// For each of `targets` pixels, `outputs` rows of `batch` numbers: the sum over its terms of `weight[tap]^T source[pixel]`,
@@ -25,48 +26,15 @@ pub(super) struct WeightedSums<'a, T> {
     pub(super) batch: usize,
 }
 
-impl<T: Fn(usize, &mut Vec<Term>)> WeightedSums<'_, T> {
-    /// `[targets, outputs, batch]`.
-    pub(super) fn compute(self) -> Vec<f32> {
-        Arch::new().dispatch(self)
-    }
-}
-
-impl<T: Fn(usize, &mut Vec<Term>)> WithSimd for WeightedSums<'_, T> {
-    type Output = Vec<f32>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        // As many sums as there are registers for, beside weights and rows.
-        match S::REGISTER_COUNT {
-            ..32 => self.all::<S, 2>(simd),
-            32.. => self.all::<S, 4>(simd),
-        }
-    }
-}
-
-impl<T: Fn(usize, &mut Vec<Term>)> WeightedSums<'_, T> {
-    /// `MANY` vectors of each row at a time, of all targets: neighbours share most of the source that they need, and so much
-    /// of it stays near.
-    #[inline(always)]
-    fn all<S: Simd, const MANY: usize>(&self, simd: S) -> Vec<f32> {
-        let (batch, lanes) = (self.batch, S::F32_LANES);
-        let mut sums = vec![0.0; self.targets * self.begin.len() * batch];
-        let mut lane = 0;
-        while lane + MANY * lanes <= batch {
-            self.vectors::<S, MANY>(simd, lane..lane + MANY * lanes, &mut sums);
-            lane += MANY * lanes;
-        }
-        while lane < batch {
-            // The last vector has some of the one before once more, and no mask, unless it is all there is.
-            let first = lane.min(batch.saturating_sub(lanes));
-            lane = batch.min(first + lanes);
-            self.vectors::<S, 1>(simd, first..lane, &mut sums);
-        }
-        sums
+impl<T: Fn(usize, &mut Vec<Term>)> BatchPass for WeightedSums<'_, T> {
+    fn batch(&self) -> usize {
+        self.batch
     }
 
-    /// The numbers at `places` of every row of every target.
+    fn size(&self) -> usize {
+        self.targets * self.begin.len() * self.batch
+    }
+
     #[inline(always)]
     fn vectors<S: Simd, const VECTORS: usize>(
         &self,
@@ -138,31 +106,6 @@ impl<T> WeightedSums<'_, T> {
             store(simd, &mut sums[(output + row) * batch..][places.clone()], tile);
         }
         ROWS
-    }
-}
-
-/// The vectors in a row, or the one that its few numbers and zeros make.
-#[inline(always)]
-pub(super) fn load<S: Simd, const VECTORS: usize>(simd: S, row: &[f32]) -> [S::f32s; VECTORS] {
-    match row.len() < S::F32_LANES {
-        true => [simd.partial_load_f32s(row); VECTORS],
-        false => {
-            let (vectors, _) = S::as_simd_f32s(row);
-            std::array::from_fn(|vector| vectors[vector])
-        }
-    }
-}
-
-/// Puts the vectors into a row, or as many numbers of the first as it has.
-#[inline(always)]
-pub(super) fn store<S: Simd, const VECTORS: usize>(
-    simd: S,
-    row: &mut [f32],
-    values: &[S::f32s; VECTORS],
-) {
-    match row.len() < S::F32_LANES {
-        true => simd.partial_store_f32s(row, values[0]),
-        false => S::as_mut_simd_f32s(row).0.copy_from_slice(values),
     }
 }
 
