@@ -71,7 +71,10 @@ impl<'a> Matrix<'a> {
         let strides: Vec<usize> = (layout.strides().iter())
             .map(|&stride| usize::try_from(stride).expect("the tensor is not flipped"))
             .collect();
-        let [.., rows, columns] = layout.shape()[..] else { panic!("a matrix has two dimensions") };
+        let shape = &layout.shape()[..];
+        let [rows, columns] = shape[leading.len().min(shape.len())..] else {
+            panic!("at {leading:?} a tensor of {shape:?} is not a matrix")
+        };
         let begin =
             leading.iter().zip(&strides).map(|(index, stride)| index * stride).sum::<usize>();
         let place = Place {
@@ -191,6 +194,7 @@ unsafe fn write(target: *mut f32, place: Place, a: Matrix, b: Matrix, factor: f3
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::TensorData;
     use proptest::prelude::*;
 
     use super::*;
@@ -261,6 +265,13 @@ mod tests {
             }
             prop_assert!((0..target.len()).all(|i| !untouched[i] || target[i] == before[i]));
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "at [1] a tensor of [2, 3] is not a matrix")]
+    fn a_row_is_no_matrix() {
+        let rows = TensorData::new(numbers(6, 0), [2, 3]);
+        Matrix::of(&FlexTensor::from_data(rows), &[1]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use burn::nn::{GroupNorm, GroupNormConfig, Initializer, Linear, PaddingConfig2d}
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 use experiment::seed::Seed;
+use inner_outer::layers::Windows;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, Uniform};
 
@@ -35,10 +36,15 @@ impl Kernel {
         Self { size: layer.kernel_size[0], stride: layer.stride[0], padding }
     }
 
+    /// On an image of so many rows and columns.
+    pub(super) fn on(self, rows: usize, columns: usize) -> Windows {
+        let Self { size, stride, padding } = self;
+        Windows { rows, columns, size, stride, padding }
+    }
+
     /// Rows or columns that are left of `length`.
     pub(super) fn leaves(self, length: usize) -> usize {
-        // Sides that a file names may be anything.
-        (length.saturating_add(2 * self.padding) - self.size) / self.stride + 1
+        self.on(length, length).stops()[0]
     }
 }
 

@@ -48,8 +48,7 @@ impl<B: Backend> FeatureMaps<B> {
 
     /// What the layer, which one of [`Draw`](super::draw::Draw), makes of them.
     pub(super) fn convolve(self, layer: &Conv2d<B>) -> Self {
-        let Kernel { size, stride, padding } = Kernel::of(layer);
-        let windows = Windows { rows: self.rows, columns: self.columns, size, stride, padding };
+        let windows = Kernel::of(layer).on(self.rows, self.columns);
         let [outputs, channels, ..] = layer.weight.dims();
         let inputs = windows.taps() * channels;
         let weight = layer.weight.val().permute([0, 2, 3, 1]).reshape([outputs, inputs]);
@@ -140,6 +139,7 @@ mod tests {
     use burn::backend::{Autodiff, Flex};
     use burn::module::{AutodiffModule, Module};
     use burn::tensor::TensorData;
+    use burn::tensor::activation::relu;
     use burn::tensor::module::avg_pool2d;
     use experiment::seed::Seed;
     use inner_outer::tensors::{Tensors, gradients, to_f64};
@@ -244,13 +244,13 @@ mod tests {
             let parameters = Tensors::of(&layer);
             let moved = parameters.0.iter().map(|values| values.clone() * 1.5 + 0.25);
             let layer = Tensors(moved.collect()).write(layer);
-            // Not only the squares, whose sum hardly depends on the image: a cubic.
-            let cubic = |values: Tensor<Learning, 2>| values.clone() * (values + 1.0);
+            // Not only the squares, whose sum hardly depends on the image.
+            let bent = |values: Tensor<Learning, 2>| values.clone() * (values + 1.0);
             assert_same::<_, GroupNorm<Learning>>(
                 &layer,
                 &images([3, 6, 4, 5]),
-                |layer, maps| cubic(maps.normalise(layer).features()),
-                |layer, images| cubic(layer.forward(images).flatten(1, 3)),
+                |layer, maps| bent(maps.normalise(layer).features()),
+                |layer, images| bent(layer.forward(images).flatten(1, 3)),
             );
         }
     }
@@ -272,9 +272,7 @@ mod tests {
                 &layer,
                 &images(sides),
                 |_, maps| (maps.clone() + maps.relu()).mean(),
-                |_, images| {
-                    (images.clone() + layers::relu(images)).mean_dims(&[2, 3]).flatten(1, 3)
-                },
+                |_, images| (images.clone() + relu(images)).mean_dims(&[2, 3]).flatten(1, 3),
             );
         }
     }

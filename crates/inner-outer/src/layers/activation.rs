@@ -1,7 +1,7 @@
 //! GELU, tanh and ReLU, with their derivatives stated.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{self, sigmoid};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
 use burn_flex::FlexTensor;
 
@@ -95,7 +95,10 @@ pub fn relu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     // What is not a number stays so.
     let value = |x: f32| if x < 0.0 { 0.0 } else { x };
     let pull = |gradient, y| if y > 0.0 { gradient } else { 0.0 };
-    by_value(x, value, pull).unwrap_or_else(activation::relu)
+    by_value(x, value, pull).unwrap_or_else(|x| {
+        let below = x.clone().lower_equal_elem(0.0);
+        x.mask_fill(below, 0.0)
+    })
 }
 
 /// A function of each element, in the memory of `x` if nothing else needs it, whose value is enough to pull a gradient back.
@@ -125,7 +128,7 @@ fn by_value<B: Backend, const D: usize>(
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
-    use burn::tensor::DType;
+    use burn::tensor::{DType, activation};
 
     use super::super::check::{Loss, assert_close, assert_derivatives, double};
     use super::*;
@@ -194,7 +197,10 @@ mod tests {
         };
         assert_eq!(value_and_gradient(relu), value_and_gradient(activation::relu));
         assert_eq!(to_f64(&relu(x.clone().inner())), to_f64(&relu(x.cast(DType::F64))));
-        assert!(to_f64(&relu(Tensor::<Flex, 1>::from_floats([f32::NAN], &device)))[0].is_nan());
+        for precision in [DType::F32, DType::F64] {
+            let x = Tensor::<Flex, 1>::from_floats([f32::NAN, 1.0], &device).cast(precision);
+            assert!(to_f64(&relu(x))[0].is_nan());
+        }
     }
 
     /// What is computed in one pass, in single precision, is the composition.

@@ -85,12 +85,13 @@ pub(super) fn by_hand<B: Backend, const D: usize, const N: usize>(
     }
     if TypeId::of::<B>() == TypeId::of::<Flex>() {
         let plain = arguments.map(|x| same::<_, Tensor<Flex, D>>(x).into_primitive().tensor());
+        let plain = plain.map(unflipped);
         return Ok(same(Tensor::<Flex, D>::from_primitive(TensorPrimitive::Float(value(plain)))));
     }
     let arguments =
         arguments.map(|x| same::<_, Tensor<Autodiff<Flex>, D>>(x).into_primitive().tensor());
     let nodes = arguments.each_ref().map(|x| x.node.clone());
-    let plain = arguments.map(|x| x.primitive);
+    let plain = arguments.map(|x| unflipped(x.primitive));
     let result = match ByHand.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(operation) => {
             let (value, pullback) = value_and_pullback(plain);
@@ -116,13 +117,21 @@ impl<const N: usize> Backward<Flex, N> for ByHand {
 
     fn backward(self, ops: Ops<Pullback<N>, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let Pullback(pull) = ops.state;
-        let gradient = gradients.consume::<Flex>(&ops.node);
+        let gradient = unflipped(gradients.consume::<Flex>(&ops.node));
         let pulled = pull(gradient, ops.parents.each_ref().map(Option::is_some));
         for (parent, gradient) in ops.parents.into_iter().zip(pulled) {
             if let Some((parent, gradient)) = parent.zip(gradient) {
                 gradients.register::<Flex>(parent.id, gradient);
             }
         }
+    }
+}
+
+/// A tensor whose strides are not negative, which products cannot read: those of a flipped one are.
+fn unflipped(tensor: FlexTensor) -> FlexTensor {
+    match tensor.layout().strides().iter().any(|stride| *stride < 0) {
+        true => contiguous(tensor),
+        false => tensor,
     }
 }
 

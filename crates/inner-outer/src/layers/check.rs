@@ -26,6 +26,11 @@ pub fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
+/// So many numbers from -1 to 1.
+pub fn numbers(count: usize, shift: usize) -> Vec<f32> {
+    (0..count).map(|i| ((i * 37 + shift) % 101) as f32 / 50.0 - 1.0).collect()
+}
+
 /// The gradient against differences of the loss without a graph, and the second derivative along a direction, nested
 /// and forward over reverse, against differences of the gradient.
 pub fn assert_derivatives(loss: &impl Loss, x: &[f64]) {

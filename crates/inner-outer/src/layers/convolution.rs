@@ -18,7 +18,7 @@ use super::windows::{Term, Windows};
 /// The last index of a row is the faster one. The result is `[stops, outputs batch]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not fit, there are no channels or no images, or [no stops](Windows::stops).
 pub fn convolve<B: Backend>(
     x: Tensor<B, 2>,
     weight: Tensor<B, 2>,
@@ -42,6 +42,10 @@ pub fn convolve<B: Backend>(
     result.unwrap_or_else(|arguments| layer.compose(arguments))
 }
 
+/// Images of fewer channels have their gradient [scattered](ScatteredSums): what is gathered for so few rows leaves most
+/// registers empty.
+const SCATTERED_BELOW: usize = 4;
+
 /// How many there are of what.
 #[derive(Clone, Copy, Debug)]
 struct Convolution {
@@ -54,24 +58,23 @@ struct Convolution {
 
 impl Convolution {
     fn new([pixels, width]: [usize; 2], [outputs, inputs]: [usize; 2], windows: Windows) -> Self {
+        let stops = windows.stops().iter().product();
         let (taps, image) = (windows.taps(), windows.pixels());
         assert_eq!(pixels, image, "{pixels} pixels are not those of an image of {image}");
         let channels = inputs / taps;
         assert_eq!(inputs, taps * channels, "{inputs} weights are not those of {taps} taps");
+        assert!(width > 0 && channels > 0, "{width} values of {channels} channels are no images");
         assert!(
             width.is_multiple_of(channels),
             "{width} values are not those of {channels} channels"
         );
-        let stops = windows.stops().iter().product();
         Self { windows, stops, channels, outputs, batch: width / channels }
     }
 
     fn value(&self, [x, weight, bias]: &[FlexTensor; 3]) -> FlexTensor {
         let sums = WeightedSums {
             targets: self.stops,
-            terms: |stop, terms: &mut Vec<Term>| {
-                self.windows.shown(stop).for_each(|term| terms.push(term));
-            },
+            terms: |stop| self.windows.shown(stop),
             weight: &self.weight_by_taps(weight.storage(), [1, 2, 0]),
             source: x.storage(),
             begin: bias.storage(),
@@ -100,19 +103,21 @@ impl Convolution {
     fn pull_to_x(&self, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
         let weight = &self.weight_by_taps(weight, [1, 0, 2]);
         let Self { windows, outputs: inputs, channels: outputs, batch, .. } = *self;
-        if outputs < 4 {
-            let terms = |stop, terms: &mut Vec<Term>| {
-                windows.shown(stop).for_each(|term| terms.push(term));
+        if outputs < SCATTERED_BELOW {
+            let sums = ScatteredSums {
+                targets: windows.pixels(),
+                terms: |stop| windows.shown(stop),
+                weight,
+                source: gradient,
+                inputs,
+                outputs,
+                batch,
             };
-            let (targets, source) = (windows.pixels(), gradient);
-            return ScatteredSums { targets, terms, weight, source, inputs, outputs, batch }
-                .compute();
+            return sums.compute();
         }
         let sums = WeightedSums {
             targets: windows.pixels(),
-            terms: |pixel, terms: &mut Vec<Term>| {
-                windows.stops_over(pixel).for_each(|term| terms.push(term));
-            },
+            terms: |pixel| windows.stops_over(pixel),
             weight,
             source: gradient,
             begin: &vec![0.0; outputs],
@@ -220,14 +225,19 @@ mod tests {
         type B = Autodiff<Flex>;
         let device = Default::default();
         let draw = |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &device);
-        for windows in WINDOWS {
+        let asked = [[true; 3], [true, false, false], [false, true, false], [false, false, true]];
+        // Gradients of images that are scattered and gathered, batches of part of a vector and of more than all registers.
+        let sizes = [(2, 5), (5, 5), (SCATTERED_BELOW, 77)];
+        let cases = WINDOWS.into_iter().flat_map(|windows| sizes.map(|size| (windows, size)));
+        for (windows, (channels, batch)) in cases {
             let stops = windows.stops().iter().product();
-            let inputs =
-                [draw([windows.pixels(), 10]), draw([4, 2 * windows.taps()]), draw([4, 1])];
-            let weights = draw([20, stops]);
-            for asked in
-                [[true; 3], [true, false, false], [false, true, false], [false, false, true]]
-            {
+            let inputs = [
+                draw([windows.pixels(), channels * batch]),
+                draw([4, channels * windows.taps()]),
+                draw([4, 1]),
+            ];
+            let weights = draw([4 * batch, stops]);
+            for asked in asked {
                 let inputs = [0, 1, 2].map(|i| inputs[i].clone().set_require_grad(asked[i]));
                 let outcome = |precision| {
                     let [x, weight, bias] = inputs.clone().map(|input| input.cast(precision));
@@ -239,11 +249,12 @@ mod tests {
                     (to_f64(&y), inputs.each_ref().map(gradient))
                 };
                 let (single, double) = (outcome(DType::F32), outcome(DType::F64));
-                assert_close(&single.0, &double.0, 1e-5);
+                let tolerance = 1e-5 * batch as f64;
+                assert_close(&single.0, &double.0, tolerance);
                 for (i, (single, double)) in single.1.iter().zip(&double.1).enumerate() {
                     assert_eq!([single.is_some(), double.is_some()], [asked[i]; 2]);
                     let [single, double] = [single, double].map(|g| g.clone().unwrap_or_default());
-                    assert_close(&single, &double, 1e-5);
+                    assert_close(&single, &double, tolerance);
                 }
             }
         }
@@ -265,6 +276,14 @@ mod tests {
     fn it_has_two_derivatives() {
         let x: Vec<f64> = (0..18).map(|i| f64::from(i * i).sin()).collect();
         assert_derivatives(&Line, &x);
+    }
+
+    #[test]
+    #[should_panic(expected = "0 values of 2 channels are no images")]
+    fn there_are_images() {
+        let ones = |shape| Tensor::<Flex, 2>::ones(shape, &Default::default());
+        let windows = Windows { rows: 2, columns: 2, size: 1, stride: 1, padding: 0 };
+        convolve(ones([4, 0]), ones([1, 2]), None, windows);
     }
 
     #[test]

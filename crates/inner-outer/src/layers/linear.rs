@@ -223,6 +223,23 @@ mod tests {
         }
     }
 
+    /// Burn flips by negative strides, which a gradient that goes back through a flip has, too.
+    #[test]
+    fn what_is_flipped_is_multiplied() {
+        type B = crate::Autodiff<Flex>;
+        let device = Default::default();
+        let draw = |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &device);
+        let (x, weight, factors) = (draw([4, 3]).require_grad(), draw([3, 2]), draw([4, 2]));
+        let value_and_gradient = |product: fn(Tensor<B, 2>, Tensor<B, 2>) -> Tensor<B, 2>| {
+            let y = product(x.clone().flip([0]), weight.clone().flip([1])).flip([1]);
+            let gradients = (y.clone() * factors.clone()).sum().backward();
+            [to_f64(&y), to_f64(&x.grad(&gradients).expect("x is a leaf"))]
+        };
+        let found = value_and_gradient(|x, weight| affine(x, weight, None));
+        let expected = value_and_gradient(Tensor::matmul);
+        (0..2).for_each(|part| assert_close(&found[part], &expected[part], 1e-5));
+    }
+
     #[test]
     fn no_rows_are_no_rows() {
         let zeros = |shape| Tensor::<Flex, 2>::zeros(shape, &Default::default());

@@ -15,13 +15,14 @@ use super::vectors::vectorised;
 /// `[groups, width]`.
 ///
 /// # Panics
-/// If the groups do not divide the rows.
+/// If the shapes do not fit, or the groups do not divide the rows.
 pub fn modulate<B: Backend>(
     x: Tensor<B, 2>,
     shift: Tensor<B, 2>,
     scale: Tensor<B, 2>,
     epsilon: f64,
 ) -> Tensor<B, 2> {
+    assert_eq!(shift.dims(), scale.dims(), "shift and scale are not alike");
     let times = rows_of_a_group(&x, &shift);
     let function = |arguments| Modulated::new(arguments, epsilon as f32);
     let by_hand = by_hand(
@@ -40,8 +41,9 @@ pub fn modulate<B: Backend>(
 /// `x + gate y`, `x` and `y: [rows, width]`, `gate` of each of `groups` of consecutive rows, `[groups, width]`.
 ///
 /// # Panics
-/// If the groups do not divide the rows.
+/// If the shapes do not fit, or the groups do not divide the rows.
 pub fn gated<B: Backend>(x: Tensor<B, 2>, gate: Tensor<B, 2>, y: Tensor<B, 2>) -> Tensor<B, 2> {
+    assert_eq!(x.dims(), y.dims(), "what is added is not like that to which it is");
     let times = rows_of_a_group(&y, &gate);
     let by_hand = by_hand(
         [x, gate, y],
@@ -56,7 +58,8 @@ pub fn gated<B: Backend>(x: Tensor<B, 2>, gate: Tensor<B, 2>, y: Tensor<B, 2>) -
 }
 
 fn rows_of_a_group<B: Backend>(x: &Tensor<B, 2>, parts: &Tensor<B, 2>) -> usize {
-    let (rows, groups) = (x.dims()[0], parts.dims()[0]);
+    let ([rows, width], [groups, found]) = (x.dims(), parts.dims());
+    assert_eq!(found, width, "parts of {found} numbers do not fit rows of {width}");
     assert!(rows.is_multiple_of(groups), "{rows} rows cannot be divided into {groups} groups");
     rows / groups
 }
@@ -232,5 +235,19 @@ mod tests {
     fn groups_are_of_equal_size() {
         let zeros = |rows| Tensor::<Flex, 2>::zeros([rows, 3], &Default::default());
         gated(zeros(5), zeros(2), zeros(5));
+    }
+
+    /// In single precision, too, where nothing else would notice.
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        let zeros = |shape| Tensor::<Flex, 2>::zeros(shape, &Default::default());
+        let refused = |act: &dyn Fn() -> Tensor<Flex, 2>| {
+            let act = std::panic::AssertUnwindSafe(act);
+            assert!(std::panic::catch_unwind(act).is_err());
+        };
+        refused(&|| gated(zeros([8, 3]), zeros([2, 3]), zeros([4, 3])));
+        refused(&|| gated(zeros([4, 3]), zeros([2, 6]), zeros([4, 3])));
+        refused(&|| modulate(zeros([4, 3]), zeros([4, 3]), zeros([2, 3]), 1e-5));
+        refused(&|| modulate(zeros([4, 3]), zeros([2, 6]), zeros([2, 6]), 1e-5));
     }
 }

@@ -12,10 +12,11 @@ use super::windows::{Term, Windows};
 /// beyond the image is zero and counts.
 ///
 /// # Panics
-/// If there are not as many rows as pixels.
+/// If there are not as many rows as pixels, no images, or [no stops](Windows::stops).
 pub fn mean_of_windows<B: Backend>(x: Tensor<B, 2>, windows: Windows) -> Tensor<B, 2> {
     let ([pixels, width], image) = (x.dims(), windows.pixels());
     assert_eq!(pixels, image, "{pixels} pixels are not those of an image of {image}");
+    assert!(width > 0, "there are no images");
     let stops = windows.stops().iter().product();
     let means = move |x: FlexTensor| {
         let means = scaled_sums(contiguous(x).storage(), [stops, width], windows.taps(), |stop| {

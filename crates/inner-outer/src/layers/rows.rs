@@ -20,6 +20,7 @@ pub fn reorder_rows<B: Backend, const N: usize>(
 ) -> Tensor<B, 2> {
     let [rows, width] = x.dims();
     assert_eq!(rows, sizes.iter().product::<usize>(), "{sizes:?} do not count {rows} rows");
+    assert!((0..N).all(|index| order.contains(&index)), "{order:?} is not an order of {N} indices");
     let by_hand = by_hand(
         [x],
         |[x]| reordered(x, width, sizes, order),
@@ -155,5 +156,11 @@ mod tests {
     #[should_panic(expected = "do not count 24 rows")]
     fn all_rows_are_counted() {
         reorder_rows(rows::<Flex>(), [2, 3, 5], ORDER);
+    }
+
+    #[test]
+    #[should_panic(expected = "[2, 2, 1] is not an order of 3 indices")]
+    fn every_index_has_its_place() {
+        reorder_rows(rows::<Flex>(), SIZES, [2, 2, 1]);
     }
 }

@@ -14,7 +14,7 @@ use super::windows::Term;
 /// the neighbours.
 pub(super) struct ScatteredSums<'a, T> {
     pub(super) targets: usize,
-    /// Puts the terms of a source into a vector that is empty.
+    /// Of a source.
     pub(super) terms: T,
     /// `[taps, inputs, outputs]`.
     pub(super) weight: &'a [f32],
@@ -25,7 +25,7 @@ pub(super) struct ScatteredSums<'a, T> {
     pub(super) batch: usize,
 }
 
-impl<T: Fn(usize, &mut Vec<Term>)> BatchPass for ScatteredSums<'_, T> {
+impl<T: Fn(usize) -> I, I: Iterator<Item = Term>> BatchPass for ScatteredSums<'_, T> {
     fn batch(&self) -> usize {
         self.batch
     }
@@ -45,7 +45,7 @@ impl<T: Fn(usize, &mut Vec<Term>)> BatchPass for ScatteredSums<'_, T> {
         let sources = self.source.chunks_exact(self.inputs * self.batch);
         for (number, source) in sources.enumerate() {
             terms.clear();
-            (self.terms)(number, &mut terms);
+            terms.extend((self.terms)(number));
             let mut input = 0;
             while input < self.inputs {
                 let places = places.clone();
@@ -98,12 +98,9 @@ impl<T> ScatteredSums<'_, T> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::check::numbers;
     use super::super::weighted_sums::WeightedSums;
     use super::*;
-
-    fn numbers(count: usize, shift: usize) -> Vec<f32> {
-        (0..count).map(|i| ((i * 37 + shift) % 101) as f32 / 50.0 - 1.0).collect()
-    }
 
     proptest! {
         #[test]
@@ -117,17 +114,17 @@ mod tests {
             let source = numbers(sources * inputs * batch, 2);
             let gathered = WeightedSums {
                 targets,
-                terms: |number: usize, terms: &mut Vec<Term>| {
-                    let own = all_terms.iter().filter(|(.., target)| *target == number);
-                    terms.extend(own.map(|&(pixel, tap, _)| Term { tap, pixel }));
+                terms: |number: usize| {
+                    let own = all_terms.iter().filter(move |(.., target)| *target == number);
+                    own.map(|&(pixel, tap, _)| Term { tap, pixel })
                 },
                 weight: &weight, source: &source, begin: &vec![0.0; outputs], inputs, batch,
             };
             let scattered = ScatteredSums {
                 targets,
-                terms: |number: usize, terms: &mut Vec<Term>| {
-                    let own = all_terms.iter().filter(|(source, ..)| *source == number);
-                    terms.extend(own.map(|&(_, tap, pixel)| Term { tap, pixel }));
+                terms: |number: usize| {
+                    let own = all_terms.iter().filter(move |(source, ..)| *source == number);
+                    own.map(|&(_, tap, pixel)| Term { tap, pixel })
                 },
                 weight: &weight, source: &source, inputs, outputs, batch,
             };

@@ -14,7 +14,7 @@ use super::windows::Term;
 /// into its own order, which for a convolution of few channels costs more than the arithmetic.
 pub(super) struct WeightedSums<'a, T> {
     pub(super) targets: usize,
-    /// Puts the terms of a target into a vector that is empty.
+    /// Of a target.
     pub(super) terms: T,
     /// `[taps, inputs, outputs]`.
     pub(super) weight: &'a [f32],
@@ -26,7 +26,7 @@ pub(super) struct WeightedSums<'a, T> {
     pub(super) batch: usize,
 }
 
-impl<T: Fn(usize, &mut Vec<Term>)> BatchPass for WeightedSums<'_, T> {
+impl<T: Fn(usize) -> I, I: Iterator<Item = Term>> BatchPass for WeightedSums<'_, T> {
     fn batch(&self) -> usize {
         self.batch
     }
@@ -45,7 +45,7 @@ impl<T: Fn(usize, &mut Vec<Term>)> BatchPass for WeightedSums<'_, T> {
         let mut terms = Vec::new();
         for (target, sums) in sums.chunks_exact_mut(self.begin.len() * self.batch).enumerate() {
             terms.clear();
-            (self.terms)(target, &mut terms);
+            terms.extend((self.terms)(target));
             self.rows::<S, VECTORS>(simd, &terms, places.clone(), sums);
         }
     }
@@ -113,11 +113,8 @@ impl<T> WeightedSums<'_, T> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::check::numbers;
     use super::*;
-
-    fn numbers(count: usize, shift: usize) -> Vec<f32> {
-        (0..count).map(|i| ((i * 37 + shift) % 101) as f32 / 50.0 - 1.0).collect()
-    }
 
     proptest! {
         #[test]
@@ -126,9 +123,7 @@ mod tests {
             let (taps, pixels) = (3, 3);
             let weight = numbers(taps * inputs * outputs, 1);
             let (source, begin) = (numbers(pixels * inputs * batch, 2), numbers(outputs, 3));
-            let terms = |target: usize, terms: &mut Vec<Term>| {
-                terms.extend(all_terms[target].iter().map(|&(tap, pixel)| Term { tap, pixel }));
-            };
+            let terms = |target: usize| all_terms[target].iter().map(|&(tap, pixel)| Term { tap, pixel });
             let sums = WeightedSums {
                 targets: 3, terms, weight: &weight, source: &source, begin: &begin, inputs, batch,
             };

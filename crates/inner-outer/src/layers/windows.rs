@@ -39,10 +39,11 @@ impl Windows {
     /// In how many rows and columns the window stops.
     ///
     /// # Panics
-    /// If the image and what is around it are smaller than the window.
+    /// If the image and what is around it are smaller than the window, or the window has no size or no stride.
     pub fn stops(self) -> [usize; 2] {
+        assert!(self.size > 0 && self.stride > 0, "{self:?} shows nothing or stays where it is");
         [self.rows, self.columns].map(|length| {
-            let room = (length + 2 * self.padding).checked_sub(self.size);
+            let room = (length.saturating_add(2 * self.padding)).checked_sub(self.size);
             room.expect("the window is larger than the image and what is around it") / self.stride
                 + 1
         })
@@ -124,6 +125,12 @@ mod tests {
     #[should_panic(expected = "the window is larger than the image")]
     fn a_window_fits() {
         Windows { rows: 2, columns: 9, size: 5, stride: 1, padding: 1 }.stops();
+    }
+
+    #[test]
+    #[should_panic(expected = "shows nothing or stays where it is")]
+    fn a_window_moves() {
+        Windows { rows: 2, columns: 2, size: 1, stride: 0, padding: 0 }.stops();
     }
 
     proptest! {
