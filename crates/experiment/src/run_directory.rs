@@ -10,12 +10,15 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::write_atomically;
 use crate::checkpoint;
+use crate::fingerprint::Fingerprint;
 use crate::metrics::{self, Metrics, MetricsError};
 
 /// The file of a run that holds its configuration.
 pub const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
 const INPUTS: &str = "inputs.txt";
+/// The fingerprint of the configuration that the run began with.
+const BEGUN_WITH: &str = "config.sha256";
 /// A program that a writer is just starting has the writer's files open until its own code begins, so a lock can
 /// outlive its holder by some milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -40,7 +43,7 @@ pub enum RunError {
     #[error("{} holds parts of a run without its config.toml: put that file back, or name another folder with --out", .0.display())]
     Remains(PathBuf),
     /// The folder holds no run.
-    #[error("{} holds no run (no config.toml): check the path, or start one without --resume", .0.display())]
+    #[error("{} holds no run (no config.toml): check the path, or start a run there first", .0.display())]
     NotARun(PathBuf),
     /// Another process writes the same run.
     #[error("another process is writing the run in {}: wait for it to end, or name another folder with --out", .0.display())]
@@ -48,6 +51,9 @@ pub enum RunError {
     /// The file system cannot lock files.
     #[error("the file system of {} cannot lock files, which keeps two processes from writing one run: name a folder on another one with --out", .0.display())]
     NoLocks(PathBuf),
+    /// The configuration was changed after the run had begun.
+    #[error("config.toml in {} is not what the run was begun with, and what is done would pass for the work of what it says now: put it back, or begin anew with --config and the changed file in another --out", .0.display())]
+    OtherConfig(PathBuf),
     /// The run was begun with something else.
     #[error("the run in {} was begun with other data, or with another model: give those that it began with, or begin anew in another --out", .0.display())]
     OtherInputs(PathBuf),
@@ -60,7 +66,7 @@ pub enum RunError {
     )]
     Unwritable(#[from] toml::ser::Error),
     /// The saved configuration does not fit this program.
-    #[error("{}: {reason}: use the version of the program that started the run, or mend the file", path.display())]
+    #[error("{}: {reason}: use the version of the program that started the run, or begin anew in another --out", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -94,24 +100,27 @@ impl RunDirectory {
             return Err(RunError::AlreadyARun(path));
         }
         // Another run's checkpoints would be gone on from.
-        if [checkpoint::FOLDER, INPUTS, metrics::FILE_NAME]
+        if [checkpoint::FOLDER, BEGUN_WITH, INPUTS, metrics::FILE_NAME]
             .iter()
             .any(|part| path.join(part).exists())
         {
             return Err(RunError::Remains(path));
         }
         write_atomically(&file, text.as_bytes()).map_err(refused(&file))?;
-        Ok(Self { path, lock: Some(lock) })
+        let run = Self { path, lock: Some(lock) };
+        run.require_same_config()?;
+        Ok(run)
     }
 
     /// Goes on with the run in the folder `path`.
     ///
     /// # Errors
-    /// [`RunError::NotARun`] if the folder holds none, [`RunError::InUse`] if another process is writing it, and
-    /// [`RunError::FileSystem`].
+    /// [`RunError::NotARun`] if the folder holds none, [`RunError::InUse`] if another process is writing it,
+    /// [`RunError::OtherConfig`] if its configuration has been changed, and [`RunError::FileSystem`].
     pub fn resume(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let run = Self::open(path)?;
         let lock = lock(&run.path)?;
+        run.require_same_config()?;
         Ok(Self { lock: Some(lock), ..run })
     }
 
@@ -149,10 +158,28 @@ impl RunDirectory {
     /// # Errors
     /// [`RunError::OtherInputs`] if the run was begun with others, and [`RunError::FileSystem`].
     pub fn require_inputs(&self, inputs: &[String]) -> Result<(), RunError> {
-        let (path, text) = (self.path.join(INPUTS), inputs.join("\n"));
+        self.require_same(INPUTS, &inputs.join("\n"), RunError::OtherInputs)
+    }
+
+    /// The configuration is what it was when the run began; a run that was killed before it said so has just begun.
+    fn require_same_config(&self) -> Result<(), RunError> {
+        let path = self.path.join(CONFIG);
+        let config = fs::read(&path).map_err(refused(&path))?;
+        let fingerprint = Fingerprint::of_parts(&[&config]).to_string();
+        self.require_same(BEGUN_WITH, &fingerprint, RunError::OtherConfig)
+    }
+
+    /// Leaves `text` in a file, or refuses another than what an earlier process left there.
+    fn require_same(
+        &self,
+        file: &str,
+        text: &str,
+        refusal: fn(PathBuf) -> RunError,
+    ) -> Result<(), RunError> {
+        let path = self.path.join(file);
         match fs::read_to_string(&path) {
             Ok(before) if before == text => Ok(()),
-            Ok(_) => Err(RunError::OtherInputs(self.path.clone())),
+            Ok(_) => Err(refusal(self.path.clone())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_atomically(&path, text.as_bytes()).map_err(refused(&path))
             }
@@ -224,6 +251,20 @@ mod tests {
         drop(run);
         let resumed = RunDirectory::resume(&path).unwrap();
         assert_eq!(resumed.config::<Config>().unwrap(), Config { steps: 3 });
+    }
+
+    #[test]
+    fn a_run_is_not_gone_on_with_by_another_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap());
+        let config = folder.path().join(CONFIG);
+        let begun_with = fs::read_to_string(&config).unwrap();
+        fs::write(&config, "steps = 4").unwrap();
+        let failure = RunDirectory::resume(folder.path()).unwrap_err();
+        assert!(matches!(failure, RunError::OtherConfig(_)));
+        assert!(failure.to_string().contains("--config"));
+        fs::write(&config, begun_with).unwrap();
+        RunDirectory::resume(folder.path()).unwrap();
     }
 
     #[test]
