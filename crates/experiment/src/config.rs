@@ -53,6 +53,14 @@ pub enum ConfigError {
         /// The dotted path of an existing field that reads most like it.
         nearest: String,
     },
+    /// A section lacks a field that has no default.
+    #[error("{origin}: `{field}` is missing and has no default; give it a value, too")]
+    MissingField {
+        /// The layer that sets the section.
+        origin: Origin,
+        /// The dotted path of the field.
+        field: String,
+    },
     /// A layer gives a field a value that it cannot take.
     #[error("{origin}: field `{field}`: {reason}; mend the value there")]
     InvalidField {
@@ -161,6 +169,7 @@ fn merge(lower: &mut Table, upper: &Table) {
 /// Where a table does not fit the configuration type, and why.
 enum Misfit {
     Unknown { field: String },
+    Missing { field: String },
     Invalid { field: String, reason: String },
 }
 
@@ -210,29 +219,25 @@ fn beside_kind_in(given: &Value, kept: &Value, path: &str) -> Option<String> {
 }
 
 impl Misfit {
-    /// Reads serde's message: it alone tells an unknown field from a wrong value.
+    /// Reads serde's message: it alone tells an unknown or a missing field from a wrong value.
     fn new(path: &str, message: &str) -> Self {
         // The root is written as a single dot.
         let path = path.trim_matches('.');
-        let Some(name) =
-            message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
-        else {
-            let field = if path.is_empty() { "(top level)" } else { path };
-            return Self::Invalid { field: field.to_owned(), reason: message.to_owned() };
-        };
-        // Inside a tagged section the path ends at the section.
-        let ends_with_name = path.rsplit('.').next() == Some(name);
-        let field = match path {
-            "" => name.to_owned(),
-            _ if ends_with_name => path.to_owned(),
-            _ => format!("{path}.{name}"),
-        };
-        Self::Unknown { field }
+        let named = |beginning| message.strip_prefix(beginning)?.split('`').next();
+        if let Some(name) = named("unknown field `") {
+            return Self::Unknown { field: within(path, name) };
+        }
+        if let Some(name) = named("missing field `") {
+            return Self::Missing { field: within(path, name) };
+        }
+        let field = if path.is_empty() { "(top level)" } else { path };
+        Self::Invalid { field: field.to_owned(), reason: message.to_owned() }
     }
 
     /// Names the layer that says most about the field, and the last of them where several do.
     fn blamed_on(self, layers: &[(Origin, Table)], defaults: &Table) -> ConfigError {
-        let (Self::Unknown { field } | Self::Invalid { field, .. }) = &self;
+        let (Self::Unknown { field } | Self::Missing { field } | Self::Invalid { field, .. }) =
+            &self;
         let culprit = layers.iter().max_by_key(|(_, layer)| depth_of(field, layer));
         let origin = culprit.map_or(Origin::Defaults, |(origin, _)| origin.clone());
         match self {
@@ -240,8 +245,19 @@ impl Misfit {
                 let nearest = nearest_path(&field, defaults);
                 ConfigError::UnknownField { origin, field, nearest }
             }
+            Self::Missing { field } => ConfigError::MissingField { origin, field },
             Self::Invalid { field, reason } => ConfigError::InvalidField { origin, field, reason },
         }
+    }
+}
+
+/// The dotted path of a field of the section at `path`, which ends at the section if that is a tagged one.
+fn within(path: &str, name: &str) -> String {
+    let ends_with_name = path.rsplit('.').next() == Some(name);
+    match path {
+        "" => name.to_owned(),
+        _ if ends_with_name => path.to_owned(),
+        _ => format!("{path}.{name}"),
     }
 }
 
