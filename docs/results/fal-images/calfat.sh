@@ -3,7 +3,9 @@
 # PASSES. What is done is not done again, and what was interrupted goes on: call it with more passes, days later too.
 #   docs/results/fal-images/calfat.sh FAL RUNS SET PASSES SEED, such as
 #   docs/results/fal-images/calfat.sh target/release/fal runs/calfat fashion-mnist 10 0
-# Sets are fashion-mnist and mnist, the latter with its folder in $MNIST. Leaves RUNS/at-PASSES/SET-PARTITION-METHOD-SEED.
+# Sets are fashion-mnist and mnist, the latter with its folder in $MNIST. Leaves RUNS/at-PASSES-radius-RADIUS/SET-PARTITION-METHOD-SEED.
+# On MNIST the radius grows over the first five passes, because at once the full one leaves FAT at guessing. Forty steps reach it,
+# so that it is judged there only; the ten steps on Fashion-MNIST reach 0.1, so that they are judged there too.
 set -euo pipefail
 fal=$1
 runs=$2
@@ -29,7 +31,10 @@ settings() { # METHOD PARTITION
         --set evaluation.every=$((5 * round)) --set evaluation.radius=0.3 --set "clients.partition.kind=$2")
     if [ "$1" != plain ]; then
         local ascent=10
-        [ "$set" = mnist ] && ascent=40
+        if [ "$set" = mnist ]; then
+            ascent=40
+            arguments+=(--set adversary.warm_up=0.03333333333333333)
+        fi
         arguments+=(--set adversary.radius=0.3 --set adversary.step=0.01 --set adversary.steps=$ascent
             --set adversary.start.kind=normal --set adversary.start.deviation=0.001)
     fi
@@ -59,6 +64,6 @@ for partition in ${PARTITIONS:-iid dirichlet}; do
         [ -e "$runs/$name/config.toml" ] && arguments=(--resume)
         "$fal" train "${arguments[@]}" --until $((passes * rounds_of_a_pass)) --out "$runs/$name" >>"$runs/$name.log" 2>&1
         judge "$name" 0.3
-        judge "$name" 0.1
+        [ "$set" = mnist ] || judge "$name" 0.1
     done
 done
