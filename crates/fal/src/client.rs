@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::server::parameters::flatten_tensors;
 use crate::server::{DriftControl, Update};
-use crate::training_error::{TrainingError, require, require_some};
+use crate::training_error::{TrainingError, require, require_some, within};
 
 /// How much a client does in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ impl ClientConfig {
         require(usable, "client.momentum", self.momentum, "at least 0 and below 1")?;
         let usable = self.weight_decay.is_finite() && self.weight_decay >= 0.0;
         require(usable, "client.weight_decay", self.weight_decay, "at least 0")?;
-        self.drift.check()?;
+        within("client.drift", self.drift.check())?;
         match self.drift {
             DriftControl::Scaffold if self.momentum != 0.0 => Err(TrainingError::Excluded(
                 "the control variates of SCAFFOLD are those of plain steps; set client.momentum = 0, or another client.drift",

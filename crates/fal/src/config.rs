@@ -19,7 +19,7 @@ use crate::server::{
     AggregatorChoice, Attackers, DriftControl, OptimizerChoice, Participation, ServerChoice,
     Weighting,
 };
-use crate::training_error::{TrainingError, require, require_few, require_radius};
+use crate::training_error::{TrainingError, require, require_few, require_radius, within};
 
 /// Everything that makes a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -231,17 +231,18 @@ impl ExperimentConfig {
         require_radius("evaluation.radius", radius)?;
         self.data.check()?;
         require_few("clients.count", self.clients.count)?;
-        self.clients.partition.check(self.clients.count)?;
-        self.clients.participation.check()?;
-        if let Some(attackers) = &self.clients.attackers {
-            attackers.check()?;
-            attackers.check_for(self.clients.count)?;
+        let PopulationConfig { count, partition, participation, attackers } = &self.clients;
+        within("clients.partition", partition.check(*count))?;
+        within("clients.participation", participation.check())?;
+        if let Some(attackers) = attackers {
+            within("clients.attackers", attackers.check())?;
+            within("clients.attackers", attackers.check_for(*count))?;
         }
         self.adversary.check()?;
         self.loss.check()?;
         self.check_start()?;
         self.client.check()?;
-        self.server.check()?;
+        within("server", self.server.check())?;
         self.evaluation.attacks.iter().try_for_each(AttackChoice::check)?;
         self.check_server()
     }
@@ -285,7 +286,7 @@ impl ExperimentConfig {
             ));
         }
         let participants = self.clients.participation.participants(self.clients.count);
-        Ok(server.aggregator.check_for(participants)?)
+        within("server.aggregator", server.aggregator.check_for(participants))
     }
 }
 

@@ -18,6 +18,12 @@ pub const RESULTS_FILE: &str = "results.json";
 /// What a run was judged to be.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Judgement {
+    /// What `fal attack` was given.
+    #[serde(default)]
+    pub network: Option<PathBuf>,
+    /// Rounds of communication; none for weights that do not tell.
+    #[serde(default)]
+    pub rounds: Option<u64>,
     /// Test images.
     pub samples: usize,
     /// Accuracies.
@@ -71,8 +77,13 @@ pub enum FinishedError {
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     /// No results.
-    #[error("{} has no results yet; finish the run with `fal train --resume --out` and its folder", .0.display())]
-    Unfinished(PathBuf),
+    #[error("{} has no results yet; finish it with `fal {command} --resume --out {}`", folder.display(), folder.display())]
+    Unfinished {
+        /// The folder.
+        folder: PathBuf,
+        /// What began there.
+        command: &'static str,
+    },
     /// Results of another kind.
     #[error("{} holds no results of `fal train` or `fal attack` ({cause}); name another folder", path.display())]
     Results {
@@ -82,7 +93,7 @@ pub enum FinishedError {
         cause: serde_json::Error,
     },
     /// One run twice.
-    #[error("{} and {} are of one configuration and seed {seed}; name one of them", paths[0].display(), paths[1].display())]
+    #[error("{} and {} are of one network, configuration and seed {seed}; name one of them", paths[0].display(), paths[1].display())]
     Twice {
         /// Their folders.
         paths: [PathBuf; 2],
@@ -108,19 +119,35 @@ impl FinishedRun {
     pub fn read(folder: &Path) -> Result<Self, FinishedError> {
         let config = RunDirectory::open(folder)?.config()?;
         let metrics = folder.join(metrics::FILE_NAME);
-        let rows = if metrics.exists() { metrics::read(&metrics)? } else { Vec::new() };
+        let (rows, command) = match metrics.exists() {
+            true => (metrics::read(&metrics)?, "train"),
+            false => (Vec::new(), "attack"),
+        };
         let path = folder.join(RESULTS_FILE);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => FinishedError::Unfinished(folder.to_owned()),
+            io::ErrorKind::NotFound => {
+                FinishedError::Unfinished { folder: folder.to_owned(), command }
+            }
             _ => FinishedError::FileSystem { path: path.clone(), source },
         })?;
         let judgement = serde_json::from_slice(&bytes)
             .map_err(|cause| FinishedError::Results { path, cause })?;
         Ok(Self { path: folder.to_owned(), config, rows, judgement })
     }
+
+    /// Whether both are samples of the same. The configuration beside weights that do not tell how they came about says nothing
+    /// of them, so that they are like themselves alone.
+    fn differs_only_in_seed(&self, other: &Self) -> bool {
+        let of = |run: &Self| {
+            let Judgement { network, rounds, .. } = &run.judgement;
+            let weights = network.clone().filter(|_| rounds.is_none());
+            (ExperimentConfig { seed: 0, ..run.config.clone() }, *rounds, weights)
+        };
+        of(self) == of(other)
+    }
 }
 
-/// Runs that differ only in their seed.
+/// Runs that differ only in their seed, judged after as many rounds.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// What they are called: the folder's name, without what tells the seeds apart.
@@ -129,15 +156,14 @@ pub struct Group {
     pub runs: Vec<FinishedRun>,
 }
 
-/// Puts runs that differ only in their seed together, in the order of the first of each.
+/// Puts runs together that differ only in their seed and were judged after as many rounds, in the order of the first of each.
 ///
 /// # Errors
 /// [`FinishedError::Twice`] for two runs of one configuration and seed, which are no two samples of anything.
 pub fn grouped(runs: Vec<FinishedRun>) -> Result<Vec<Group>, FinishedError> {
     let mut groups: Vec<Group> = Vec::new();
     for run in runs {
-        let config = |run: &FinishedRun| ExperimentConfig { seed: 0, ..run.config.clone() };
-        let like = groups.iter_mut().find(|group| config(&group.runs[0]) == config(&run));
+        let like = groups.iter_mut().find(|group| group.runs[0].differs_only_in_seed(&run));
         let Some(group) = like else {
             groups.push(Group { name: String::new(), runs: vec![run] });
             continue;
@@ -228,6 +254,8 @@ pub(crate) mod tests {
             config: ExperimentConfig { seed, ..ExperimentConfig::default() },
             rows: (1..=3).map(row).collect(),
             judgement: Judgement {
+                network: None,
+                rounds: Some(3),
                 samples: 100,
                 report: Accuracies { clean: interval(clean), robust, checks: None },
                 warnings: Vec::new(),
@@ -249,6 +277,23 @@ pub(crate) mod tests {
         assert!((accuracies[0].1.mean - 0.75).abs() < 1e-12 && accuracies[0].1.n == 2);
         assert!((accuracies[1].1.mean - 0.375).abs() < 1e-12);
         assert_eq!(groups[1].accuracies()[0].1.n, 100);
+    }
+
+    #[test]
+    fn other_rounds_and_other_weights_are_other_groups() {
+        let judged = |name: &str, seed: u64, rounds: Option<u64>, network: &str| {
+            let mut run = run(name, seed, 0.8);
+            run.judgement.rounds = rounds;
+            run.judgement.network = Some(network.into());
+            run
+        };
+        let after = vec![judged("at-1", 0, Some(1), "a"), judged("at-4", 0, Some(4), "a")];
+        assert_eq!(grouped(after).unwrap().len(), 2);
+        let seeds = vec![judged("at-4-0", 0, Some(4), "a"), judged("at-4-1", 1, Some(4), "b")];
+        assert_eq!(grouped(seeds).unwrap().len(), 1);
+        let weights = |other| vec![judged("one", 0, None, "a"), judged("other", 0, None, other)];
+        assert_eq!(grouped(weights("b")).unwrap().len(), 2);
+        assert!(grouped(weights("a")).is_err());
     }
 
     #[test]
@@ -277,7 +322,10 @@ pub(crate) mod tests {
         let path = folder.path().join("run");
         let run = RunDirectory::create(&path, &ExperimentConfig::default()).unwrap();
         run.metrics(None).unwrap().log(1, &[("loss", 1.0)]).unwrap();
-        assert!(matches!(read(&path), FinishedError::Unfinished(_)));
+        assert!(read(&path).to_string().contains("`fal train --resume"));
+        let attack = folder.path().join("attack");
+        RunDirectory::create(&attack, &ExperimentConfig::default()).unwrap();
+        assert!(read(&attack).to_string().contains("`fal attack --resume"));
         fs::write(path.join(RESULTS_FILE), "{}").unwrap();
         assert!(matches!(read(&path), FinishedError::Results { .. }));
     }

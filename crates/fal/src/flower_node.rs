@@ -91,7 +91,7 @@ impl<B: Backend> FlowerNode<B> {
         if client >= federation.partition().len() {
             let range = "a number below clients.count";
             return Err(TrainingError::OutOfRange {
-                setting: "client",
+                setting: "--client",
                 value: client as f64,
                 range,
             });

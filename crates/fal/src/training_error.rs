@@ -19,6 +19,14 @@ pub enum TrainingError {
         /// What it may be.
         range: &'static str,
     },
+    /// A section of the configuration that cannot be used.
+    #[error("in `{section}`: {source}")]
+    Section {
+        /// Its dotted path.
+        section: &'static str,
+        /// What is wrong there.
+        source: Box<TrainingError>,
+    },
     /// Settings that exclude each other.
     #[error("{0}")]
     Excluded(&'static str),
@@ -107,6 +115,14 @@ pub(crate) fn require(
     range: &'static str,
 ) -> Result<(), TrainingError> {
     if accepted { Ok(()) } else { Err(TrainingError::OutOfRange { setting, value, range }) }
+}
+
+/// Says in which section of the configuration it is that something is wrong.
+pub(crate) fn within<E: Into<TrainingError>>(
+    section: &'static str,
+    checked: Result<(), E>,
+) -> Result<(), TrainingError> {
+    checked.map_err(|source| TrainingError::Section { section, source: Box::new(source.into()) })
 }
 
 /// The largest number of steps, clients and the like: beyond it a run neither ends nor fits into any memory.

@@ -65,6 +65,8 @@ fn a_run_in_parts_ends_like_one_that_is_not() {
     assert!(!here.join("parts/results.json").exists());
     FAL.run(here, ["train", "--resume", "--out", "parts", "--until", "7"]);
     assert!(here.join("parts/checkpoints/step-000000000007").exists());
+    let behind = FAL.failure(here, ["train", "--resume", "--out", "parts", "--until", "6"], 2);
+    assert!(behind.contains("7 rounds are done"), "{behind}");
     FAL.run(here, ["train", "--resume", "--out", "parts"]);
     assert_eq!(outcome(&here.join("parts")), expected);
 }
@@ -96,8 +98,9 @@ fn an_attack_that_is_asked_to_stop_keeps_what_is_done() {
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!here.join("stopped/results.json").exists());
-    let again = ["attack", "--network", "run", "--resume", "--out", "stopped"];
-    FAL.run(here, again);
+    let again = FAL.run(here, ["attack", "--resume", "--out", "stopped"]);
+    let text = String::from_utf8(again.get_output().stdout.clone()).unwrap();
+    assert!(text.lines().next().unwrap().ends_with("run after 3 rounds"), "{text}");
     for file in ["results.json", "loss-surface.svg"] {
         assert_eq!(read(&format!("stopped/{file}")), read(&format!("undisturbed/{file}")));
     }
@@ -106,6 +109,23 @@ fn an_attack_that_is_asked_to_stop_keeps_what_is_done() {
     let other = ["attack", "--network", "other", "--resume", "--out", "stopped"];
     let other = FAL.failure(here, other, 2);
     assert!(other.contains("another model"), "{other}");
+}
+
+/// What the rounds before were trained with stays what the run says of itself.
+#[test]
+fn a_run_whose_configuration_was_changed_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    FAL.run(here, train("run", ROUNDS, &["--until", "2"]));
+    let config = here.join("run/config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let other = text.replacen("rate = ", "rate = 1", 1);
+    assert_ne!(other, text);
+    fs::write(&config, other).unwrap();
+    let refused = FAL.failure(here, ["train", "--resume", "--out", "run"], 2);
+    assert!(refused.contains("config.toml") && refused.contains("--config"), "{refused}");
+    fs::write(&config, text).unwrap();
+    FAL.run(here, ["train", "--resume", "--out", "run", "--until", "3"]);
 }
 
 fn undisturbed(folder: &Path) -> Outcome {

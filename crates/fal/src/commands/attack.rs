@@ -1,8 +1,9 @@
 //! `fal attack`: a trained network under attack, in a run directory that can be resumed.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::{self, Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
@@ -20,14 +21,17 @@ use crate::finished::RESULTS_FILE;
 use crate::network::NetworkChoice;
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 
+/// The file of the folder that says what is attacked, so that `--resume` need not be told.
+const ATTACKED_FILE: &str = "attacked.json";
+
 /// Arguments of `attack`. With `--out`, every attack is kept as soon as it is done, and `--resume` goes on with the others.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
     /// A run of `fal train`, its network folder, or a safetensors file of the network that the configuration describes
-    #[arg(long, value_name = "PATH")]
-    network: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "resume")]
+    network: Option<PathBuf>,
     /// The test images, as the configuration of a training names them; those of the run if it is one
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -52,14 +56,34 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         None => configuration(&arguments)?,
     };
     config.check().bad_input()?;
+    let path = attacked(&arguments, resumed.as_ref())?;
     let test = config.data.load().bad_input()?.test;
     let results = experiment::on_device!(common.device, B => {
-        attack::<B>(&arguments, &config, &test, resumed)
+        attack::<B>(&path, common.out.as_deref(), &config, &test, resumed)
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
-        false => print_line(results.report),
+        false => {
+            let rounds = results.rounds.map(|rounds| format!(" after {rounds} rounds"));
+            print_line(format!("{}{}", path.display(), rounds.unwrap_or_default()))?;
+            print_line(results.report)
+        }
     }
+}
+
+/// The path of what is attacked: as stated, or as the folder that is resumed has it.
+fn attacked(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Result<PathBuf, Failure> {
+    if let Some(path) = &arguments.network {
+        return path::absolute(path).bad_input();
+    }
+    let file = resumed.map(|run| run.path().join(ATTACKED_FILE)).unwrap_or_default();
+    let bytes = fs::read(&file).with_context(|| {
+        format!(
+            "cannot read {}, which says what is attacked: say it with --network",
+            file.display()
+        )
+    });
+    serde_json::from_slice(&bytes.bad_input()?).bad_input()
 }
 
 /// A training's results are of all its test images and its own attacks: another judgement does not take their place.
@@ -77,9 +101,9 @@ fn refuse_training(out: &Path) -> Result<(), Failure> {
 /// The configuration of the run that is attacked, or the default, with what the arguments change.
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     let common = &arguments.common;
-    let of_run = match RunDirectory::open(&arguments.network) {
-        Ok(run) => run.config().bad_input()?,
-        Err(_) => ExperimentConfig::default(),
+    let of_run = match arguments.network.as_ref().and_then(|path| RunDirectory::open(path).ok()) {
+        Some(run) => run.config().bad_input()?,
+        None => ExperimentConfig::default(),
     };
     let mut config = common.configuration(&of_run).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
@@ -93,12 +117,11 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
 /// The network with the rounds that it was trained for: of a file of weights, of a finished run or its folder `network`, or of
 /// the last checkpoint of a run that is not finished.
 fn network<B: Backend>(
-    arguments: &Arguments,
+    path: &Path,
     config: &ExperimentConfig,
     test: &ImageSet,
     device: &Device<B>,
 ) -> Result<(Trained<B>, Option<u64>), Failure> {
-    let path = &arguments.network;
     if path.is_file() {
         let description = Description::new(config.network.clone(), test);
         let trained = Trained::with_weights(description, path, device);
@@ -144,16 +167,17 @@ fn require_same(path: &Path, asked: &NetworkChoice, found: &NetworkChoice) -> Re
 }
 
 fn attack<B: Backend>(
-    arguments: &Arguments,
+    path: &Path,
+    out: Option<&Path>,
     config: &ExperimentConfig,
     test: &ImageSet,
     resumed: Option<RunDirectory>,
 ) -> Result<Results, Failure> {
-    let (trained, rounds) = network::<B>(arguments, config, test, &Default::default())?;
+    let (trained, rounds) = network::<B>(path, config, test, &Default::default())?;
     trained.description.require_fit(test).bad_input()?;
     config.evaluation.check_images(test).bad_input()?;
     // Everything is tried before the folder is made, so that a corrected command finds it free.
-    let run = match (resumed, &arguments.common.out) {
+    let run = match (resumed, out) {
         (None, Some(out)) => Some(RunDirectory::create(out, config).bad_input()?),
         (resumed, _) => resumed,
     };
@@ -162,6 +186,7 @@ fn attack<B: Backend>(
         Some(run) => {
             let inputs = [test.fingerprint(), trained.fingerprint()].map(|print| print.to_string());
             run.require_inputs(&inputs).bad_input()?;
+            write_file(&run.path().join(ATTACKED_FILE), serde_json::to_string(path).failed()?)?;
             Interrupt::install().failed()?
         }
         None => Interrupt::new(),
@@ -170,7 +195,8 @@ fn attack<B: Backend>(
     let parts = Parts::new(run.as_ref().map(RunDirectory::path), &interrupt);
     let report = judge(config, &trained.network, &samples, &parts)?;
     let warnings = report.checks.warnings();
-    let results = Results { rounds, samples: samples.len(), report, warnings };
+    let network = Some(path.to_owned());
+    let results = Results { network, rounds, samples: samples.len(), report, warnings };
     if let Some(run) = &run {
         leave(run.path(), &results)?;
     }

@@ -1,5 +1,7 @@
 //! `fal flower-client`: one client of a federation whose server is Flower's.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
 use experiment::interrupt::Interrupt;
@@ -17,6 +19,9 @@ pub struct Arguments {
     /// Number of the client, from 0: whose share of the images it trains on
     #[arg(long, value_name = "NUMBER")]
     client: usize,
+    /// Folder with the files of the configuration's set; four idx files of any set if that one needs no folder
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
 }
@@ -37,6 +42,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut config: ExperimentConfig =
         common.configuration(&ExperimentConfig::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
+    if let Some(folder) = arguments.data.clone() {
+        config.data.in_folder(folder);
+    }
     config.check().bad_input()?;
     let options = &arguments.options;
     options.check().bad_input()?;

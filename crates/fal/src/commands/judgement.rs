@@ -24,6 +24,9 @@ const CHECKS: &str = "checks";
 /// What a network came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Results {
+    /// What was attacked, where it is not the run in whose folder this lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<PathBuf>,
     /// Rounds of communication; none for weights that do not tell.
     pub rounds: Option<u64>,
     /// Test images.

@@ -54,7 +54,8 @@ pub(super) fn print_json(page: &Path, groups: &[Group]) -> Result<(), Failure> {
     };
     let of = |group: &Group| {
         let runs: Vec<_> = group.runs.iter().map(of_run).collect();
-        json!({ "name": group.name, "accuracies": group.accuracies(), "runs": runs })
+        let rounds = group.runs[0].judgement.rounds;
+        json!({ "name": group.name, "rounds": rounds, "accuracies": group.accuracies(), "runs": runs })
     };
     let groups: Vec<_> = groups.iter().map(of).collect();
     print_line(json!({ "report": page, "groups": groups }))
@@ -83,12 +84,14 @@ fn print_checks(run: &FinishedRun) -> Result<(), Failure> {
 }
 
 fn header(columns: &[String]) -> Vec<String> {
-    let counts = ["run", "seeds", "test images"].map(str::to_owned);
+    let counts = ["run", "rounds", "seeds", "test images"].map(str::to_owned);
     counts.into_iter().chain(columns.iter().cloned()).collect()
 }
 
 fn cells(group: &Group, columns: &[String]) -> Vec<String> {
-    let counts = [group.runs.len().to_string(), group.runs[0].judgement.samples.to_string()];
+    let Judgement { rounds, samples, .. } = &group.runs[0].judgement;
+    let rounds = rounds.map_or_else(|| "–".to_owned(), |rounds| rounds.to_string());
+    let counts = [rounds, group.runs.len().to_string(), samples.to_string()];
     let accuracies: BTreeMap<String, Interval> = group.accuracies().into_iter().collect();
     let cell = |column: &String| {
         accuracies.get(column).map_or_else(|| "–".to_owned(), |found| found.percent().to_string())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
@@ -134,7 +135,7 @@ impl<B: Backend> Experiment<B> {
     /// the judgement.
     ///
     /// # Errors
-    /// Bad input: a run that was begun with other images. Failed: training itself. Interrupted: after a checkpoint.
+    /// Bad input: a run that was begun with other images or is beyond `until`. Failed: training itself. Interrupted: after a checkpoint.
     pub fn train(
         mut self,
         run: &RunDirectory,
@@ -152,6 +153,13 @@ impl<B: Backend> Experiment<B> {
         }
         let mut metrics = run.metrics(latest).failed()?;
         let rounds = self.config.rounds;
+        if let Some(until) = until.filter(|until| *until < self.federation.rounds()) {
+            let done = self.federation.rounds();
+            let cause = anyhow!(
+                "--until {until} lies behind: {done} rounds are done; name a later one, or leave it out"
+            );
+            return Err(cause).bad_input();
+        }
         let until = until.unwrap_or(rounds).min(rounds);
         let progress = Progress::resumed(until, "rounds", self.federation.rounds());
         while self.federation.rounds() < until {
@@ -210,6 +218,7 @@ impl<B: Backend> Experiment<B> {
         let report = judge(&self.config, &trained.network, &samples, &parts)?;
         self.draw(run, &samples, &report)?;
         let results = Results {
+            network: None,
             rounds: Some(self.federation.rounds()),
             samples: samples.len(),
             warnings: report.checks.warnings(),

@@ -96,17 +96,17 @@ impl NetworkChoice {
         }
         positive("shape", &[shape.channels, shape.height, shape.width])?;
         match self {
-            Self::Mlp { hidden } => positive("hidden", hidden)?,
+            Self::Mlp { hidden } => positive("network.hidden", hidden)?,
             Self::Lenet => at_least("lenet", lenet::LEAST)?,
             Self::Cnn { channels, hidden } => {
-                positive("channels", channels)?;
-                positive("hidden", &[*hidden])?;
+                positive("network.channels", channels)?;
+                positive("network.hidden", &[*hidden])?;
                 at_least("cnn", cnn::least(channels.len()))?;
             }
             Self::Resnet { width, blocks, groups } => {
-                positive("width", &[*width])?;
-                positive("blocks", &[*blocks])?;
-                positive("groups", &[*groups])?;
+                positive("network.width", &[*width])?;
+                positive("network.blocks", &[*blocks])?;
+                positive("network.groups", &[*groups])?;
                 if !width.is_multiple_of(*groups) {
                     return Err(NetworkError::Groups { groups: *groups, width: *width });
                 }
@@ -145,12 +145,12 @@ mod tests {
     fn what_cannot_be_built_is_told() {
         let refuse = |text| read(text).check(TINY, 10).unwrap_err();
         let zero = |setting| NetworkError::Zero { setting };
-        assert_eq!(refuse(r#"{"kind": "mlp", "hidden": [3, 0]}"#), zero("hidden"));
-        assert_eq!(refuse(r#"{"kind": "cnn", "channels": [0]}"#), zero("channels"));
-        assert_eq!(refuse(r#"{"kind": "cnn", "hidden": 0}"#), zero("hidden"));
-        assert_eq!(refuse(r#"{"kind": "resnet", "width": 0}"#), zero("width"));
-        assert_eq!(refuse(r#"{"kind": "resnet", "blocks": 0}"#), zero("blocks"));
-        assert_eq!(refuse(r#"{"kind": "resnet", "groups": 0}"#), zero("groups"));
+        assert_eq!(refuse(r#"{"kind": "mlp", "hidden": [3, 0]}"#), zero("network.hidden"));
+        assert_eq!(refuse(r#"{"kind": "cnn", "channels": [0]}"#), zero("network.channels"));
+        assert_eq!(refuse(r#"{"kind": "cnn", "hidden": 0}"#), zero("network.hidden"));
+        assert_eq!(refuse(r#"{"kind": "resnet", "width": 0}"#), zero("network.width"));
+        assert_eq!(refuse(r#"{"kind": "resnet", "blocks": 0}"#), zero("network.blocks"));
+        assert_eq!(refuse(r#"{"kind": "resnet", "groups": 0}"#), zero("network.groups"));
         let groups = NetworkError::Groups { groups: 8, width: 12 };
         assert_eq!(refuse(r#"{"kind": "resnet", "width": 12}"#), groups);
         for text in [r#"{"kind": "lenet"}"#, r#"{"kind": "cnn", "channels": [1, 1, 1, 1]}"#] {

@@ -33,7 +33,7 @@ pub enum NetworkError {
     },
     /// Groups of channels that do not come out even.
     #[error(
-        "`groups` is {groups}, which does not divide the {width} channels of `width`; choose a divisor"
+        "`network.groups` is {groups}, which does not divide the {width} channels of `network.width`; choose a divisor"
     )]
     Groups {
         /// Groups asked for.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::TheorySettings;
-use crate::training_error::{TrainingError, require};
+use crate::training_error::{TrainingError, require, within};
 
 /// Seeds beyond which nobody waits for the end.
 const MOST_SEEDS: u64 = 1000;
@@ -113,7 +113,7 @@ impl TheoryConfig {
     pub fn check(&self) -> Result<(), TrainingError> {
         let seeds = (1..=MOST_SEEDS).contains(&self.seeds);
         require(seeds, "seeds", self.seeds as f64, "at least 1 and at most a thousand")?;
-        self.base.check()?;
+        within("base", self.base.check())?;
         for sweep in Sweep::ALL {
             let values = self.values(sweep);
             let empty = match sweep {
