@@ -4,8 +4,8 @@
     docs/results/fal-images/calfat.py collect runs/calfat 10 > docs/results/fal-images/calfat-10-passes.json
     docs/results/fal-images/calfat.py table docs/results/fal-images/calfat-10-passes.json
 
-Percent with Student's 95 % intervals over three seeds or more; of fewer each is shown, for two have no interval to speak of.
-The last table is of differences to FAT, seed by seed: the runs of a seed are judged on the same images.
+Percent with Student's 95 % intervals over three seeds or more; of two each is shown, for they have no interval to speak of, and
+one has Wilson's over its images. The last table is of differences to FAT, seed by seed: the runs of a seed are judged on the same images.
 """
 import json
 import math
@@ -49,6 +49,13 @@ def interval(values, bounds=(0.0, 100.0)):
     return f"{mean:.1f} [{low:.1f}, {high:.1f}]"
 
 
+def wilson(percent, images):
+    square, share = 1.96**2 / images, percent / 100.0
+    centre, half = share + square / 2, math.sqrt(square * (share * (1 - share) + square / 4))
+    low, high = (100.0 * (centre + side * half) / (1 + square) for side in (-1, 1))
+    return f"{percent:.1f} [{low:.1f}, {high:.1f}]"
+
+
 def print_table(title, columns, rows):
     print(f"\n**{title}**\n\n| | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
     for name, cells in rows:
@@ -60,7 +67,7 @@ def tables(runs):
     for run in runs:
         groups.setdefault((run["set"], run["partition"], run["radius"]), []).append(run)
     for (images, partition, radius), members in groups.items():
-        attacks = list(members[0]["accuracies"])
+        attacks, images_judged = list(members[0]["accuracies"]), members[0]["images"]
         by_method = {method: {} for method in METHODS}
         for run in members:
             by_method[run["method"]][run["seed"]] = run["accuracies"]
@@ -68,7 +75,9 @@ def tables(runs):
         for method, seeds in by_method.items():
             if not seeds:
                 continue
-            rows.append((METHODS[method], [interval([found[attack] for found in seeds.values()]) for attack in attacks]))
+            each = [[found[attack] for found in seeds.values()] for attack in attacks]
+            alone = len(seeds) == 1
+            rows.append((METHODS[method], [wilson(values[0], images_judged) if alone else interval(values) for values in each]))
             common = sorted(seeds.keys() & by_method["fat"].keys())
             if method != "fat" and len(common) > 1:
                 change = lambda attack: [seeds[seed][attack] - by_method["fat"][seed][attack] for seed in common]
