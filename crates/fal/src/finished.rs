@@ -14,6 +14,8 @@ use crate::config::ExperimentConfig;
 
 /// The judgement within a run directory.
 pub const RESULTS_FILE: &str = "results.json";
+/// In the folder of an attack: the path of what is attacked, so that `--resume` need not be told.
+pub const ATTACKED_FILE: &str = "attacked.json";
 
 /// What a run was judged to be.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -119,10 +121,8 @@ impl FinishedRun {
     pub fn read(folder: &Path) -> Result<Self, FinishedError> {
         let config = RunDirectory::open(folder)?.config()?;
         let metrics = folder.join(metrics::FILE_NAME);
-        let (rows, command) = match metrics.exists() {
-            true => (metrics::read(&metrics)?, "train"),
-            false => (Vec::new(), "attack"),
-        };
+        let rows = if metrics.exists() { metrics::read(&metrics)? } else { Vec::new() };
+        let command = if folder.join(ATTACKED_FILE).exists() { "attack" } else { "train" };
         let path = folder.join(RESULTS_FILE);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
@@ -325,6 +325,7 @@ pub(crate) mod tests {
         assert!(read(&path).to_string().contains("`fal train --resume"));
         let attack = folder.path().join("attack");
         RunDirectory::create(&attack, &ExperimentConfig::default()).unwrap();
+        fs::write(attack.join(ATTACKED_FILE), "\"run\"").unwrap();
         assert!(read(&attack).to_string().contains("`fal attack --resume"));
         fs::write(path.join(RESULTS_FILE), "{}").unwrap();
         assert!(matches!(read(&path), FinishedError::Results { .. }));

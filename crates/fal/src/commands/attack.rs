@@ -17,12 +17,9 @@ use super::train::{CHECKPOINTS_KEPT, STATE_FILE, SURFACE_FILE};
 use crate::algorithm::FederationState;
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
-use crate::finished::RESULTS_FILE;
+use crate::finished::{ATTACKED_FILE, RESULTS_FILE};
 use crate::network::NetworkChoice;
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
-
-/// The file of the folder that says what is attacked, so that `--resume` need not be told.
-const ATTACKED_FILE: &str = "attacked.json";
 
 /// Arguments of `attack`. With `--out`, every attack is kept as soon as it is done, and `--resume` goes on with the others.
 #[derive(Debug, clap::Args)]
