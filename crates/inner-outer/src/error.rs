@@ -18,6 +18,17 @@ pub enum Error {
         /// The adapted parameter with that entry; empty at the first step.
         path: String,
     },
+    /// An inner loop whose losses were finite ends where a number is not.
+    #[error(
+        "`{path}` is not finite after the last of {steps} inner steps, though every loss before it was: that step was too large, or an operation has no derivative \
+         where it is evaluated (the root of zero, a norm of zero). Lower the inner rate, bound the gradient with `Clipped`, or keep such points away"
+    )]
+    NonFiniteEnd {
+        /// The adapted parameter.
+        path: String,
+        /// Inner steps taken.
+        steps: usize,
+    },
     /// An outer loss is NaN or infinite.
     #[error(
         "the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate, or look for an operation without derivative \
@@ -75,7 +86,7 @@ pub enum Error {
     #[error(
         "the learned outer parameter `{path}` gets no gradient in this meta-batch: as the hypergradient differentiates it, it reaches neither \
          the outer loss nor, through `init` or the inner loss, the adapted parameters. Use it there, choose `Unrolled`, which differentiates both ways, \
-         with an update rule through which a gradient passes (that of `SignedAscent` is flat), or leave it out of `Problem::learned`"
+         with an update rule through which a gradient passes (that of `SignedAscent` is flat), give every meta-batch a task that reaches it, or leave it out of `Problem::learned`"
     )]
     NoGradient {
         /// Path of the outer parameter.
@@ -92,9 +103,21 @@ pub enum Error {
     },
     /// Two parameters of the outer module with one id.
     #[error(
-        "the outer parameters `{first}` and `{second}` have the same id, by which optimisers find the gradient, so one of them would move by the other's.          Use one parameter twice in `forward`, or make each with its own `init`"
+        "the outer parameters `{first}` and `{second}` have the same id, by which optimisers find the gradient, so one of them would move by the other's. \
+         Use one parameter twice in `forward`, or make each with its own `init`"
     )]
     RepeatedParameter {
+        /// Path of one.
+        first: String,
+        /// Path of the other.
+        second: String,
+    },
+    /// Two parameters of the inner module with one id, of which one at least is adapted.
+    #[error(
+        "the inner parameters `{first}` and `{second}` have the same id, as if they were one, but the inner loop moves each by its own gradient. \
+         Use one parameter twice in the losses, or give each an id of its own"
+    )]
+    TiedParameters {
         /// Path of one.
         first: String,
         /// Path of the other.

@@ -19,6 +19,8 @@ pub struct MetaBatch<B: Backend> {
     pub outer_losses: Vec<f64>,
     /// Inner loss before each step, mean over tasks.
     pub inner_losses: Vec<f64>,
+    /// Largest [`MetaGradient::residual`] of the tasks, where they have one.
+    pub residual: Option<f64>,
     /// Mean derivative with respect to the outer module's parameters.
     pub outer: Cotangents<B>,
     /// Which of the outer module's parameters have a derivative that is exactly zero in every task. A mean of zero need not be
@@ -115,6 +117,7 @@ impl<B: Backend> MetaBatch<B> {
     fn add(mut self, task: MetaGradient<B>) -> Self {
         self.outer_losses.push(task.outer_loss);
         self.inner_losses.iter_mut().zip(task.inner_losses).for_each(|(sum, loss)| *sum += loss);
+        self.residual = self.residual.into_iter().chain(task.residual).reduce(f64::max);
         let entries = task.outer.0.iter().zip(&self.outer.0);
         // An absent derivative says nothing, so a zero after absent ones is the first.
         for (zero, (here, before)) in self.zero.iter_mut().zip(entries) {
@@ -139,6 +142,7 @@ impl<B: Backend> From<MetaGradient<B>> for MetaBatch<B> {
             outer_loss: task.outer_loss,
             outer_losses: vec![task.outer_loss],
             inner_losses: task.inner_losses,
+            residual: task.residual,
             zero: task.outer.0.iter().map(is_zero).collect(),
             outer: task.outer,
             rates: task.rates,

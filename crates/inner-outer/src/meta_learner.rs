@@ -69,6 +69,8 @@ pub struct MetaStep {
     pub outer_loss: f64,
     /// Mean inner loss before each inner step.
     pub inner_losses: Vec<f64>,
+    /// Largest [`MetaGradient::residual`](crate::hypergradient::MetaGradient::residual) of the tasks, where they have one.
+    pub residual: Option<f64>,
     /// Norm of the meta-gradient, rates included, before clipping.
     pub gradient_norm: f64,
     /// Rate of the outer optimiser.
@@ -209,6 +211,7 @@ where
             step: self.step,
             outer_loss: batch.outer_loss,
             inner_losses: batch.inner_losses,
+            residual: batch.residual,
             gradient_norm,
             rate,
         };
@@ -305,7 +308,7 @@ where
 
 /// Burn's optimisers find a parameter by its id: of two with one id, one would get the other's gradient.
 fn refuse_repeated_parameters<B: Backend, M: Module<B>>(outer: &M) -> Result<()> {
-    match repeated_parameter(outer) {
+    match repeated_parameter(outer, |_| true) {
         Some([first, second]) => Err(Error::RepeatedParameter { first, second }),
         None => Ok(()),
     }

@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use crate::tensors::{Tensors, parameter_paths};
+use crate::tensors::{Tensors, parameter_paths, repeated_parameter};
 use crate::{Error, Family, On, Result, Selection};
 
 /// A bi-level problem, written once for every backend on ordinary Burn modules.
@@ -163,7 +163,7 @@ impl Roles {
     /// # Errors
     /// [`Error::NothingAdapted`] if no parameter of the inner module is selected, [`Error::NothingLearned`] if none of
     /// the outer module is, by a selection other than [`Selection::None`], [`Error::NothingThere`] if a part of a selection matches
-    /// nothing.
+    /// nothing, [`Error::TiedParameters`] if an adapted parameter has the id of another.
     pub fn of<P: Problem, B: Backend>(instance: &Instance<P, B>) -> Result<Self> {
         let inner_paths = parameter_paths(&instance.inner);
         let outer_paths = parameter_paths(&instance.outer);
@@ -183,6 +183,9 @@ impl Roles {
                 return Err(Error::NothingThere { entry, available: paths.join(", ") });
             }
         }
+        if let Some([first, second]) = repeated_parameter(&instance.inner, |place| adapted[place]) {
+            return Err(Error::TiedParameters { first, second });
+        }
         Ok(Self { adapted, learned, inner_paths, outer_paths })
     }
 
@@ -196,6 +199,7 @@ impl Roles {
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use burn::module::Param;
     use burn::nn::{Linear, LinearConfig};
 
     use super::*;
@@ -271,6 +275,17 @@ mod tests {
             (vec![false, true], vec![true, true])
         );
         assert_eq!(roles.adapted_paths(), ["bias"]);
+    }
+
+    #[test]
+    fn what_is_adapted_is_not_tied() {
+        let outer = layer();
+        let bias = outer.bias.as_ref().map(|bias| bias.val()).expect("layers have one");
+        let bias = Some(Param::initialized(outer.weight.id, bias));
+        let tied = Linear { bias, ..outer };
+        let refused = Roles::of(&Instance::<_, Flex>::new(&ALL, &tied, &layer())).unwrap_err();
+        let Error::TiedParameters { first, second } = refused else { panic!("{refused}") };
+        assert_eq!([first, second], ["weight", "bias"]);
     }
 
     #[test]

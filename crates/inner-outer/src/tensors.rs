@@ -319,11 +319,15 @@ impl<B: Backend> ModuleVisitor<B> for Names {
     }
 }
 
-/// The paths of two float parameters of `module` with the same id, if there are any.
-pub fn repeated_parameter<B: Backend, M: Module<B>>(module: &M) -> Option<[String; 2]> {
-    let mut first: HashMap<ParamId, String> = HashMap::new();
-    parameters(module).into_iter().find_map(|Named { id, path, .. }| {
-        first.insert(id, path.clone()).map(|before| [before, path])
+/// The paths of two float parameters of `module` with the same id, if there are any of which one at least is `chosen`.
+pub fn repeated_parameter<B: Backend, M: Module<B>>(
+    module: &M,
+    chosen: impl Fn(usize) -> bool,
+) -> Option<[String; 2]> {
+    let mut first: HashMap<ParamId, (usize, String)> = HashMap::new();
+    parameters(module).into_iter().enumerate().find_map(|(place, Named { id, path, .. })| {
+        let (before, other) = first.insert(id, (place, path.clone()))?;
+        (chosen(before) || chosen(place)).then_some([other, path])
     })
 }
 

@@ -99,11 +99,20 @@ fn unrolling_converges_to_the_implicit_gradient() {
     implicit(ConjugateGradient::default(), values.implicit(0.0));
     implicit(Neumann { terms: 100, step: 0.5 }, values.implicit(0.0));
     implicit(Nystroem { rank: 1, damping: 0.01, seed: 3 }, values.implicit(0.01));
+    assert!(implicit(ConjugateGradient::default(), values.implicit(0.0)) < 1e-12);
     let damped = ConjugateGradient { damping: 0.2, ..ConjugateGradient::default() };
-    implicit(damped, values.implicit(0.2));
+    // One direction, whose curvature is the weights' and the penalty's: the damping's share of the sum is left.
+    let curvature = values.weights.iter().sum::<f64>() + values.penalty;
+    assert_close(
+        "what damping leaves",
+        &[implicit(damped, values.implicit(0.2))],
+        &[0.2 / (curvature + 0.2)],
+        1e-12,
+    );
 }
 
-fn implicit<S: LinearSolver + std::fmt::Debug>(solver: S, expected: [f64; 4]) {
+/// Checks the gradient and returns what is left of the system.
+fn implicit<S: LinearSolver + std::fmt::Debug>(solver: S, expected: [f64; 4]) -> f64 {
     let values = Values::some();
     let label = format!("{solver:?}");
     let method = Implicit { solver, curvature: Nested };
@@ -115,7 +124,9 @@ fn implicit<S: LinearSolver + std::fmt::Debug>(solver: S, expected: [f64; 4]) {
         &values.rates(),
         &values.task(),
     );
-    assert_close(&label, &flat(&found.unwrap().outer), &expected, 1e-10);
+    let found = found.unwrap();
+    assert_close(&label, &flat(&found.outer), &expected, 1e-10);
+    found.residual.expect("a system was solved")
 }
 
 /// At a minimum of the outer loss the implicit gradient is zero, which is no error.

@@ -119,6 +119,15 @@ fn a_gradient_of_exactly_zero_can_be_allowed() {
     learner.step(&[parabola(1.0, 0.0, 0.0)]).unwrap();
 }
 
+/// No loss is computed after the last step.
+#[test]
+fn an_inner_loop_that_ends_where_nothing_is_finite() {
+    let once = InnerLoop { optimizer: Sgd, steps: 1 };
+    let task = parabola(1.0, 0.0, 0.0);
+    let found = once.adapt(&Scalar, &number(2.0), &rate(f64::INFINITY), &task);
+    assert!(matches!(error(found, &["`w`", "inner rate"]), Error::NonFiniteEnd { steps: 1, .. }));
+}
+
 #[test]
 fn a_meta_gradient_that_is_not_finite() {
     let mut learner = mistaken(Mistake::RootOfZero);

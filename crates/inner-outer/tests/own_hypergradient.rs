@@ -51,6 +51,7 @@ impl Hypergradient for Along {
         Ok(MetaGradient {
             outer_loss: value * share,
             inner_losses: path.losses,
+            residual: None,
             outer: (phi + walk.pull_init(&theta)).scale(share),
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: walk.theta(&path.end.theta),

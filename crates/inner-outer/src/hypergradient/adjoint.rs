@@ -265,6 +265,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     Ok(MetaGradient {
         outer_loss,
         inner_losses: trajectory.losses,
+        residual: None,
         outer: mu,
         rates: rates.gather(of_rates),
         adapted: end,

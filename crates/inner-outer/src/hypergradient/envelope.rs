@@ -57,6 +57,7 @@ impl Hypergradient for Envelope {
         Ok(MetaGradient {
             outer_loss,
             inner_losses: stepper.losses,
+            residual: None,
             outer: mu,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,

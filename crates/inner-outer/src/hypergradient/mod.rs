@@ -25,6 +25,9 @@ pub struct MetaGradient<B: Backend> {
     pub outer_loss: f64,
     /// The inner loss before each step.
     pub inner_losses: Vec<f64>,
+    /// What [`Implicit`] leaves of its linear system, `|H v - F_theta| / |F_theta|`, damping aside: 0 where it is solved exactly. The
+    /// others solve none.
+    pub residual: Option<f64>,
     /// With respect to the outer module's parameters, in visiting order.
     pub outer: Cotangents<B>,
     /// With respect to the inner rates.

@@ -44,6 +44,7 @@ impl Hypergradient for Reptile {
         Ok(MetaGradient {
             outer_loss,
             inner_losses: trajectory.losses,
+            residual: None,
             outer,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,

@@ -3,12 +3,13 @@
 //! What is kept for the way back are the gradients of all steps and every few steps an iterate; the iterates
 //! between are replayed, which costs element-wise work only and gives the same bits.
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate, RateScope, Rates, Stepper};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Cotangents, Tensors};
-use crate::{On, Result};
+use crate::tensors::{Cotangents, Tensors, to_f64};
+use crate::{Error, On, Result};
 
 /// An update rule and how often it is applied.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// Adapts the inner module to one task: the inner loop alone, as at test time.
     ///
     /// # Errors
-    /// If nothing is adapted, the rates or the optimiser's settings do not fit, or a loss is not finite.
+    /// If nothing is adapted, the rates or the optimiser's settings do not fit, or a loss or where the loop ends is not finite.
     pub fn adapt<P: Problem, B: Backend>(
         &self,
         problem: &P,
@@ -93,12 +94,24 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         let start = self.begin(&base.select(&roles.adapted), from.as_ref())?;
         let trajectory =
             self.run(&instance, &roles, &instance.phi(), rates, start, Keep::Nothing)?;
+        self.require_finite(&trajectory.end, &roles)?;
         let theta = base.replace(&roles.adapted, &trajectory.end.theta);
         Ok(Adapted {
             inner: instance.inner(&theta),
             inner_losses: trajectory.losses,
             end: trajectory.end,
         })
+    }
+
+    /// No loss follows the last step, so that what it spoils would be told nowhere.
+    fn require_finite<B: Backend>(&self, end: &Iterate<B>, roles: &Roles) -> Result<()> {
+        // A sum of zeros, unless one is zero times what is not finite.
+        let is_finite = |tensor: &Tensor<B, 1>| to_f64(&(tensor.clone() * 0.0).sum()) == [0.0];
+        let paths = roles.adapted_paths();
+        match end.theta.0.iter().zip(paths).find(|(tensor, _)| !is_finite(tensor)) {
+            Some((_, path)) => Err(Error::NonFiniteEnd { path, steps: self.steps }),
+            None => Ok(()),
+        }
     }
 
     /// The adapted tensors `theta` with a fresh optimiser state.
@@ -162,6 +175,9 @@ pub enum Keep {
 
 impl<B: Backend> Trajectory<B> {
     /// The iterate before step `step`, replayed from the nearest kept one.
+    ///
+    /// # Panics
+    /// If the loop was run to keep [nothing](Keep::Nothing), or did not come to that step.
     pub fn iterate<O: InnerOptimizer>(
         &self,
         optimizer: &O,
@@ -188,12 +204,11 @@ impl<B: Backend> From<Tensors<B>> for Cotangents<B> {
 mod tests {
     use burn::backend::Flex;
     use burn::module::{Module, Param};
-    use burn::tensor::{DType, Tensor};
+    use burn::tensor::DType;
 
     use super::super::{Adam, Clipped};
     use super::*;
-    use crate::tensors::to_f64;
-    use crate::{Error, Selection, family};
+    use crate::{Selection, family};
 
     #[derive(Module, Debug)]
     struct Point<B: Backend> {

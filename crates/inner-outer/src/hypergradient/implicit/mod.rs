@@ -44,7 +44,8 @@ pub trait LinearSolver: Clone + Send + Sync + 'static {
 /// The implicit hypergradient (Lorraine et al. 2020; Rajeswaran et al. 2019): where `grad_theta L(theta*, phi) = 0`,
 /// `dF/dphi = F_phi - L_phi,theta v` with `L_theta,theta v = F_theta`.
 ///
-/// It is that of the minimum, so it is only as right as the inner loop comes near it; that is not measured. The steps are not
+/// It is that of the minimum, so it is only as right as the inner loop comes near it, which is not measured, and as the system is
+/// solved, which [`MetaGradient::residual`] tells: a solver that has used up its iterations returns what it has. The steps are not
 /// differentiated: memory and time do not depend on their number, which is at least 1, the initial adapted parameters and the rates
 /// get no gradient, and trajectory losses take no part.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,6 +92,7 @@ impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
         let solution = self.solver.solve(&mut hessian, &right)?;
 
         let through = product(&solution)?;
+        let image = through.theta.select(adapted).or_zeros(&right);
         let frozen: Vec<bool> = adapted.iter().map(|adapted| !adapted).collect();
         let through_init = through.theta.keep(&frozen);
         // At a minimum of the outer loss nothing has to go through, whatever the inner loss depends on.
@@ -103,6 +105,7 @@ impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
         Ok(MetaGradient {
             outer_loss: value,
             inner_losses: trajectory.losses,
+            residual: Some(relative_distance(&image, &right)),
             outer,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,
@@ -110,6 +113,12 @@ impl<S: LinearSolver, C: Curvature> Hypergradient for Implicit<S, C> {
             roles: walk.roles,
         })
     }
+}
+
+/// `|a - b| / |b|`, zero where there is no `b`: then `a` is none either.
+fn relative_distance<B: Backend>(a: &Tensors<B>, b: &Tensors<B>) -> f64 {
+    let (left, whole) = (add_scaled(a, -1.0, b), dot(b, b));
+    if whole == 0.0 { 0.0 } else { (dot(&left, &left) / whole).sqrt() }
 }
 
 /// The distance of 1 to the next number of the precision that `tensors` have.
@@ -222,6 +231,13 @@ mod tests {
         assert_eq!(solve(ConjugateGradient::default(), &matrix, &zero), zero);
         assert_eq!(solve(Neumann { terms: 5, step: 0.5 }, &matrix, &zero), zero);
         assert_eq!(solve(Nystroem::default(), &matrix, &zero), zero);
+    }
+
+    #[test]
+    fn a_sketch_that_is_not_finite_is_refused() {
+        let mut apply = |x: &Tensors<Flex>| Ok(scaled(x, f64::NAN));
+        let refused = Nystroem::default().solve(&mut apply, &split(&[1.0; 3])).unwrap_err();
+        assert!(refused.to_string().contains("not finite"), "{refused}");
     }
 
     #[test]

@@ -49,6 +49,15 @@ impl LinearSolver for Nystroem {
         // Rounding leaves the sketched matrix slightly unsymmetric.
         let system = (&system + system.transpose()) * 0.5;
         let projected = DVector::from_fn(self.rank, |i, _| dot(&columns[i], right));
+        // The decomposition would look for the singular values of such numbers for ever.
+        if !system.iter().chain(&projected).all(|entry| entry.is_finite()) {
+            return Err(Error::LinearSolver {
+                solver: "Nystroem",
+                iteration: 0,
+                reason: "a curvature product is not finite".into(),
+                remedy: "lower the inner rate",
+            });
+        }
         let smallest = system.amax() * precision(right) * self.rank as f64;
         let weights = system.svd(true, true).solve(&projected, smallest).map_err(|reason| {
             Error::LinearSolver {
