@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::write_atomically;
 use crate::checkpoint;
+use crate::cli::print_note;
 use crate::fingerprint::Fingerprint;
 use crate::metrics::{self, Metrics, MetricsError};
 
@@ -144,10 +145,14 @@ impl RunDirectory {
     /// The configuration that the run was started with.
     ///
     /// # Errors
-    /// [`RunError::Config`] if the file does not fit `C`, and [`RunError::FileSystem`].
+    /// [`RunError::Config`] if the file does not fit `C`, [`RunError::OtherConfig`] if it was changed since, and
+    /// [`RunError::FileSystem`].
     pub fn config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
         let path = self.path.join(CONFIG);
         let text = fs::read_to_string(&path).map_err(refused(&path))?;
+        if self.path.join(BEGUN_WITH).exists() {
+            self.require_same(BEGUN_WITH, &fingerprint(&text), RunError::OtherConfig)?;
+        }
         toml::from_str(&text)
             .map_err(|failure| RunError::Config { path, reason: failure.message().to_owned() })
     }
@@ -161,12 +166,19 @@ impl RunDirectory {
         self.require_same(INPUTS, &inputs.join("\n"), RunError::OtherInputs)
     }
 
-    /// The configuration is what it was when the run began; a run that was killed before it said so has just begun.
+    /// The configuration is what it was when the run began. A run that was killed before it said so has just begun; one of an
+    /// earlier version, which said nothing, is taken at its word.
     fn require_same_config(&self) -> Result<(), RunError> {
         let path = self.path.join(CONFIG);
-        let config = fs::read(&path).map_err(refused(&path))?;
-        let fingerprint = Fingerprint::of_parts(&[&config]).to_string();
-        self.require_same(BEGUN_WITH, &fingerprint, RunError::OtherConfig)
+        let config = fs::read_to_string(&path).map_err(refused(&path))?;
+        let is_told = self.path.join(BEGUN_WITH).exists();
+        if !is_told && self.path.join(metrics::FILE_NAME).exists() {
+            print_note(format!(
+                "{} was begun by a version that did not keep the fingerprint of its configuration: config.toml is taken as it is",
+                self.path.display()
+            ));
+        }
+        self.require_same(BEGUN_WITH, &fingerprint(&config), RunError::OtherConfig)
     }
 
     /// Leaves `text` in a file, or refuses another than what an earlier process left there.
@@ -204,6 +216,10 @@ impl RunDirectory {
             None => Err(RunError::ReadOnly(self.path.clone())),
         }
     }
+}
+
+fn fingerprint(config: &str) -> String {
+    Fingerprint::of_parts(&[config.as_bytes()]).to_string()
 }
 
 /// Takes the run's lock; the system gives it back when the file is closed, also by a kill.
@@ -263,8 +279,24 @@ mod tests {
         let failure = RunDirectory::resume(folder.path()).unwrap_err();
         assert!(matches!(failure, RunError::OtherConfig(_)));
         assert!(failure.to_string().contains("--config"));
+        let reader = RunDirectory::open(folder.path()).unwrap();
+        assert!(matches!(reader.config::<Config>(), Err(RunError::OtherConfig(_))));
         fs::write(&config, begun_with).unwrap();
         RunDirectory::resume(folder.path()).unwrap();
+    }
+
+    /// As a kill between the two files leaves it, and as versions that wrote one left it.
+    #[test]
+    fn a_run_that_does_not_say_what_it_began_with_says_so_when_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap());
+        let begun_with = folder.path().join(BEGUN_WITH);
+        fs::remove_file(&begun_with).unwrap();
+        let reader = RunDirectory::open(folder.path()).unwrap();
+        assert_eq!(reader.config::<Config>().unwrap().steps, 3);
+        assert!(!begun_with.exists(), "who reads writes nothing");
+        drop(RunDirectory::resume(folder.path()).unwrap());
+        assert!(begun_with.exists());
     }
 
     #[test]
@@ -354,6 +386,7 @@ mod tests {
         assert!(!run.exists());
 
         let run = RunDirectory::create(&run, &Config { steps: 3 }).unwrap();
+        fs::remove_file(run.path().join(BEGUN_WITH)).unwrap();
         fs::write(run.path().join(CONFIG), "stepz = 3").unwrap();
         let failure = run.config::<Config>().unwrap_err();
         assert!(failure.to_string().contains("unknown field `stepz`"), "{failure}");
