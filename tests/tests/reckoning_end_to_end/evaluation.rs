@@ -32,6 +32,9 @@ fn a_trained_file_is_asked_in_part_and_another_one_as_a_whole() {
     // Another name and place do not make it another file.
     fs::copy(folder.path().join("sets.jsonl"), folder.path().join("copied.jsonl")).unwrap();
     let seen = of("copied.jsonl", &["--out", "scores"]);
+    let again = [&eval[..], &["--data", "copied.jsonl", "--out", "scores"]].concat();
+    let refused = failure(folder.path(), again, 2);
+    assert!(refused.contains("--overwrite"), "{refused}");
     let test = &seen["scores"]["tests"][0];
     assert_eq!((test["name"].as_str(), test["part"].as_str()), (Some("test"), Some("held-out")));
     let asked = test["scores"]["overall"]["exact_match"]["n"].as_u64().unwrap();

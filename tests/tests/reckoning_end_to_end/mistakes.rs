@@ -30,7 +30,7 @@ fn settings_that_cannot_be_are_refused() {
     refused("model.heads=3", &["model.width = 16", "model.heads = 3"]);
     refused("inner.scope=lora", &["model.lora"]);
     refused("inner.hypergradient.kind=reptile", &["reptile", "inner.fixed_rates = true"]);
-    refused("data.source.hops=[0]", &["`hops`", "from 1 to 20"]);
+    refused("data.source.hops=[0]", &["`data.source.hops`", "from 1 to 20"]);
     refused("data.train_hops=[2]", &["data.train_hops", "data.source.hops"]);
 }
 

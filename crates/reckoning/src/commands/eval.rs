@@ -35,6 +35,9 @@ pub struct Arguments {
     /// which an answer that recites less comes first
     #[arg(long, value_name = "POWER", default_value_t = 1.0)]
     length_penalty: f64,
+    /// Replace the scores of an earlier evaluation in --out
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// Generates, scores and prints.
@@ -45,6 +48,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.common.refuse_resume()?;
     refuse_without_effect(&arguments.common)?;
     let config = reading::configuration(&arguments.common, arguments.data.as_deref())?;
+    if let Some(folder) = &arguments.common.out {
+        reading::refuse_to_replace(&folder.join(SCORES_FILE), arguments.overwrite)?;
+    }
     let evaluation = evaluated(&arguments, &config)?;
     if let Some(folder) = &arguments.common.out {
         save(&evaluation, folder)?;

@@ -84,13 +84,13 @@ impl KinshipGenerator {
         if config.hops.is_empty() || config.hops.iter().any(|hops| !(1..=MOST_HOPS).contains(hops))
         {
             return refuse(
-                "hops",
+                "data.source.hops",
                 format!("must list one or more chain lengths from 1 to {MOST_HOPS}"),
             );
         }
         if !(0.0..1.0).contains(&config.held_out_chains) {
             return refuse(
-                "held_out_chains",
+                "data.source.held_out_chains",
                 format!("is {}; it must be from 0 to below 1", config.held_out_chains),
             );
         }
@@ -102,7 +102,7 @@ impl KinshipGenerator {
         };
         if let Some(taken) = config.names.iter().find(is_taken) {
             return refuse(
-                "names",
+                "data.source.names",
                 format!("holds `{taken}`, a word of the facts; call nobody that"),
             );
         }
@@ -111,7 +111,7 @@ impl KinshipGenerator {
         if config.names.len() < people {
             let names = config.names.len();
             return refuse(
-                "names",
+                "data.source.names",
                 format!("holds {names} different names; a set may need {people}, so add some"),
             );
         }
@@ -279,15 +279,18 @@ mod tests {
             other => panic!("expected a refusal, found {other:?}"),
         };
         let default = KinshipConfig::default;
-        assert_eq!(refused(KinshipConfig { hops: vec![], ..default() }), "hops");
-        assert_eq!(refused(KinshipConfig { hops: vec![2, 0], ..default() }), "hops");
-        assert_eq!(refused(KinshipConfig { held_out_chains: 1.0, ..default() }), "held_out_chains");
+        assert_eq!(refused(KinshipConfig { hops: vec![], ..default() }), "data.source.hops");
+        assert_eq!(refused(KinshipConfig { hops: vec![2, 0], ..default() }), "data.source.hops");
+        assert_eq!(
+            refused(KinshipConfig { held_out_chains: 1.0, ..default() }),
+            "data.source.held_out_chains"
+        );
         assert_eq!(
             refused(KinshipConfig { names: vec!["A".to_owned(); 30], ..default() }),
-            "names"
+            "data.source.names"
         );
         let with_word = [letters(), vec!["son".to_owned()]].concat();
-        assert_eq!(refused(KinshipConfig { names: with_word, ..default() }), "names");
+        assert_eq!(refused(KinshipConfig { names: with_word, ..default() }), "data.source.names");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl RuleGenerator {
         let refuse = |field, problem: String| Err(DataError::Configuration { field, problem });
         if config.hops.is_empty() || config.hops.iter().any(|hops| *hops > MOST_HOPS) {
             return refuse(
-                "hops",
+                "data.source.hops",
                 format!("must list one or more proof depths from 0 to {MOST_HOPS}"),
             );
         }
@@ -89,13 +89,16 @@ impl RuleGenerator {
             words.dedup();
         }
         if config.names.len() < 2 {
-            return refuse("names", "must hold at least two different names".to_owned());
+            return refuse(
+                "data.source.names",
+                "must hold at least two different names".to_owned(),
+            );
         }
         let needed = config.hops.iter().max().copied().unwrap_or(0) + 2 + COMPANIONS;
         if config.attributes.len() < needed {
             let there = config.attributes.len();
             return refuse(
-                "attributes",
+                "data.source.attributes",
                 format!("holds {there} different words; proofs this deep need {needed}"),
             );
         }
@@ -104,7 +107,7 @@ impl RuleGenerator {
                 matches!(Statement::parse(&format!("{name} is a-word.")), Some(Statement::Fact(_)));
             if !is_name || words(name).count() != 1 {
                 return refuse(
-                    "names",
+                    "data.source.names",
                     format!("holds {name:?}, which is not a single word for an entity"),
                 );
             }
@@ -115,7 +118,7 @@ impl RuleGenerator {
                 Some(Statement::Fact(_))
             ) {
                 return refuse(
-                    "attributes",
+                    "data.source.attributes",
                     format!("holds {attribute:?}, which is not a single describing word"),
                 );
             }
@@ -293,19 +296,22 @@ mod tests {
         };
         let default = RuleConfig::default;
         let one = |word: &str| vec![word.to_owned()];
-        assert_eq!(refused(RuleConfig { hops: vec![], ..default() }), "hops");
-        assert_eq!(refused(RuleConfig { hops: vec![6], ..default() }), "hops");
-        assert_eq!(refused(RuleConfig { names: one("Bob"), ..default() }), "names");
+        assert_eq!(refused(RuleConfig { hops: vec![], ..default() }), "data.source.hops");
+        assert_eq!(refused(RuleConfig { hops: vec![6], ..default() }), "data.source.hops");
+        assert_eq!(refused(RuleConfig { names: one("Bob"), ..default() }), "data.source.names");
         assert_eq!(
             refused(RuleConfig {
                 names: vec!["Bob".to_owned(), "the cat".to_owned()],
                 ..default()
             }),
-            "names"
+            "data.source.names"
         );
-        assert_eq!(refused(RuleConfig { attributes: one("red"), ..default() }), "attributes");
+        assert_eq!(
+            refused(RuleConfig { attributes: one("red"), ..default() }),
+            "data.source.attributes"
+        );
         let attributes = [default().attributes, one("very big")].concat();
-        assert_eq!(refused(RuleConfig { attributes, ..default() }), "attributes");
+        assert_eq!(refused(RuleConfig { attributes, ..default() }), "data.source.attributes");
     }
 
     #[test]

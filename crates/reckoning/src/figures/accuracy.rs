@@ -48,7 +48,10 @@ fn chart(
     part: impl Fn(&Run) -> BTreeMap<usize, Interval>,
 ) -> Option<LineChart> {
     let runs = || groups.iter().flat_map(|group| &group.runs);
-    let keys: BTreeSet<usize> = runs().flat_map(|run| part(run).into_keys()).collect();
+    let mean = |group: &Group, key: &usize| group.proportion(|run| part(run).get(key).copied());
+    let mut keys: BTreeSet<usize> = runs().flat_map(|run| part(run).into_keys()).collect();
+    // Those of runs beside which one is not finished have no mean.
+    keys.retain(|key| groups.iter().any(|group| mean(group, key).is_some()));
     if keys.len() < 2 {
         return None;
     }
@@ -56,10 +59,7 @@ fn chart(
     let title = format!("{title} ({} questions a run)", span(questions.filter(|count| *count > 0)));
     let accuracy = Axis::linear("accuracy, %").including(0.0).including(100.0);
     let points = |group: &Group| {
-        let point = |key: &usize| {
-            let interval = group.proportion(|run| part(run).get(key).copied())?;
-            Some((*key as f64, percent(interval)))
-        };
+        let point = |key: &usize| Some((*key as f64, percent(mean(group, key)?)));
         keys.iter().filter_map(point).collect()
     };
     let chart = LineChart::new(title, Axis::counts(x), accuracy);

@@ -16,13 +16,17 @@ pub struct Group {
     pub runs: Vec<Run>,
 }
 
-/// Puts runs that differ only in their seed together, in the order of each group's first run. Groups whose runs are
-/// named alike get numbers.
+/// Puts runs that differ only in their seed together, in the order of each group's first run; of two with one seed, which are no
+/// two samples, each has a group. Groups whose runs are named alike get numbers.
 pub fn grouped(runs: Vec<Run>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for run in runs {
         let seedless = without_seed(&run.config);
-        match groups.iter_mut().find(|group| without_seed(&group.runs[0].config) == seedless) {
+        let takes = |group: &Group| {
+            without_seed(&group.runs[0].config) == seedless
+                && group.runs.iter().all(|other| other.config.seed != run.config.seed)
+        };
+        match groups.iter_mut().find(|group| takes(group)) {
             Some(group) => group.runs.push(run),
             None => groups.push(Group { label: String::new(), runs: vec![run] }),
         }
@@ -106,6 +110,15 @@ mod tests {
         let labels: Vec<(&str, usize)> =
             groups.iter().map(|group| (group.label.as_str(), group.runs.len())).collect();
         assert_eq!(labels, [("exact", 2), ("baseline", 1)]);
+    }
+
+    #[test]
+    fn a_seed_counts_once_in_a_group() {
+        let runs = [("a", 0), ("b", 1), ("a-copy", 0)].map(|(name, seed)| test_run(name, seed));
+        let groups = grouped(runs.to_vec());
+        let names = |group: &Group| group.runs.iter().map(|run| run.name.clone()).collect();
+        let names: Vec<Vec<String>> = groups.iter().map(names).collect();
+        assert_eq!(names, [vec!["a".to_owned(), "b".to_owned()], vec!["a-copy".to_owned()]]);
     }
 
     #[test]

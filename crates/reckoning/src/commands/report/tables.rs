@@ -7,7 +7,7 @@ use experiment::statistics::Interval;
 
 use super::page::ABSENT;
 use crate::commands::bench::{Benchmark, BreakEven};
-use crate::examination::{Breakdown, Evaluation, Scores, TestScores};
+use crate::examination::{Asked, Breakdown, Evaluation, Scores, TestScores};
 use crate::figures::Named;
 
 /// Scores of generated answers: a row for each test set, and for its questions by hops and by distractors.
@@ -24,9 +24,21 @@ pub(super) fn evaluations(report: Report, evaluations: &[Named]) -> Report {
 }
 
 fn of_one(report: Report, name: &str, evaluation: &Evaluation) -> Report {
-    let Evaluation { system, beams, scores, .. } = evaluation;
-    let searched = if *beams > 1 { format!("{beams} beams") } else { "greedy".into() };
-    let about = format!("{name}: system {}, {searched}.", system.display());
+    let Evaluation { system, beams, length_penalty, asked, scores, .. } = evaluation;
+    let searched = match (*beams, length_penalty) {
+        (1, _) => "greedy".to_owned(),
+        (beams, Some(power)) => format!("{beams} beams, length penalty {power}"),
+        (beams, None) => format!("{beams} beams, length penalty not recorded"),
+    };
+    let distractors = match asked {
+        Some(Asked { data, .. }) => match &data.distractors {
+            Some(distractors) => format!("{distractors:?}").to_lowercase(),
+            None => "as the data has them".to_owned(),
+        },
+        None => "not recorded".to_owned(),
+    };
+    let about =
+        format!("{name}: system {}, {searched}, distractors {distractors}.", system.display());
     let recalls = scores.all().is_some_and(|all| all.overall.recall_f1.is_some());
     let mut rows: Vec<Vec<String>> = Vec::new();
     for TestScores { name, part, scores } in &scores.tests {
