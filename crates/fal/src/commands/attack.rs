@@ -71,7 +71,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// The path of what is attacked: as stated, or as the folder that is resumed has it.
 fn attacked(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Result<PathBuf, Failure> {
     if let Some(path) = &arguments.network {
-        return path::absolute(path).bad_input();
+        return Ok(path.clone());
     }
     let file = resumed.map(|run| run.path().join(ATTACKED_FILE)).unwrap_or_default();
     let bytes = fs::read(&file).with_context(|| {
@@ -173,6 +173,8 @@ fn attack<B: Backend>(
     let (trained, rounds) = network::<B>(path, config, test, &Default::default())?;
     trained.description.require_fit(test).bad_input()?;
     config.evaluation.check_images(test).bad_input()?;
+    // Found again from any working directory.
+    let anchored = path::absolute(path).bad_input()?;
     // Everything is tried before the folder is made, so that a corrected command finds it free.
     let run = match (resumed, out) {
         (None, Some(out)) => Some(RunDirectory::create(out, config).bad_input()?),
@@ -183,7 +185,10 @@ fn attack<B: Backend>(
         Some(run) => {
             let inputs = [test.fingerprint(), trained.fingerprint()].map(|print| print.to_string());
             run.require_inputs(&inputs).bad_input()?;
-            write_file(&run.path().join(ATTACKED_FILE), serde_json::to_string(path).failed()?)?;
+            write_file(
+                &run.path().join(ATTACKED_FILE),
+                serde_json::to_string(&anchored).failed()?,
+            )?;
             Interrupt::install().failed()?
         }
         None => Interrupt::new(),
@@ -192,8 +197,8 @@ fn attack<B: Backend>(
     let parts = Parts::new(run.as_ref().map(RunDirectory::path), &interrupt);
     let report = judge(config, &trained.network, &samples, &parts)?;
     let warnings = report.checks.warnings();
-    let network = Some(path.to_owned());
-    let results = Results { network, rounds, samples: samples.len(), report, warnings };
+    let results =
+        Results { network: Some(anchored), rounds, samples: samples.len(), report, warnings };
     if let Some(run) = &run {
         leave(run.path(), &results)?;
     }
