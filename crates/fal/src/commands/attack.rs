@@ -12,6 +12,7 @@ use experiment::interrupt::Interrupt;
 use experiment::metrics;
 use experiment::run_directory::RunDirectory;
 
+use super::configured;
 use super::judgement::{Parts, Results, judge, judged};
 use super::train::{CHECKPOINTS_KEPT, STATE_FILE, SURFACE_FILE};
 use crate::algorithm::FederationState;
@@ -102,11 +103,7 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
         Some(run) => run.config().bad_input()?,
         None => ExperimentConfig::default(),
     };
-    let mut config = common.configuration(&of_run).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
-    if let Some(folder) = arguments.data.clone() {
-        config.data.in_folder(folder);
-    }
+    let mut config = configured(common, &of_run, arguments.data.clone())?;
     config.data.anchor().bad_input()?;
     Ok(config)
 }

@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
 use experiment::interrupt::Interrupt;
 
+use super::configured;
 use crate::config::ExperimentConfig;
 use crate::flower::{Event, Options, join};
 use crate::flower_node::FlowerNode;
@@ -39,12 +40,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         );
         return Err(cause).bad_input();
     }
-    let mut config: ExperimentConfig =
-        common.configuration(&ExperimentConfig::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
-    if let Some(folder) = arguments.data.clone() {
-        config.data.in_folder(folder);
-    }
+    let config = configured(common, &ExperimentConfig::default(), arguments.data.clone())?;
     config.check().bad_input()?;
     let options = &arguments.options;
     options.check().bad_input()?;

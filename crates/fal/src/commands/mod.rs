@@ -10,8 +10,12 @@ mod report;
 mod theory;
 mod train;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
-use experiment::cli::Failure;
+use experiment::cli::{CommonArguments, Failure, OrFailure};
+
+use crate::config::ExperimentConfig;
 
 /// What to do.
 #[derive(Subcommand)]
@@ -51,4 +55,21 @@ impl Command {
             Self::Bench(arguments) => bench::run(arguments),
         }
     }
+}
+
+/// What results from `defaults` and the arguments, of which `data` is the folder of the images.
+///
+/// # Errors
+/// Bad input: the file or a setting.
+fn configured(
+    common: &CommonArguments,
+    defaults: &ExperimentConfig,
+    data: Option<PathBuf>,
+) -> Result<ExperimentConfig, Failure> {
+    let mut config: ExperimentConfig = common.configuration(defaults).bad_input()?;
+    config.seed = common.seed.unwrap_or(config.seed);
+    if let Some(folder) = data {
+        config.data.in_folder(folder);
+    }
+    Ok(config)
 }

@@ -14,6 +14,7 @@ use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
 
+use super::configured;
 use super::judgement::{Parts, Results, judge, judged};
 use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
@@ -87,13 +88,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
-    let common = &arguments.common;
-    let mut config: ExperimentConfig =
-        common.configuration(&ExperimentConfig::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
-    if let Some(folder) = arguments.data.clone() {
-        config.data.in_folder(folder);
-    }
+    let Arguments { common, data, .. } = arguments;
+    let mut config = configured(common, &ExperimentConfig::default(), data.clone())?;
     config.data.anchor().bad_input()?;
     config.check().bad_input()?;
     Ok(config)

@@ -43,6 +43,7 @@ impl Windows {
     pub fn stops(self) -> [usize; 2] {
         assert!(self.size > 0 && self.stride > 0, "{self:?} shows nothing or stays where it is");
         [self.rows, self.columns].map(|length| {
+            // Sides that a file names may be anything.
             let room = (length.saturating_add(2 * self.padding)).checked_sub(self.size);
             room.expect("the window is larger than the image and what is around it") / self.stride
                 + 1

@@ -1,6 +1,7 @@
 //! One question with its relevant facts and a controlled number of irrelevant ones (paper, section 4.2).
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use rand::seq::index;
 use rand::{Rng, RngExt};
@@ -22,6 +23,16 @@ pub enum Distractors {
     All,
     /// A random number from none to all, each as likely: one training for every level.
     Any,
+}
+
+impl fmt::Display for Distractors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpTo(number) => write!(formatter, "up to {number}"),
+            Self::All => formatter.write_str("all"),
+            Self::Any => formatter.write_str("any number"),
+        }
+    }
 }
 
 impl KnowledgeSet {

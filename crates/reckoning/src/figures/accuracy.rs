@@ -120,6 +120,18 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_is_not_finished_has_no_line() {
+        let mut unfinished = test_run("a-2", 2);
+        unfinished.accuracies.clear();
+        let alone = grouped(vec![test_run("a-1", 1), unfinished.clone()]);
+        assert!(by_hops(&alone).unwrap().is_none());
+        let mut baseline = test_run("b", 1);
+        baseline.config.outer.steps = 41;
+        let beside = grouped(vec![test_run("a-1", 1), unfinished, baseline]);
+        assert!(by_hops(&beside).unwrap().is_some());
+    }
+
+    #[test]
     fn one_length_alone_is_no_line() {
         let mut run = test_run("a", 1);
         run.accuracies.truncate(1);

@@ -10,6 +10,7 @@ use experiment::atomic::write_atomically;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 use experiment::seed::Seed;
 
+use super::configured;
 use crate::config::ExperimentConfig;
 use crate::data::Split;
 use inspection::Inspection;
@@ -82,12 +83,7 @@ fn inspect(arguments: &Inspect) -> Result<(), Failure> {
 
 fn configuration(arguments: &Inspect) -> Result<ExperimentConfig, Failure> {
     let common = &arguments.common;
-    let mut config: ExperimentConfig =
-        common.configuration(&ExperimentConfig::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
-    if let Some(folder) = arguments.data.clone() {
-        config.data.in_folder(folder);
-    }
+    let config = configured(common, &ExperimentConfig::default(), arguments.data.clone())?;
     config.check().bad_input()?;
     Ok(config)
 }

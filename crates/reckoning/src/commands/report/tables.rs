@@ -32,7 +32,7 @@ fn of_one(report: Report, name: &str, evaluation: &Evaluation) -> Report {
     };
     let distractors = match asked {
         Some(Asked { data, .. }) => match &data.distractors {
-            Some(distractors) => format!("{distractors:?}").to_lowercase(),
+            Some(distractors) => distractors.to_string(),
             None => "as the data has them".to_owned(),
         },
         None => "not recorded".to_owned(),
