@@ -86,7 +86,7 @@ pub enum Error {
     #[error(
         "the learned outer parameter `{path}` gets no gradient in this meta-batch: as the hypergradient differentiates it, it reaches neither \
          the outer loss nor, through `init` or the inner loss, the adapted parameters. Use it there, choose `Unrolled`, which differentiates both ways, \
-         with an update rule through which a gradient passes (that of `SignedAscent` is flat), give every meta-batch a task that reaches it, or leave it out of `Problem::learned`"
+         with an update rule through which a gradient passes (that of `SignedAscent` is flat), give every meta-batch a task that reaches it or set `MetaLearnerConfig::allow_unreached`, or leave it out of `Problem::learned`"
     )]
     NoGradient {
         /// Path of the outer parameter.
@@ -278,8 +278,8 @@ pub enum Error {
     },
     /// A decay that has no step to happen in.
     #[error(
-        "the schedule decays after {warm_up} steps of warm-up but ends at step {steps}; raise `Schedule::steps` above `Schedule::warm_up`, \
-         or set `Schedule::decay` to `Decay::Constant`"
+        "the schedule decays after {warm_up} steps of warm-up but ends at step {steps}; raise its `steps` above its `warm_up`, or let \
+         its `decay` be constant"
     )]
     NoStepToDecay {
         /// Steps of warm-up.

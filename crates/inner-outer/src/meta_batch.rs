@@ -1,6 +1,5 @@
 //! The meta-gradient of several tasks: their mean, the same bits for any number of threads.
 
-use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
@@ -46,10 +45,8 @@ pub fn meta_batch<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backend>(
     tasks: &[On<P::Task, B>],
     threads: Threads,
 ) -> Result<MetaBatch<B>> {
-    let begin = |task: &On<P::Task, B>| {
-        hypergradient.meta_gradient(problem, inner_loop, outer, rates, task)
-    };
-    mean(tasks, outer, rates, threads, |_, task| begin(task), |_| ())
+    let starts = None;
+    mean(hypergradient, problem, inner_loop, outer, rates, tasks, starts, threads)?.0.reached()
 }
 
 /// [`meta_batch`] of inner loops that go on from where earlier ones ended, each from its own of `starts`, and where they end now. A task
@@ -68,52 +65,66 @@ pub fn meta_batch_from<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backe
     starts: &[Option<Iterate<B>>],
     threads: Threads,
 ) -> Result<(MetaBatch<B>, Vec<Iterate<B>>)> {
-    if starts.len() != tasks.len() {
-        return Err(Error::StartCount { starts: starts.len(), tasks: tasks.len() });
-    }
-    let go_on = |index: usize, task: &On<P::Task, B>| {
-        let from = starts[index].as_ref();
-        hypergradient.meta_gradient_from(problem, inner_loop, outer, rates, task, from)
-    };
-    let mut ends = Vec::with_capacity(tasks.len());
-    let mean = mean(tasks, outer, rates, threads, go_on, |end| ends.push(end))?;
-    Ok((mean, ends))
+    let starts = Some(starts);
+    let (batch, ends) =
+        mean(hypergradient, problem, inner_loop, outer, rates, tasks, starts, threads)?;
+    Ok((batch.reached()?, ends))
 }
 
-/// The mean of what `one` finds for each task; `keep` gets the ends of the inner loops in the order of the tasks.
-fn mean<T: Sync, M: Module<B>, B: Backend>(
-    tasks: &[T],
-    outer: &M,
+/// The mean of the tasks' meta-gradients, whether or not every learned parameter has one, and the ends of the inner loops where
+/// there are `starts`.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn mean<P: Problem, O: InnerOptimizer, H: Hypergradient, B: Backend>(
+    hypergradient: &H,
+    problem: &P,
+    inner_loop: &InnerLoop<O>,
+    outer: &On<P::Outer, B>,
     rates: &Rates<B>,
+    tasks: &[On<P::Task, B>],
+    starts: Option<&[Option<Iterate<B>>]>,
     threads: Threads,
-    one: impl Fn(usize, &T) -> Result<MetaGradient<B>> + Sync,
-    mut keep: impl FnMut(Iterate<B>) + Send,
-) -> Result<MetaBatch<B>> {
+) -> Result<(MetaBatch<B>, Vec<Iterate<B>>)> {
+    if let Some(starts) = starts
+        && starts.len() != tasks.len()
+    {
+        return Err(Error::StartCount { starts: starts.len(), tasks: tasks.len() });
+    }
     // A parameter that nobody has read yet would draw other random values in every clone.
     let _drawn = (Tensors::of(outer), Tensors::of(rates));
-    let mut sum: Option<MetaBatch<B>> = None;
-    let one = |index: usize, task: &T| {
-        one(index, task).map_err(|source| Error::InTask { task: index, source: Box::new(source) })
+    let one = |index: usize, task: &On<P::Task, B>| {
+        let from = starts.and_then(|starts| starts[index].as_ref());
+        hypergradient
+            .meta_gradient_from(problem, inner_loop, outer, rates, task, from)
+            .map_err(|source| Error::InTask { task: index, source: Box::new(source) })
     };
+    let mut sum: Option<MetaBatch<B>> = None;
+    let mut ends = Vec::new();
     in_order(tasks, threads, one, |_, gradient| {
-        keep(gradient.end.clone());
+        if starts.is_some() {
+            ends.push(gradient.end.clone());
+        }
         sum = Some(match sum.take() {
             None => MetaBatch::from(gradient),
             Some(sum) => sum.add(gradient),
         });
     })?;
-    let mean = sum.ok_or(Error::EmptyMetaBatch)?.divide(tasks.len());
-    let learned = mean.roles.learned.iter().zip(&mean.outer.0);
-    match learned
-        .zip(&mean.roles.outer_paths)
-        .find(|((learned, entry), _)| **learned && entry.is_none())
-    {
-        Some((_, path)) => Err(Error::NoGradient { path: path.clone() }),
-        None => Ok(mean),
-    }
+    Ok((sum.ok_or(Error::EmptyMetaBatch)?.divide(tasks.len()), ends))
 }
 
 impl<B: Backend> MetaBatch<B> {
+    /// The meta-batch, if every learned parameter has a derivative.
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`] with the first that has none.
+    pub(crate) fn reached(self) -> Result<Self> {
+        let learned = self.roles.learned.iter().zip(&self.outer.0);
+        let mut named = learned.zip(&self.roles.outer_paths);
+        match named.find(|((learned, entry), _)| **learned && entry.is_none()) {
+            Some((_, path)) => Err(Error::NoGradient { path: path.clone() }),
+            None => Ok(self),
+        }
+    }
+
     fn add(mut self, task: MetaGradient<B>) -> Self {
         self.outer_losses.push(task.outer_loss);
         self.inner_losses.iter_mut().zip(task.inner_losses).for_each(|(sum, loss)| *sum += loss);

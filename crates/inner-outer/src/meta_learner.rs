@@ -10,7 +10,7 @@ use crate::descent::{Descent, Lifted};
 use crate::hypergradient::Hypergradient;
 use crate::inner::{Adapted, InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::learner_state::{State, StoredModule, unread, unwritten};
-use crate::meta_batch::{MetaBatch, meta_batch, meta_batch_from};
+use crate::meta_batch::{MetaBatch, mean};
 use crate::parallel::{Threads, in_order};
 use crate::problem::Problem;
 use crate::schedule::Schedule;
@@ -29,6 +29,9 @@ pub struct MetaLearnerConfig {
     pub clip: Option<f64>,
     /// Accept a learned parameter whose gradient is exactly zero in the whole first meta-batch.
     pub allow_zero_gradients: bool,
+    /// Accept a learned parameter that no task of a meta-batch reaches, such as the head of a family of which none was drawn. It
+    /// stays as it is in that step: without gradient there is no momentum and no decay either.
+    pub allow_unreached: bool,
 }
 
 impl Default for MetaLearnerConfig {
@@ -38,6 +41,7 @@ impl Default for MetaLearnerConfig {
             rates_rate: Some(Schedule::default()),
             clip: Some(1.0),
             allow_zero_gradients: false,
+            allow_unreached: false,
         }
     }
 }
@@ -145,11 +149,10 @@ where
     /// One outer step on a meta-batch.
     ///
     /// # Errors
-    /// As [`meta_batch`](fn@meta_batch) and [`MetaLearnerConfig::check`], [`Error::NonFiniteMetaGradient`],
+    /// As [`Self::meta_gradient`], [`Error::NonFiniteMetaGradient`],
     /// [`Error::NoRatesGradient`], and at the first step [`Error::ZeroGradient`] and [`Error::RepeatedParameter`]. The learner is left as it was.
     pub fn step(&mut self, tasks: &[On<P::Task, B>]) -> Result<MetaStep> {
-        self.config.check()?;
-        let batch = self.meta_gradient(tasks)?;
+        let (batch, _) = self.batch(tasks, None)?;
         self.descend(batch)
     }
 
@@ -157,25 +160,27 @@ where
     /// now: for the next step on the same tasks. A task without start begins at `init`. Nothing of it is in [`Self::state`].
     ///
     /// # Errors
-    /// As [`Self::step`] and [`meta_batch_from`].
+    /// As [`Self::step`] and [`meta_batch_from`](fn@crate::meta_batch_from).
     pub fn step_from(
         &mut self,
         tasks: &[On<P::Task, B>],
         starts: &[Option<Iterate<B>>],
     ) -> Result<(MetaStep, Vec<Iterate<B>>)> {
-        self.config.check()?;
-        let Self { hypergradient, problem, inner_loop, outer, rates, threads, .. } = &*self;
-        let (batch, ends) = meta_batch_from(
-            hypergradient,
-            problem,
-            inner_loop,
-            outer,
-            rates,
-            tasks,
-            starts,
-            *threads,
-        )?;
+        let (batch, ends) = self.batch(tasks, Some(starts))?;
         Ok((self.descend(batch)?, ends))
+    }
+
+    fn batch(
+        &self,
+        tasks: &[On<P::Task, B>],
+        starts: Option<&[Option<Iterate<B>>]>,
+    ) -> Result<(MetaBatch<B>, Vec<Iterate<B>>)> {
+        self.config.check()?;
+        let Self { hypergradient, problem, inner_loop, outer, rates, threads, .. } = self;
+        let (batch, ends) =
+            mean(hypergradient, problem, inner_loop, outer, rates, tasks, starts, *threads)?;
+        let batch = if self.config.allow_unreached { batch } else { batch.reached()? };
+        Ok((batch, ends))
     }
 
     fn descend(&mut self, batch: MetaBatch<B>) -> Result<MetaStep> {
@@ -223,10 +228,9 @@ where
     /// The meta-gradient of a meta-batch, without a step.
     ///
     /// # Errors
-    /// As [`meta_batch`](fn@meta_batch).
+    /// As [`meta_batch`](fn@crate::meta_batch) and [`MetaLearnerConfig::check`].
     pub fn meta_gradient(&self, tasks: &[On<P::Task, B>]) -> Result<MetaBatch<B>> {
-        let Self { hypergradient, problem, inner_loop, outer, rates, threads, .. } = self;
-        meta_batch(hypergradient, problem, inner_loop, outer, rates, tasks, *threads)
+        Ok(self.batch(tasks, None)?.0)
     }
 
     /// Adapts to every task and measures the result, in parallel; measurements come in the order of the tasks.

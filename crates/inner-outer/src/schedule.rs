@@ -104,7 +104,7 @@ mod tests {
                 let schedule = Schedule { rate: 1.0, warm_up, steps, decay };
                 let refused = schedule.check().unwrap_err();
                 assert!(matches!(refused, Error::NoStepToDecay { .. }));
-                assert!(refused.to_string().contains("raise `Schedule::steps`"), "{refused}");
+                assert!(refused.to_string().contains("raise its `steps`"), "{refused}");
                 Schedule { decay: Decay::Constant, ..schedule }.check().unwrap();
             }
             Schedule { rate: 1.0, warm_up: 4, steps: 5, decay }.check().unwrap();

@@ -6,13 +6,16 @@ use burn::backend::Flex;
 use burn::module::Param;
 use burn::optim::SgdConfig;
 use common::methods::{truncated, unrolled};
-use common::mistaken::{FusedLayers, Mistake, Mistaken, Operation, Through, fused_layers, pair};
+use common::mistaken::{
+    FusedLayers, Mistake, Mistaken, Operation, Pair, Through, fused_layers, pair,
+};
 use common::numbers::{assert_close, doubles, flat};
 use common::points::{Fit, Sizes, learned, points};
 use common::scalar::{Parabola, Scalar, number, parabola};
 use common::weighted_mean::{Values, WeightedMean};
 use inner_outer::hypergradient::MetaGradient;
 use inner_outer::inner::Iterate;
+use inner_outer::tensors::Tensors;
 use inner_outer::{
     Adam, CentralDifference, Clipped, ConfiguredRule, ConjugateGradient, Curvature, Envelope,
     Error, FirstOrder, ForwardOverReverse, Hypergradient, Implicit, InnerLoop, InnerOptimizer,
@@ -36,7 +39,13 @@ fn on_parabola(
 }
 
 fn mistaken(mistake: Mistake) -> MetaLearner<Mistaken, Sgd, Unrolled, Flex> {
-    let config = MetaLearnerConfig { rates_rate: None, ..MetaLearnerConfig::default() };
+    mistaken_by(MetaLearnerConfig { rates_rate: None, ..MetaLearnerConfig::default() }, mistake)
+}
+
+fn mistaken_by(
+    config: MetaLearnerConfig,
+    mistake: Mistake,
+) -> MetaLearner<Mistaken, Sgd, Unrolled, Flex> {
     let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
     let problem = Mistaken(mistake);
     MetaLearner::new(
@@ -87,8 +96,25 @@ fn nothing_is_adapted() {
 fn an_outer_parameter_that_nothing_reads() {
     let mut learner = mistaken(Mistake::Unused);
     let found = learner.step(&[parabola(1.0, 0.0, 0.0)]);
-    assert!(matches!(error(found, &["`other`", "Problem::learned"]), Error::NoGradient { .. }));
+    let words = ["`other`", "Problem::learned", "MetaLearnerConfig::allow_unreached"];
+    assert!(matches!(error(found, &words), Error::NoGradient { .. }));
     assert_eq!(learner.steps_taken(), 0);
+}
+
+#[test]
+fn an_outer_parameter_that_nothing_reads_can_be_allowed_and_stays_as_it_is() {
+    let config = MetaLearnerConfig {
+        rates_rate: None,
+        allow_unreached: true,
+        ..MetaLearnerConfig::default()
+    };
+    let mut learner = mistaken_by(config, Mistake::Unused);
+    let values = |pair: &Pair<Flex>| Tensors::of(pair).to_f64();
+    let before = values(learner.outer());
+    learner.step(&[parabola(1.0, 0.0, 0.0)]).unwrap();
+    let after = values(learner.outer());
+    assert_ne!(after[0], before[0], "`used`");
+    assert_eq!(after[1], before[1], "`other`");
 }
 
 #[test]
@@ -103,20 +129,7 @@ fn a_gradient_of_exactly_zero() {
 #[test]
 fn a_gradient_of_exactly_zero_can_be_allowed() {
     let config = MetaLearnerConfig { allow_zero_gradients: true, ..MetaLearnerConfig::default() };
-    let optimizers = (SgdConfig::new().init(), SgdConfig::new().init());
-    let problem = Mistaken(Mistake::TimesZero);
-    let (outer, rates) = (pair(), rate(0.1));
-    let mut learner = MetaLearner::new(
-        problem,
-        LOOP,
-        unrolled(),
-        config,
-        outer,
-        rates,
-        optimizers.0,
-        optimizers.1,
-    );
-    learner.step(&[parabola(1.0, 0.0, 0.0)]).unwrap();
+    mistaken_by(config, Mistake::TimesZero).step(&[parabola(1.0, 0.0, 0.0)]).unwrap();
 }
 
 /// No loss is computed after the last step.

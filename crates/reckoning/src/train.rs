@@ -435,6 +435,7 @@ pub(crate) fn learner<B: Backend>(
         clip: Some(outer.clip),
         // Embeddings of words that the first meta-batch does not contain have no gradient yet.
         allow_zero_gradients: true,
+        ..MetaLearnerConfig::default()
     };
     let adamw = |decay: f64| AdamWConfig::new().with_weight_decay(decay as f32).with_epsilon(1e-8);
     let outer_optimizer = adamw(outer.weight_decay).init();

@@ -100,6 +100,7 @@ impl<B: Backend> AutoencoderTrainer<B> {
             clip: Some(1.0),
             // Residual blocks begin at zero, so what lies inside them has no gradient at first.
             allow_zero_gradients: true,
+            ..MetaLearnerConfig::default()
         };
         let learner = MetaLearner::new(
             Reconstruction { kl_weight },

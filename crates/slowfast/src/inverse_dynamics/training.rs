@@ -103,6 +103,7 @@ impl<B: Backend> InverseDynamicsTrainer<B> {
             rates_rate: None,
             clip: Some(1.0),
             allow_zero_gradients: true,
+            ..MetaLearnerConfig::default()
         };
         let learner = MetaLearner::new(
             ActionRecognition,

@@ -115,6 +115,7 @@ impl<B: Backend> SlowTrainer<B> {
             clip: config.clip,
             // Gates and outputs begin at zero, so what lies behind them has no gradient at first.
             allow_zero_gradients: true,
+            ..MetaLearnerConfig::default()
         };
         let adamw = |decay: f64| AdamWConfig::new().with_weight_decay(decay as f32);
         let learner = MetaLearner::new(
