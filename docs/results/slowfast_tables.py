@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The tables of docs/src/results-slowfast.md about memories, in Markdown, from what docs/results/worlds.sh leaves of one world: for each seed means with
-95 % intervals over scenes (Student's t by linearisation), and over the seeds, if there are several.
+95 % intervals over scenes (Student's t by linearisation), and over seeds and scenes, if there are several seeds.
 
     docs/results/slowfast_tables.py docs/results/miniworld EPISODES_A_SCENE
 
@@ -61,10 +61,18 @@ class Evaluation:
         found = [(self.scene(score), score[key]) for score in self.scores[name] if score[key] is not None]
         return interval(found)
 
-    def gain(self, name, key):
+    def gains(self, name, key):
+        """The scene and the gain of each episode."""
         without = {(score["episode"], score["seed"]): score[key] for score in self.scores["no memory"]}
-        pairs = [(score, without[score["episode"], score["seed"]]) for score in self.scores[name]]
-        return interval([(self.scene(score), score[key] - before) for score, before in pairs if None not in (score[key], before)])
+        found = {}
+        for score in self.scores[name]:
+            at = score["episode"], score["seed"]
+            if None not in (score[key], without[at]):
+                found[at] = self.scene(score), score[key] - without[at]
+        return found
+
+    def gain(self, name, key):
+        return interval(self.gains(name, key).values())
 
     def share(self, name, key):
         return self.mean(name, key)[0]
@@ -76,10 +84,14 @@ def alike(evaluations):
         sys.exit("the seeds were evaluated on different episodes: they have no common mean")
 
 
-def over_seeds(means):
-    mean = statistics.mean(means)
-    half = student(len(means) - 1) * statistics.stdev(means) / len(means) ** 0.5
-    return told((mean, half))
+def over_seeds(gains):
+    """The mean over seeds, which were judged on the same episodes. Its half width is the root of the sum of the squares of that over the
+    seeds' means and of that over scenes of what the seeds gain in the mean: both samples might have been others."""
+    means = [statistics.mean(gain for _, gain in of_seed.values()) for of_seed in gains]
+    seeds = student(len(means) - 1) * statistics.stdev(means) / len(means) ** 0.5
+    scenes = {at: scene for at, (scene, _) in gains[0].items()}
+    _, episodes = interval([(scene, statistics.mean(of_seed[at][1] for of_seed in gains)) for at, scene in scenes.items()])
+    return told((statistics.mean(means), (seeds**2 + episodes**2) ** 0.5))
 
 
 def memories(folder, together):
@@ -94,7 +106,7 @@ def memories(folder, together):
             consistency = ", ".join(f"{found.share(name, 'consistency'):.1f}" for name in pair)
             actions = ", ".join(f"{100 * found.share(name, 'action_accuracy'):.0f}" for name in pair)
             gain = [found.gain("Temp-LoRA", key) for key in ("revisit_psnr", "outside_psnr")]
-            gains.append([mean for mean, _ in gain])
+            gains.append([found.gains("Temp-LoRA", key) for key in ("revisit_psnr", "outside_psnr")])
             cells = [f"{label}, {seed.parent.parent.name.replace('-', ' ')}", *revisits, *map(told, gain), consistency, actions + " %"]
             print("| " + " | ".join(cells) + " |")
         if len(gains) > 1:
@@ -126,15 +138,15 @@ def forms(folder, together):
             if name != "no memory":
                 gain = [found.gain(name, key) for key in ("revisit_psnr", "outside_psnr")]
                 cells = list(map(told, gain))
-                gains.setdefault(name, []).append([mean for mean, _ in gain])
+                gains.setdefault(name, []).append([found.gains(name, key) for key in ("revisit_psnr", "outside_psnr")])
             shares = [f"{found.share(name, 'scene_cuts'):.1f}", f"{found.share(name, 'consistency'):.1f}", f"{100 * found.share(name, 'action_accuracy'):.0f} %"]
             print("| " + " | ".join([name, told(found.mean(name, "revisit_psnr")), *cells, *shares]) + " |")
     if len(evaluations) < 2:
         return
     alike(evaluations)
     print("\n| form, mean of the seeds | gain | gain outside context |\n|---|---|---|")
-    for name, means in gains.items():
-        print(f"| {name} | " + " | ".join(over_seeds(column) for column in zip(*means)) + " |")
+    for name, of_seeds in gains.items():
+        print(f"| {name} | " + " | ".join(over_seeds(column) for column in zip(*of_seeds)) + " |")
 
 
 def main():

@@ -173,6 +173,15 @@ impl Interval {
         Self { low, high, ..self }
     }
 
+    /// The interval of the same estimate in other units, such as 100 for percent. A negative `factor` makes the upper end the
+    /// lower one.
+    #[must_use]
+    pub fn scale(self, factor: f64) -> Self {
+        let (low, high) = (factor * self.low, factor * self.high);
+        let (low, high) = if factor < 0.0 { (high, low) } else { (low, high) };
+        Self { mean: factor * self.mean, low, high, n: self.n }
+    }
+
     /// The same interval in percent: displays as `97.3 % [96.1, 98.2]`, with one decimal by default.
     pub fn percent(&self) -> Percent {
         Percent(*self)
@@ -194,8 +203,7 @@ pub struct Percent(Interval);
 impl fmt::Display for Percent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = formatter.precision().unwrap_or(1);
-        let Interval { mean, low, high, n } = self.0;
-        let scaled = Interval { mean: 100.0 * mean, low: 100.0 * low, high: 100.0 * high, n };
+        let scaled = self.0.scale(100.0);
         write!(formatter, "{:.decimals$} %", scaled.mean)?;
         write_ends(formatter, &scaled, decimals)
     }
@@ -293,6 +301,27 @@ pub fn pooled_interval(parts: &[Interval]) -> Result<Interval, StatisticsError> 
     Ok(Interval { mean, low: mean - below, high: mean + above, n })
 }
 
+/// The mean of `runs`, such as of several seeds, that were judged on the same observations. Both the runs and the observations are
+/// samples, so the distance to an end is the root of the sum of two squares: that of Student's t over the runs, and that of the
+/// runs' own distances in the mean. For runs that were judged on observations of their own, of which the first has a part, the
+/// interval is on the wide side. One run keeps its own.
+///
+/// # Errors
+/// [`StatisticsError::Empty`] and [`StatisticsError::NotFinite`].
+pub fn mean_over_runs(runs: &[Interval]) -> Result<Interval, StatisticsError> {
+    let means: Vec<f64> = runs.iter().map(|run| run.mean).collect();
+    let over_runs = mean_interval(&means)?;
+    if let [alone] = runs {
+        return Ok(*alone);
+    }
+    let own =
+        |distance: fn(&Interval) -> f64| runs.iter().map(distance).sum::<f64>() / runs.len() as f64;
+    let Interval { mean, low, high, n } = over_runs;
+    let below = (mean - low).hypot(own(|run| run.mean - run.low));
+    let above = (high - mean).hypot(own(|run| run.high - run.mean));
+    Ok(Interval { mean, low: mean - below, high: mean + above, n })
+}
+
 /// The variance of a proportion over groups, each its successes and its trials, in units of that of independent trials; as if one
 /// trial of the largest group had the other outcome where all have one.
 fn design_effect(groups: &[(f64, f64)]) -> f64 {
@@ -334,6 +363,23 @@ mod tests {
             (actual - expected).abs() <= tolerance * expected.abs(),
             "{actual} is not {expected}"
         );
+    }
+
+    #[test]
+    fn runs_that_agree_are_no_surer_than_their_observations() {
+        let run = proportion_interval(38, 38).unwrap();
+        let alike = mean_over_runs(&[run; 3]).unwrap();
+        assert_eq!((alike.mean, alike.n), (1.0, 3));
+        assert!((alike.low - run.low).abs() < 1e-12 && (alike.high - run.high).abs() < 1e-12);
+        let runs =
+            [0.4, 0.6].map(|mean| Interval { mean, low: mean - 0.3, high: mean + 0.4, n: 9 });
+        let found = mean_over_runs(&runs).unwrap();
+        let half = mean_interval(&[0.4, 0.6]).unwrap().high - 0.5;
+        assert!((found.mean - 0.5).abs() < 1e-12);
+        assert!((found.low - (0.5 - half.hypot(0.3))).abs() < 1e-12);
+        assert!((found.high - (0.5 + half.hypot(0.4))).abs() < 1e-12);
+        assert_eq!(mean_over_runs(&runs[..1]).unwrap(), runs[0]);
+        assert_eq!(mean_over_runs(&[]), Err(StatisticsError::Empty));
     }
 
     /// The 97.5 % quantiles, which agree with printed tables in all the digits that those have.
@@ -405,6 +451,17 @@ mod tests {
         assert_eq!(wide.within(-100.0..=100.0), wide);
         let single = mean_interval(&[0.5]).unwrap();
         assert_eq!(single.within(0.0..=1.0), single);
+    }
+
+    #[test]
+    fn an_interval_in_other_units_is_as_sure() {
+        let interval = Interval { mean: 0.5, low: 0.25, high: 1.0, n: 3 };
+        let percent = Interval { mean: 50.0, low: 25.0, high: 100.0, n: 3 };
+        assert_eq!(interval.scale(100.0), percent);
+        let turned = Interval { mean: -1.0, low: -2.0, high: -0.5, n: 3 };
+        assert_eq!(interval.scale(-2.0), turned);
+        let single = mean_interval(&[0.5]).unwrap().scale(-2.0);
+        assert_eq!((single.low, single.high), (f64::NEG_INFINITY, f64::INFINITY));
     }
 
     /// Pairs (1, 2), (3, 4), (5, 4): ratio 9/10, residuals -0.8, -0.6, 1.4.

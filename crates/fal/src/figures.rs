@@ -47,11 +47,11 @@ fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
     let mut chart = BarChart::new("Accuracy, clean and under attack", axis, attacks.clone());
     for group in groups {
         let found: BTreeMap<String, Interval> = group.accuracies().into_iter().collect();
-        let bar = |attack| found.get(attack).map_or(missing(), |found| scaled(*found, 100.0));
+        let bar = |attack| found.get(attack).map_or(missing(), |found| found.scale(100.0));
         chart = chart.series(group.name.clone(), attacks.iter().map(bar));
     }
     let caption = "Test images that the network gets right, as they are and after each attack. Whiskers are 95 % intervals: \
-                   over seeds where there are several, over images otherwise."
+                   over images, and over seeds too where there are several."
         .into();
     Ok(Figure { name: "accuracy", svg: chart.to_svg()?, caption })
 }
@@ -89,12 +89,9 @@ fn points(group: &Group, value: &str, scale: f64) -> Vec<(f64, Interval)> {
         Ok(interval) if found.len() > 1 => interval,
         _ => Interval { mean: found[0], low: found[0], high: found[0], n: 1 },
     };
-    at.into_iter().map(|(round, found)| (round as f64, scaled(interval(&found), scale))).collect()
-}
-
-fn scaled(interval: Interval, scale: f64) -> Interval {
-    let Interval { mean, low, high, n } = interval;
-    Interval { mean: mean * scale, low: low * scale, high: high * scale, n }
+    let possible = if scale == 100.0 { 0.0..=1.0 } else { f64::NEG_INFINITY..=f64::INFINITY };
+    let point = |found: Vec<f64>| interval(&found).within(possible.clone()).scale(scale);
+    at.into_iter().map(|(round, found)| (round as f64, point(found))).collect()
 }
 
 fn missing() -> Interval {
@@ -125,6 +122,7 @@ mod tests {
         let points = points(&groups[0], "clean accuracy", 100.0);
         assert_eq!(points.len(), 3);
         assert!((points[0].1.mean - 75.0).abs() < 1e-9 && points[0].1.n == 2);
+        assert_eq!(points[0].1.high, 100.0, "nothing is right more often than always");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use experiment::metrics::{self, MetricsError, Row};
 use experiment::run_directory::{RunDirectory, RunError};
-use experiment::statistics::{Interval, mean_interval};
+use experiment::statistics::{Interval, mean_over_runs};
 use serde::Deserialize;
 
 use crate::attack::MaskingChecks;
@@ -203,8 +203,8 @@ pub fn columns(groups: &[Group]) -> Vec<String> {
 }
 
 impl Group {
-    /// Clean accuracy and that under each attack, by name: over the seeds where there are several (Student's t), over the
-    /// images of the one run (Wilson) otherwise.
+    /// Clean accuracy and that under each attack, by name: over the images of the one run (Wilson), over seeds and images where
+    /// there are several.
     pub fn accuracies(&self) -> Vec<(String, Interval)> {
         let first = &self.runs[0].judgement.report;
         let mut found = vec![("clean".to_owned(), self.over_runs(|report| Some(report.clean)))];
@@ -224,11 +224,7 @@ impl Group {
     fn over_runs(&self, of: impl Fn(&Accuracies) -> Option<Interval>) -> Interval {
         let found: Vec<Interval> =
             self.runs.iter().filter_map(|run| of(&run.judgement.report)).collect();
-        let means: Vec<f64> = found.iter().map(|interval| interval.mean).collect();
-        match mean_interval(&means) {
-            Ok(interval) if found.len() > 1 => interval.within(0.0..=1.0),
-            _ => found[0],
-        }
+        mean_over_runs(&found).map_or(found[0], |mean| mean.within(0.0..=1.0))
     }
 }
 

@@ -56,7 +56,7 @@ pub fn figures(groups: &[Group]) -> Result<Vec<Figure>, FigureError> {
 }
 
 /// What a band around a line means, for captions.
-const BANDS: &str = "Bands are 95 % intervals: over the runs of a line (Student's t) where it has several seeds, \
+const BANDS: &str = "Bands are 95 % intervals: over runs and questions where a line has several seeds, \
                      over the questions where it is a single run.";
 
 /// One line for each group. A group without points keeps its colour for the figures that it is in.
@@ -70,8 +70,7 @@ fn lines(groups: &[Group], points: impl Fn(&Group) -> Vec<(f64, Interval)>) -> V
 
 /// A proportion's interval in percent.
 fn percent(interval: Interval) -> Interval {
-    let Interval { mean, low, high, n } = interval;
-    Interval { mean: 100.0 * mean, low: 100.0 * low, high: 100.0 * high, n }
+    interval.scale(100.0)
 }
 
 /// `1 run`, `3 runs`.

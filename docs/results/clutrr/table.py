@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The table of docs/src/results-reckoning.md from runs named METHOD-SEED, in Markdown: answers in percent, the mean over seeds with Student's 95 %
-interval (one run: Wilson's, as it stands in its results).
+"""The table of docs/src/results-reckoning.md from runs named METHOD-SEED, in Markdown: answers in percent, the mean over seeds with a 95 %
+interval (one run: Wilson's, as it stands in its results). The seeds answer the same questions, and both might have been others: the distance to
+an end is the root of the sum of the squares of Student's over the seeds and of the runs' own in the mean.
 
     docs/results/clutrr/table.py RUNS
 """
@@ -25,8 +26,10 @@ def cell(found):
     mean = statistics.mean(means)
     if len(found) == 1:
         return f"{mean:.1f} [{100 * found[0]['low']:.1f}, {100 * found[0]['high']:.1f}]"
-    half = STUDENT[len(found)] * statistics.stdev(means) / len(found) ** 0.5
-    return f"{mean:.1f} [{max(mean - half, 0):.1f}, {min(mean + half, 100):.1f}]"
+    seeds = STUDENT[len(found)] * statistics.stdev(means) / len(found) ** 0.5
+    below, above = (100 * statistics.mean(abs(accuracy["mean"] - accuracy[end]) for accuracy in found) for end in ("low", "high"))
+    low, high = mean - (seeds**2 + below**2) ** 0.5, mean + (seeds**2 + above**2) ** 0.5
+    return f"{mean:.1f} [{max(low, 0):.1f}, {min(high, 100):.1f}]"
 
 
 def main():

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use experiment::statistics::{Interval, mean_interval};
+use experiment::statistics::{Interval, mean_over_runs};
 
 use super::Run;
 use crate::config::ExperimentConfig;
@@ -47,15 +47,11 @@ impl Group {
         &self.runs[0].config
     }
 
-    /// A proportion that every run has: a single run's own interval, the mean of several runs with its t interval.
+    /// A proportion that every run has: a single run's own interval, the mean of several runs with that over runs and questions.
     /// `None` as soon as one run lacks it, so that means are always over the same runs.
     pub fn proportion(&self, of: impl Fn(&Run) -> Option<Interval>) -> Option<Interval> {
         let intervals: Vec<Interval> = self.runs.iter().map(of).collect::<Option<_>>()?;
-        if let [only] = intervals.as_slice() {
-            return Some(*only);
-        }
-        let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
-        Some(mean_interval(&means).ok()?.within(0.0..=1.0))
+        Some(mean_over_runs(&intervals).ok()?.within(0.0..=1.0))
     }
 }
 
