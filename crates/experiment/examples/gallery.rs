@@ -48,7 +48,7 @@ fn write_gallery(folder: &Path) -> Result<(), Failure> {
         report = report
             .figure(svg, &format!("The figure {name}. Bands and whiskers are 95 % intervals."));
     }
-    report.write(&folder.join("report.html")).failed()
+    cli::write_file(&folder.join("report.html"), report.to_html())
 }
 
 fn learning_curves() -> anyhow::Result<String> {

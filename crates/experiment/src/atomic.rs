@@ -4,27 +4,54 @@
 //! over the target, push the folder's entry to the disk. A kill or a power cut at any point leaves the old file or
 //! the new one, and at worst a temporary that nobody reads.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
 /// What the names of unfinished files and folders begin with.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
 
+/// As many symbolic links in a row as Linux follows.
+const LINKS_AT_MOST: usize = 40;
+
 /// Replaces the file at `path` by `bytes`, so that a reader, or the next run after a kill, sees the old content or
-/// the new one and never a mixture.
+/// the new one and never a mixture. A symbolic link stays, and what it points to is written. What is there and no file, such as
+/// a pipe or a device, stays too and is written to as it is.
 ///
 /// # Errors
 /// Whatever the file system answers: no such folder, no space, no permission. The old file is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            File::options().write(true).open(path)?.write_all(bytes)
+        }
+        // Where the system cannot tell what is there, writing has its own, better error.
+        _ => replace(&followed(path)?, bytes),
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     let mut temporary = temporaries().tempfile_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|failure| failure.error)?;
     sync_folder(folder)
+}
+
+/// Where the symbolic links at `path` lead to, whether or not something is there.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_AT_MOST {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    // For links in a circle the system has its own error.
+    fs::metadata(&path).map(|_| path)
 }
 
 /// The folder that holds `path`, which is the working folder for a bare file name.
@@ -50,7 +77,7 @@ fn with_permissions(mode: u32) -> Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = Builder::new();
     // The process's umask is taken off by the system, as for any file it creates.
-    builder.prefix(UNFINISHED).permissions(std::fs::Permissions::from_mode(mode));
+    builder.prefix(UNFINISHED).permissions(fs::Permissions::from_mode(mode));
     builder
 }
 
@@ -93,7 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn entries(folder: &Path) -> usize {
-        std::fs::read_dir(folder).unwrap().count()
+        fs::read_dir(folder).unwrap().count()
     }
 
     proptest! {
@@ -105,7 +132,7 @@ mod tests {
             let path = folder.path().join("state");
             for content in [&first, &second] {
                 write_atomically(&path, content).unwrap();
-                prop_assert_eq!(&std::fs::read(&path).unwrap(), content);
+                prop_assert_eq!(&fs::read(&path).unwrap(), content);
             }
             prop_assert_eq!(entries(folder.path()), 1);
         }
@@ -124,9 +151,76 @@ mod tests {
                 }
             });
             while !writer.is_finished() {
-                assert!(contents.contains(&std::fs::read(&path).unwrap()));
+                assert!(contents.contains(&fs::read(&path).unwrap()));
             }
         });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_what_it_points_to_is_written() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, here) = (folder.path().join("elsewhere"), folder.path().join("here"));
+        fs::create_dir(&elsewhere).unwrap();
+        fs::create_dir(&here).unwrap();
+        let (first, second) = (here.join("first"), here.join("second"));
+        symlink("second", &first).unwrap();
+        symlink("../elsewhere/state", &second).unwrap();
+        // The links point to nothing, then to a file.
+        for content in ["old", "new"] {
+            write_atomically(&first, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(elsewhere.join("state")).unwrap(), content);
+            for link in [&first, &second] {
+                assert!(fs::symlink_metadata(link).unwrap().is_symlink(), "{}", link.display());
+            }
+        }
+        assert_eq!((entries(&elsewhere), entries(&here)), (1, 2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_a_circle_are_an_error_and_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("link", &link).unwrap();
+        assert!(write_atomically(&link, b"new").is_err());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_stays_and_is_written_to() {
+        use std::io::Read;
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        symlink("pipe", &link).unwrap();
+        // With both ends open here, nobody waits for the other.
+        let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
+        for path in [&pipe, &link] {
+            write_atomically(path, b"new").unwrap();
+            assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+            assert!(fs::metadata(&link).unwrap().file_type().is_fifo());
+            let mut content = [0; 3];
+            reader.read_exact(&mut content).unwrap();
+            assert_eq!(&content, b"new");
+        }
+        assert_eq!(entries(folder.path()), 2);
+    }
+
+    /// As with `--out /dev/stdout` before a bar: the link of an open file names no path.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_link_of_an_open_pipe_is_written_through() {
+        use std::os::fd::AsRawFd;
+        let (reader, writer) = io::pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        write_atomically(Path::new(&path), b"new").unwrap();
+        drop(writer);
+        assert_eq!(io::read_to_string(reader).unwrap(), "new");
     }
 
     #[test]
@@ -136,10 +230,10 @@ mod tests {
         write_atomically(&path, b"old").unwrap();
         // Nothing can be renamed over a folder that is not empty.
         let occupied = folder.path().join("occupied");
-        std::fs::create_dir_all(occupied.join("inside")).unwrap();
+        fs::create_dir_all(occupied.join("inside")).unwrap();
         assert!(write_atomically(&occupied, b"new").is_err());
         assert!(occupied.join("inside").is_dir());
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(entries(folder.path()), 2, "the temporary was removed");
     }
 
@@ -153,7 +247,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_an_error() {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let failure = write_and_sync(full, b"new").unwrap_err();
         assert_eq!(failure.kind(), io::ErrorKind::StorageFull);
     }

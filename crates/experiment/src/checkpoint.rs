@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::atomic::{UNFINISHED, sync_folder, temporary_folders, write_and_sync, write_atomically};
+use crate::atomic::{UNFINISHED, sync_folder, temporary_folders, write_and_sync};
 use crate::metrics;
 use crate::run_directory::{RunDirectory, RunError};
 pub use error::CheckpointError;
@@ -24,7 +24,6 @@ use manifest::{Flaw, Manifest};
 
 pub(crate) const FOLDER: &str = "checkpoints";
 const STEP: &str = "step-";
-const PIN: &str = ".pin";
 /// The name of a checkpoint in the temporary folder that takes it away.
 const SET_ASIDE: &str = "removed";
 
@@ -58,8 +57,8 @@ impl Checkpoint {
 }
 
 impl Checkpoints {
-    /// The checkpoints of `run`, of which the last `keep` stay, and the pinned ones. What a kill left unfinished is
-    /// removed, unless the run was opened for reading.
+    /// The checkpoints of `run`, of which the last `keep` stay. What a kill left unfinished is removed, unless the run was
+    /// opened for reading.
     ///
     /// # Errors
     /// [`CheckpointError::KeepNone`] and [`CheckpointError::FileSystem`].
@@ -71,6 +70,8 @@ impl Checkpoints {
         let checkpoints = Self { folder: run.path().join(FOLDER), keep, read_only };
         if !read_only {
             fs::create_dir_all(&checkpoints.folder).map_err(refused(&checkpoints.folder))?;
+            // Else a power cut could take the folder with all the checkpoints that were pushed to the disk.
+            sync_folder(run.path()).map_err(refused(run.path()))?;
             checkpoints.remove_unfinished()?;
         }
         Ok(checkpoints)
@@ -190,48 +191,8 @@ impl Checkpoints {
         })
     }
 
-    /// Keeps the checkpoint of `step` under the name `pin`, such as `best`, until the pin goes to another step.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Absent`], [`CheckpointError::Name`], [`CheckpointError::Run`] for a run opened for reading
-    /// and [`CheckpointError::FileSystem`].
-    pub fn pin(&self, pin: &str, step: u64) -> Result<(), CheckpointError> {
-        self.require_writer()?;
-        manifest::check_name(pin)?;
-        let steps = self.steps()?;
-        if !steps.contains(&step) {
-            return Err(CheckpointError::Absent { folder: self.folder.clone(), step, steps });
-        }
-        let path = self.folder.join(format!("{pin}{PIN}"));
-        write_atomically(&path, step.to_string().as_bytes()).map_err(refused(&path))
-    }
-
-    /// The step that the `pin` is on, or `None` if nothing is pinned under that name.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Pin`] for a damaged pin, and [`CheckpointError::FileSystem`].
-    pub fn pinned(&self, pin: &str) -> Result<Option<u64>, CheckpointError> {
-        let path = self.folder.join(format!("{pin}{PIN}"));
-        let text = match fs::read_to_string(&path) {
-            Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(refused(&path))?,
-        };
-        text.trim().parse().map(Some).map_err(|_| CheckpointError::Pin(path))
-    }
-
     fn remove_old(&self) -> Result<(), CheckpointError> {
-        let names = self.entries()?;
-        let pins: Vec<Option<u64>> = names
-            .iter()
-            .filter_map(|name| name.strip_suffix(PIN))
-            .map(|pin| self.pinned(pin))
-            .collect::<Result<_, _>>()?;
-        for step in self.steps()?.into_iter().rev().skip(self.keep) {
-            if !pins.contains(&Some(step)) {
-                self.remove(step)?;
-            }
-        }
-        Ok(())
+        self.steps()?.into_iter().rev().skip(self.keep).try_for_each(|step| self.remove(step))
     }
 
     /// Renames before it removes, so that a kill in between leaves no half checkpoint with a step's name.

@@ -121,7 +121,7 @@ pub fn load<C: Serialize + DeserializeOwned>(
     for (_, layer) in &layers {
         merge(&mut resolved, layer);
     }
-    decode(resolved).map_err(|misfit| misfit.blamed_on(&layers, &defaults))
+    decode(&resolved).map_err(|misfit| misfit.blamed_on(&layers, &defaults, &resolved))
 }
 
 fn read(path: &Path) -> Result<Table, ConfigError> {
@@ -168,50 +168,80 @@ fn merge(lower: &mut Table, upper: &Table) {
 
 /// Where a table does not fit the configuration type, and why.
 enum Misfit {
-    Unknown { field: String },
-    Missing { field: String },
-    Invalid { field: String, reason: String },
+    /// With the fields that its section has, where serde says so.
+    Unknown {
+        field: String,
+        siblings: Vec<String>,
+    },
+    Missing {
+        field: String,
+    },
+    Invalid {
+        field: String,
+        reason: String,
+    },
 }
 
-fn decode<C: Serialize + DeserializeOwned>(table: Table) -> Result<C, Misfit> {
-    let given = table.clone();
+fn decode<C: Serialize + DeserializeOwned>(given: &Table) -> Result<C, Misfit> {
     let mut ignored = None;
     let mut note = |path: serde_ignored::Path<'_>| ignored = Some(path.to_string());
     let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(Value::Table(table), &mut track);
+    let tracked = serde_path_to_error::Deserializer::new(Value::Table(given.clone()), &mut track);
     let decoded = C::deserialize(serde_ignored::Deserializer::new(tracked, &mut note));
+    let unknown = |field| Misfit::Unknown { field, siblings: Vec::new() };
     match (decoded, ignored) {
-        (Ok(config), None) => match beside_kind(&config, &given) {
-            Some(field) => Err(Misfit::Unknown { field }),
+        (Ok(config), None) => match passed_over(&config, given) {
+            Some(field) => Err(unknown(field)),
             None => Ok(config),
         },
         // The path marks what lies in an `Option` by a question mark, which nobody writes in a file.
-        (Ok(_), Some(field)) => Err(Misfit::Unknown { field: field.replace(".?", "") }),
+        (Ok(_), Some(field)) => Err(unknown(field.replace(".?", ""))),
         (Err(failure), _) => Err(Misfit::new(&track.path().to_string(), failure.message())),
     }
 }
 
-/// A field beside the `kind` of a section whose kind has no fields: serde reads past it even where unknown fields are denied.
-fn beside_kind(config: &impl Serialize, given: &Table) -> Option<String> {
+/// A given field that serde reads past: it buffers a section that has a `kind`, so that `serde_ignored` sees nothing of what is in
+/// it, and beside a kind without fields it does so even where unknown fields are denied.
+fn passed_over<C: Serialize + DeserializeOwned>(config: &C, given: &Table) -> Option<String> {
     let kept = Table::try_from(config).ok()?;
-    beside_kind_in(&Value::Table(given.clone()), &Value::Table(kept), "")
+    let is_accepted = |given: Value| C::deserialize(given).is_ok();
+    passed_over_in(&Value::Table(given.clone()), &Value::Table(kept), "", &is_accepted)
 }
 
-fn beside_kind_in(given: &Value, kept: &Value, path: &str) -> Option<String> {
+/// The first field of `given` that is not `kept` and takes any value; `is_accepted` tells whether the configuration could be read
+/// with another value in place of `given`.
+fn passed_over_in(
+    given: &Value,
+    kept: &Value,
+    path: &str,
+    is_accepted: &dyn Fn(Value) -> bool,
+) -> Option<String> {
     match (given, kept) {
-        (Value::Table(given), Value::Table(kept)) => {
-            let is_kind_alone = kept.len() == 1 && kept.contains_key("kind");
-            given.iter().find_map(|(key, value)| {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                match kept.get(key) {
-                    Some(kept) => beside_kind_in(value, kept, &path),
-                    None => is_kind_alone.then_some(path),
-                }
-            })
-        }
+        (Value::Table(given), Value::Table(kept)) => given.iter().find_map(|(key, value)| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let is_accepted = |value: Value| {
+                let mut given = given.clone();
+                given.insert(key.clone(), value);
+                is_accepted(Value::Table(given))
+            };
+            match kept.get(key) {
+                Some(kept) => passed_over_in(value, kept, &path, &is_accepted),
+                // A field may be left out of what is written where it has its usual value. One that is read refuses a value of
+                // another type; one that is passed over takes both of these.
+                None => [Value::Boolean(true), Value::Integer(1)]
+                    .into_iter()
+                    .all(is_accepted)
+                    .then_some(path),
+            }
+        }),
         (Value::Array(given), Value::Array(kept)) => {
-            given.iter().zip(kept).enumerate().find_map(|(place, (given, kept))| {
-                beside_kind_in(given, kept, &format!("{path}[{place}]"))
+            given.iter().zip(kept).enumerate().find_map(|(place, (value, kept))| {
+                let is_accepted = |value: Value| {
+                    let mut given = given.clone();
+                    given[place] = value;
+                    is_accepted(Value::Array(given))
+                };
+                passed_over_in(value, kept, &format!("{path}[{place}]"), &is_accepted)
             })
         }
         _ => None,
@@ -225,7 +255,12 @@ impl Misfit {
         let path = path.trim_matches('.');
         let named = |beginning| message.strip_prefix(beginning)?.split('`').next();
         if let Some(name) = named("unknown field `") {
-            return Self::Unknown { field: within(path, name) };
+            let field = within(path, name);
+            let section = field.strip_suffix(name).unwrap_or_default();
+            // Behind the name serde lists those that it expected.
+            let expected = message.split('`').skip(3).step_by(2);
+            let siblings = expected.map(|name| format!("{section}{name}")).collect();
+            return Self::Unknown { field, siblings };
         }
         if let Some(name) = named("missing field `") {
             return Self::Missing { field: within(path, name) };
@@ -235,14 +270,19 @@ impl Misfit {
     }
 
     /// Names the layer that says most about the field, and the last of them where several do.
-    fn blamed_on(self, layers: &[(Origin, Table)], defaults: &Table) -> ConfigError {
-        let (Self::Unknown { field } | Self::Missing { field } | Self::Invalid { field, .. }) =
+    fn blamed_on(
+        self,
+        layers: &[(Origin, Table)],
+        defaults: &Table,
+        resolved: &Table,
+    ) -> ConfigError {
+        let (Self::Unknown { field, .. } | Self::Missing { field } | Self::Invalid { field, .. }) =
             &self;
         let culprit = layers.iter().max_by_key(|(_, layer)| depth_of(field, layer));
         let origin = culprit.map_or(Origin::Defaults, |(origin, _)| origin.clone());
         match self {
-            Self::Unknown { field } => {
-                let nearest = nearest_path(&field, defaults);
+            Self::Unknown { field, siblings } => {
+                let nearest = nearest_path(&field, siblings, defaults, resolved);
                 ConfigError::UnknownField { origin, field, nearest }
             }
             Self::Missing { field } => ConfigError::MissingField { origin, field },
@@ -272,9 +312,12 @@ fn depth_of(field: &str, layer: &Table) -> usize {
     found.count()
 }
 
-fn nearest_path(field: &str, defaults: &Table) -> String {
+/// The path that reads most like `field`: of its `siblings`, or of the defaults less the fields of kinds that another has replaced.
+fn nearest_path(field: &str, siblings: Vec<String>, defaults: &Table, resolved: &Table) -> String {
     let mut known = Vec::new();
     collect_paths(defaults, "", &mut known);
+    known.retain(|path| path != field && depth_of(path, resolved) == path.split('.').count());
+    known.extend(siblings);
     let likeness = |path: &String| strsim::jaro_winkler(path, field);
     known
         .into_iter()

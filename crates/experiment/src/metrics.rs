@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::atomic::write_atomically;
+use crate::atomic::{sync_folder, write_atomically};
 use crate::run_directory::RunError;
 use crate::tensorboard::EventFile;
 
@@ -88,6 +88,8 @@ impl Metrics {
         let file = File::options().append(true).create(true).open(&path).map_err(refused(&path))?;
         let first_step = resume_from_step.map_or(0, |step| step.saturating_add(1));
         let events = EventFile::create(folder, first_step).map_err(refused(folder))?;
+        // Else a power cut could take the files with all the rows that were pushed to the disk.
+        sync_folder(folder).map_err(refused(folder))?;
         let seconds_before = kept.last().map_or(0.0, |row| row.seconds);
         Ok(Self { path, file, events, started: Instant::now(), seconds_before })
     }

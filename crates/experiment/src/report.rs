@@ -1,10 +1,7 @@
 //! A report as one HTML page that needs nothing else: no network, no scripts, figures inside.
 
 use std::borrow::Cow;
-use std::io;
-use std::path::Path;
 
-use crate::atomic::write_atomically;
 use crate::markup::escape;
 
 const STYLE: &str = include_str!("report/style.css");
@@ -97,14 +94,6 @@ impl Report {
              <h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n"
         )
     }
-
-    /// Writes the page to the file `path`, wholly or not at all.
-    ///
-    /// # Errors
-    /// Whatever the file system answers: no such folder, no space, no permission.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
-        write_atomically(path, self.to_html().as_bytes())
-    }
 }
 
 fn cell(text: &str) -> String {
@@ -151,14 +140,5 @@ mod tests {
         }
         assert_eq!(cell("first order"), "<td>first order</td>");
         assert_eq!(cell(""), "<td></td>");
-    }
-
-    #[test]
-    fn the_page_is_written_and_a_missing_folder_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let (report, path) = (Report::new("written"), folder.path().join("report.html"));
-        report.write(&path).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), report.to_html());
-        assert!(report.write(&folder.path().join("absent/report.html")).is_err());
     }
 }

@@ -55,6 +55,9 @@ pub enum RunError {
     /// The configuration was changed after the run had begun.
     #[error("config.toml in {} is not what the run was begun with, and what is done would pass for the work of what it says now: put it back, or begin anew with --config and the changed file in another --out", .0.display())]
     OtherConfig(PathBuf),
+    /// The run was begun with other settings than those that are wanted.
+    #[error("{} holds a run of other settings: give those that it began with, or choose another --out", .0.display())]
+    OtherSettings(PathBuf),
     /// The run was begun with something else.
     #[error("the run in {} was begun with other data, or with another model: give those that it began with, or begin anew in another --out", .0.display())]
     OtherInputs(PathBuf),
@@ -123,6 +126,24 @@ impl RunDirectory {
         let lock = lock(&run.path)?;
         run.require_same_config()?;
         Ok(Self { lock: Some(lock), ..run })
+    }
+
+    /// Goes on with the run in the folder `path`, or starts it where there is none, so that a program of several runs can be
+    /// interrupted and called again. The run has the settings `config` in either case.
+    ///
+    /// # Errors
+    /// [`RunError::OtherSettings`] if the folder holds a run of other settings, [`RunError::Config`] if it holds one whose settings
+    /// are no `C`, and those of [`RunDirectory::create`] and [`RunDirectory::resume`].
+    pub fn create_or_resume<C: Serialize + DeserializeOwned + PartialEq>(
+        path: impl Into<PathBuf>,
+        config: &C,
+    ) -> Result<Self, RunError> {
+        let path = path.into();
+        if !path.join(CONFIG).exists() {
+            return Self::create(path, config);
+        }
+        let run = Self::resume(path)?;
+        if run.config::<C>()? == *config { Ok(run) } else { Err(RunError::OtherSettings(run.path)) }
     }
 
     /// Opens the run in the folder `path` for reading, even while another process writes it.
@@ -283,6 +304,26 @@ mod tests {
         assert!(matches!(reader.config::<Config>(), Err(RunError::OtherConfig(_))));
         fs::write(&config, begun_with).unwrap();
         RunDirectory::resume(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_run_is_begun_once_and_then_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let begun = RunDirectory::create_or_resume(&run, &Config { steps: 3 }).unwrap();
+        assert_eq!(begun.config::<Config>().unwrap(), Config { steps: 3 });
+        begun.metrics(None).unwrap().log(1, &[("loss", 0.5)]).unwrap();
+        drop(begun);
+        let resumed = RunDirectory::create_or_resume(&run, &Config { steps: 3 }).unwrap();
+        assert_eq!(metrics::read(&run.join(metrics::FILE_NAME)).unwrap().len(), 1);
+        resumed.metrics(Some(1)).unwrap();
+        drop(resumed);
+        let failure = RunDirectory::create_or_resume(&run, &Config { steps: 4 }).unwrap_err();
+        assert!(matches!(&failure, RunError::OtherSettings(path) if *path == run));
+        assert!(failure.to_string().contains("--out"));
+        assert_eq!(RunDirectory::open(&run).unwrap().config::<Config>().unwrap().steps, 3);
+        // Whoever is refused holds no lock.
+        RunDirectory::resume(&run).unwrap();
     }
 
     /// As a kill between the two files leaves it, and as versions that wrote one left it.

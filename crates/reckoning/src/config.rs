@@ -67,7 +67,7 @@ impl Method {
 
 /// Where knowledge sets come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Source {
     /// The built-in kinship generator.
     Kinship(KinshipConfig),
@@ -367,6 +367,26 @@ mod tests {
         assert_eq!(settings(Method::Reckoning).inner_loop().steps, 3);
         assert_eq!(settings(Method::InContext).inner_loop().steps, 0);
         assert_eq!(settings(Method::Reckoning).problem(4).layers, 4);
+    }
+
+    #[test]
+    fn a_source_takes_only_the_fields_of_its_kind() {
+        let load = |more: &str| {
+            let sets = ["data.source.kind=file", "data.source.path=f.jsonl", more];
+            let sets = sets.map(String::from);
+            experiment::config::load(&ExperimentConfig::default(), None, &sets)
+        };
+        let found = load("data.source.options.surface=as-in-file").unwrap();
+        let options = LoadOptions { surface: None, ..LoadOptions::default() };
+        assert_eq!(found.data.source, Source::File { path: "f.jsonl".into(), options });
+        for field in ["data.source.surface", "data.source.hops", "data.source.nonsense"] {
+            let told = load(&format!("{field}=3")).unwrap_err().to_string();
+            assert!(told.contains(&format!("there is no field `{field}`")), "{told}");
+            assert!(!told.contains(&format!("did you mean `{field}`")), "{told}");
+        }
+        let json = r#"{"kind": "file", "path": "f.jsonl", "nonsense": 3}"#;
+        let told = serde_json::from_str::<Source>(json).unwrap_err().to_string();
+        assert!(told.contains("unknown field `nonsense`"), "{told}");
     }
 
     #[test]

@@ -8,14 +8,14 @@ use assert_cmd::prelude::*;
 use super::binary::{failure, reckoning, run};
 use super::run_folder::train;
 
-/// Trains with `more` arguments and expects a refusal that contains every one of `parts`.
+/// Trains with `more` arguments and expects a refusal that contains every one of `parts` and leaves no folder, so that a corrected
+/// command finds it free.
 fn refuses(folder: &Path, more: &[&str], parts: &[&str]) {
     let line = failure(folder, train("refused", 2, more), 2);
     for part in parts {
         assert!(line.contains(part), "`{part}` is not in: {line}");
     }
-    // The next attempt must not find the folder taken.
-    let _ = fs::remove_dir_all(folder.join("refused"));
+    assert!(!folder.join("refused").exists(), "a folder was made before the refusal: {line}");
 }
 
 #[test]

@@ -11,9 +11,9 @@ pub enum CheckpointError {
     /// No checkpoint would be kept.
     #[error("keeping 0 checkpoints leaves nothing to resume from: keep at least 1")]
     KeepNone,
-    /// A file or pin with a name that a folder cannot hold.
+    /// A file with a name that a folder cannot hold.
     #[error(
-        "a checkpoint cannot have a file or pin named `{0}`: use distinct plain names, without folders or a leading dot"
+        "a checkpoint cannot have a file named `{0}`: use distinct plain names, without folders or a leading dot"
     )]
     Name(String),
     /// There is no such checkpoint.
@@ -46,9 +46,6 @@ pub enum CheckpointError {
         /// The last earlier checkpoint that is whole.
         previous: Option<u64>,
     },
-    /// A pin that does not say which checkpoint it holds.
-    #[error("the pin {} holds no step: pin a checkpoint under that name again", .0.display())]
-    Pin(PathBuf),
     /// The file system refused.
     #[error("cannot use {}: check its permissions and the space left", path.display())]
     FileSystem {

@@ -51,7 +51,7 @@ impl Manifest {
 }
 
 /// Refuses names that would leave the folder, be hidden, or hide the manifest.
-pub(super) fn check_name(name: &str) -> Result<(), CheckpointError> {
+fn check_name(name: &str) -> Result<(), CheckpointError> {
     let plain =
         !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':']);
     if plain && name != FILE_NAME { Ok(()) } else { Err(CheckpointError::Name(name.to_owned())) }

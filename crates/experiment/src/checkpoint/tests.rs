@@ -51,22 +51,15 @@ proptest! {
 }
 
 #[test]
-fn the_last_and_the_pinned_ones_stay() {
+fn the_last_ones_stay() {
     let fixture = keeping(2);
     assert_eq!(fixture.checkpoints.latest().unwrap(), None);
     fixture.save(1);
-    fixture.save(2);
-    fixture.checkpoints.pin("best", 2).unwrap();
-    (3..=6).for_each(|step| fixture.save(step));
-    assert_eq!(fixture.steps(), [2, 5, 6]);
+    assert_eq!(fixture.steps(), [1]);
+    (2..=6).for_each(|step| fixture.save(step));
+    assert_eq!(fixture.steps(), [5, 6]);
     assert_eq!(fixture.checkpoints.latest().unwrap(), Some(6));
-    assert_eq!(fixture.reopened().pinned("best").unwrap(), Some(2));
-
-    fixture.checkpoints.pin("best", 6).unwrap();
-    fixture.save(7);
-    assert_eq!(fixture.steps(), [6, 7]);
-    assert_eq!(fixture.checkpoints.pinned("other").unwrap(), None);
-    assert_eq!(fixture.names(), ["best.pin", "step-000000000006", "step-000000000007"]);
+    assert_eq!(fixture.names(), ["step-000000000005", "step-000000000006"]);
 }
 
 #[test]
@@ -184,8 +177,6 @@ fn names_that_would_leave_the_folder_are_refused() {
         Err(CheckpointError::Name(_))
     ));
     assert!(fixture.names().is_empty());
-    fixture.save(1);
-    assert!(matches!(fixture.checkpoints.pin("../best", 1), Err(CheckpointError::Name(_))));
 }
 
 #[test]
@@ -202,17 +193,6 @@ fn absent_checkpoints_are_told_with_those_that_are_there() {
             .to_string()
             .ends_with("it has those of steps 1, 2")
     );
-    assert!(matches!(
-        fixture.checkpoints.pin("best", 3),
-        Err(CheckpointError::Absent { step: 3, .. })
-    ));
-}
-
-#[test]
-fn a_pin_that_holds_no_step_is_told() {
-    let fixture = keeping(1);
-    fs::write(fixture.checkpoints.folder.join("best.pin"), "high").unwrap();
-    assert!(matches!(fixture.checkpoints.pinned("best"), Err(CheckpointError::Pin(_))));
 }
 
 #[test]
@@ -223,7 +203,6 @@ fn a_run_opened_for_reading_is_read_and_not_touched() {
     let reader = Checkpoints::new(&RunDirectory::open(fixture.run.path()).unwrap(), 1).unwrap();
     reader.load(1).unwrap();
     assert!(matches!(reader.save(2, &[]), Err(CheckpointError::Run(RunError::ReadOnly(_)))));
-    assert!(matches!(reader.pin("best", 1), Err(CheckpointError::Run(RunError::ReadOnly(_)))));
     assert!(
         fixture.names().contains(&".unfinished-live".to_owned()),
         "the writer may still be at it"

@@ -41,6 +41,33 @@ struct Loose {
     depth: u64,
 }
 
+/// Their author forgot it, too, and serde hides what is in them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Source {
+    File {
+        path: String,
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        copies: u64,
+    },
+    Drawn(Loose),
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(count: &u64) -> bool {
+    *count == 1
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sourced {
+    source: Source,
+    others: Vec<Source>,
+}
+
 fn defaults() -> Config {
     Config {
         name: "plain".into(),
@@ -95,6 +122,53 @@ fn a_kind_without_fields_takes_none() {
     let set = ["optimisers=[{kind='adam', beta=0.5}, {kind='plain', beta=0.5}]".to_owned()];
     let text = load(&listed, None, &set).unwrap_err().to_string();
     assert!(text.contains("there is no field `optimisers[1].beta`"), "{text}");
+}
+
+#[test]
+fn a_careless_kind_takes_no_field_that_it_does_not_read() {
+    let defaults = Sourced { source: Source::Drawn(Loose { depth: 3 }), others: Vec::new() };
+    let load = |overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        load(&defaults, None, &overrides)
+    };
+    let file = ["source.kind=file", "source.path=facts.txt"];
+    for (more, told) in [
+        ("source.nonsense=3", "--set source.nonsense=3: there is no field `source.nonsense`"),
+        ("source.depth=3", "there is no field `source.depth`"),
+        ("source.within.nonsense=3", "there is no field `source.within`"),
+        (
+            "others=[{kind='drawn', depth=1}, {kind='drawn', depth=1, dept=1}]",
+            "there is no field `others[1].dept`",
+        ),
+    ] {
+        let text = load(&[&file[..], &[more]].concat()).unwrap_err().to_string();
+        assert!(text.contains(told), "{text}");
+    }
+    let text = load(&["source.dept=4"]).unwrap_err().to_string();
+    assert!(text.contains("`source.dept`; did you mean `source.depth`?"), "{text}");
+}
+
+#[test]
+fn a_field_of_a_kind_may_be_given_its_usual_value() {
+    let defaults = Sourced { source: Source::Drawn(Loose { depth: 3 }), others: Vec::new() };
+    for copies in [1, 2] {
+        let set = format!("source={{kind='file', path='facts.txt', copies={copies}}}");
+        let found = load(&defaults, None, &[set]).unwrap();
+        assert_eq!(found.source, Source::File { path: "facts.txt".into(), copies });
+    }
+}
+
+/// Following the advice must not lead to the next refusal.
+#[test]
+fn the_advice_is_a_field_of_the_kind_that_is_set() {
+    let text = message(None, &["optimiser.kind=adam", "optimiser.beta=0.5", "optimiser.betta=0.5"]);
+    assert!(text.contains("`optimiser.betta`; did you mean `optimiser.beta`?"), "{text}");
+    let text =
+        message(None, &["optimiser.kind=adam", "optimiser.beta=0.5", "optimiser.momentum=0.5"]);
+    assert!(text.contains("there is no field `optimiser.momentum`"), "{text}");
+    assert!(!text.contains("did you mean `optimiser.momentum`"), "{text}");
+    let text = message(None, &["stop_afer=3"]);
+    assert!(text.contains("did you mean `stop_after`?"), "a field without a default: {text}");
 }
 
 #[test]

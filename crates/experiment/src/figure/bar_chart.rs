@@ -150,9 +150,27 @@ mod tests {
         assert_eq!(count(&one, "polyline"), count(&endless, "polyline") + 3);
     }
 
+    /// The upper and the lower edges of the last `bars` rectangles, in pixels from above; before them come the paper and the legend.
+    fn edges(svg: &str, bars: usize) -> Vec<(i32, i32)> {
+        let number = |tag: &str, name: &str| -> i32 {
+            let (_, value) = tag.split_once(&format!(" {name}=\"")).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        let edges = |tag: &str| (number(tag, "y"), number(tag, "y") + number(tag, "height"));
+        let all: Vec<(i32, i32)> = svg.split("<rect ").skip(1).map(edges).collect();
+        all[all.len() - bars..].to_vec()
+    }
+
     #[test]
     fn negative_bars_hang_from_zero() {
-        chart().series("change", [interval(-0.9, 0.1), interval(0.5, 0.1)]).to_svg().unwrap();
+        let bars = [interval(-0.9, 0.1), interval(0.5, 0.1)];
+        let edges = edges(&chart().series("change", bars).to_svg().unwrap(), bars.len());
+        let ((foot, end), (top, other_foot)) = (edges[0], edges[1]);
+        assert_eq!(foot, other_foot);
+        let (below, above) = (end - foot, foot - top);
+        assert!(below > 0 && above > 0, "{edges:?}");
+        // Each edge is rounded to a pixel.
+        assert!((5 * below - 9 * above).abs() <= 5 + 9, "{edges:?}");
     }
 
     #[test]

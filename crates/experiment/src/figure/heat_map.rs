@@ -11,7 +11,6 @@ use super::{FigureError, require_length};
 /// Width and height of a cell in pixels.
 const CELL: (i32, i32) = (76, 38);
 const LINE_HEIGHT: i32 = 17;
-const ROW_LABELS_AT_MOST: i32 = 220;
 const MARGIN: i32 = 16;
 /// The colour of a cell without a number.
 const ABSENT: RGBColor = RGBColor(225, 225, 225);
@@ -159,8 +158,7 @@ impl Layout {
             map.columns.iter().map(|label| canvas::wrap(label, CELL.0 - 6, TEXT_SIZE)).collect();
         let lines = columns.iter().map(Vec::len).max().unwrap_or(0) as i32;
         let name_lines = i32::from(!map.names.1.is_empty());
-        let origin =
-            (MARGIN + widest.min(ROW_LABELS_AT_MOST) + 8, (lines + name_lines) * LINE_HEIGHT + 10);
+        let origin = (MARGIN + widest + 8, (lines + name_lines) * LINE_HEIGHT + 10);
         let width = origin.0 + (map.columns.len() as i32 * CELL.0).max(CELL.0 * 2) + MARGIN;
         let height = origin.1 + map.rows.len() as i32 * CELL.1 + MARGIN;
         Self { size: (width as u32, height as u32), origin, columns }
@@ -184,6 +182,24 @@ mod tests {
             .unwrap();
         for text in ["hop 2", "hop 5", "0.5", "-1.0", "0.2", "–", "trained", "tested"] {
             assert!(svg.contains(&format!("{text}\n")), "{text}");
+        }
+    }
+
+    /// Where the text ends that is set to the right, in pixels from the left.
+    fn right_end(svg: &str, text: &str) -> i32 {
+        let text = format!("\n{text}\n");
+        let mut tags = svg.split("<text x=\"").filter(|tag| tag.contains("text-anchor=\"end\""));
+        let tag = tags.find(|tag| tag.contains(&text)).unwrap();
+        tag.split('"').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn the_longest_label_is_on_the_canvas() {
+        let long = "block 3 feed forward output lora down";
+        for (row, name) in [(long, "tensor"), ("norm", long)] {
+            let map = HeatMap::new("rates", ["bias", row], ["step 1"], vec![vec![1.0], vec![2.0]]);
+            let svg = map.axes(name, "").to_svg().unwrap();
+            assert!(right_end(&svg, long) >= canvas::text_width(long, TEXT_SIZE), "{svg}");
         }
     }
 

@@ -59,30 +59,11 @@ fn demo<B: Backend>(arguments: &Arguments, page: &Path) -> Result<Vec<Group>, Fa
             print_line(format!("Training: {name}"))?;
         }
         let folder = arguments.out.join(name);
-        one_run::<B>(&folder, config, &interrupt)?;
+        let run = RunDirectory::create_or_resume(&folder, &config).bad_input()?;
+        Experiment::<B>::new(config)?.train(&run, None, &interrupt)?;
         folders.push(folder);
     }
     report::write_page(&folders, page, None)
-}
-
-/// Goes on with the run in `folder`, or begins it.
-fn one_run<B: Backend>(
-    folder: &Path,
-    config: ExperimentConfig,
-    interrupt: &Interrupt,
-) -> Result<(), Failure> {
-    let run = match folder.join("config.toml").exists() {
-        true => RunDirectory::resume(folder).bad_input()?,
-        false => RunDirectory::create(folder, &config).bad_input()?,
-    };
-    if run.config::<ExperimentConfig>().bad_input()? != config {
-        let cause = anyhow::anyhow!(
-            "{} holds a demo of other settings; choose another --out",
-            folder.display()
-        );
-        return Err(Failure::BadInput(cause));
-    }
-    Experiment::<B>::new(config)?.train(&run, None, interrupt).map(drop)
 }
 
 fn adversarial(arguments: &Arguments) -> ExperimentConfig {

@@ -219,7 +219,7 @@ fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
             report = report.paragraph(&format!("{exponents}."));
         }
     }
-    report.write(&folder.join("report.html")).failed()
+    write_file(&folder.join("report.html"), report.to_html())
 }
 
 const LOSS_CAPTION: &str = "Means over seeds with 95 % intervals. The robust loss is that at the worst points which \

@@ -1,7 +1,7 @@
 //! `reckoning demo`: the whole story in a few minutes, on built-in data.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::tensor::backend::Backend;
 use experiment::cli::{Device, Failure, OrFailure, print_line};
@@ -87,7 +87,10 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Outcome, Failure> {
     ] {
         let folder = arguments.out.join(name(method));
         announce(arguments, method);
-        let found = one_run::<B>(&folder, &config(arguments, method), &interrupt)?;
+        let config = config(arguments, method);
+        let run = RunDirectory::create_or_resume(&folder, &config).bad_input()?;
+        let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
+        let found = train(trainer, &run, &interrupt)?;
         accuracies.extend(found.into_iter().map(|accuracy| (name(method).to_owned(), accuracy)));
         runs.push(folder);
     }
@@ -112,26 +115,6 @@ fn announce(arguments: &Arguments, method: Method) {
         // Where standard error is closed there is nobody to tell.
         let _ = writeln!(io::stderr(), "training: {}", name(method));
     }
-}
-
-/// Goes on with the run in `folder`, or begins it.
-fn one_run<B: Backend>(
-    folder: &Path,
-    config: &ExperimentConfig,
-    interrupt: &Interrupt,
-) -> Result<Vec<Accuracy>, Failure> {
-    let run = match folder.join("config.toml").exists() {
-        true => RunDirectory::resume(folder).bad_input()?,
-        false => RunDirectory::create(folder, config).bad_input()?,
-    };
-    if run.config::<ExperimentConfig>().bad_input()? != *config {
-        let cause = anyhow::anyhow!(
-            "{} holds a demo of other settings; choose another --out",
-            folder.display()
-        );
-        return Err(Failure::BadInput(cause));
-    }
-    train(Trainer::<B>::new(config, &Default::default()).bad_input()?, &run, interrupt)
 }
 
 fn config(arguments: &Arguments, method: Method) -> ExperimentConfig {

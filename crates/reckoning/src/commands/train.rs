@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::atomic::write_atomically;
 use experiment::checkpoint::Checkpoints;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::metrics::Metrics;
 use experiment::progress::Progress;
@@ -148,5 +147,24 @@ fn log_step(metrics: &mut Metrics, report: &MetaStep) -> Result<(), Failure> {
 
 fn write_results(folder: &Path, accuracies: &[Accuracy]) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(accuracies).failed()?;
-    write_atomically(&folder.join(RESULTS_FILE), text.as_bytes()).failed()
+    write_file(&folder.join(RESULTS_FILE), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_that_cannot_be_written_are_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nothing can be renamed over a folder that is not empty.
+        std::fs::create_dir_all(folder.path().join(RESULTS_FILE).join("inside")).unwrap();
+        match write_results(folder.path(), &[]) {
+            Err(Failure::Failed(cause)) => {
+                let told = cause.to_string();
+                assert!(told.contains("results.json: check the path"), "{told}");
+            }
+            other => panic!("expected a failure, found {other:?}"),
+        }
+    }
 }
