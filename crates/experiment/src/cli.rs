@@ -41,6 +41,12 @@ pub trait OrFailure<T> {
     /// [`Failure::BadInput`] where `self` is an error.
     fn bad_input(self) -> Result<T, Failure>;
 
+    /// The user's, in a section of the configuration such as `slow.rate`: the error names its settings as that section does.
+    ///
+    /// # Errors
+    /// [`Failure::BadInput`] where `self` is an error.
+    fn bad_section(self, section: &str) -> Result<T, Failure>;
+
     /// Not the user's: the work failed.
     ///
     /// # Errors
@@ -51,6 +57,10 @@ pub trait OrFailure<T> {
 impl<T, E: Into<anyhow::Error>> OrFailure<T> for Result<T, E> {
     fn bad_input(self) -> Result<T, Failure> {
         self.map_err(|cause| Failure::BadInput(cause.into()))
+    }
+
+    fn bad_section(self, section: &str) -> Result<T, Failure> {
+        self.map_err(|cause| Failure::BadInput(cause.into().context(format!("in `{section}`"))))
     }
 
     fn failed(self) -> Result<T, Failure> {
@@ -301,6 +311,11 @@ mod tests {
         let failing = || Err::<(), _>(io::Error::other("broken"));
         assert!(matches!(failing().bad_input(), Err(Failure::BadInput(_))));
         assert!(matches!(failing().failed(), Err(Failure::Failed(_))));
+        let told = |failure: Failure| verdict(&failure).0.unwrap();
+        assert_eq!(
+            told(failing().bad_section("slow.rate").unwrap_err()),
+            "error: in `slow.rate`: broken"
+        );
         let through: Result<(), Failure> = (|| Ok(failing().context("while reading")?))();
         assert!(matches!(through, Err(Failure::Failed(_))));
     }

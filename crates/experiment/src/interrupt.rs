@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::cli::Failure;
+
 /// What a shell reports for a process that Ctrl-C ended.
 pub const EXIT_CODE: u8 = 130;
 
@@ -65,6 +67,14 @@ impl Interrupt {
         self.requested.load(Ordering::SeqCst)
     }
 
+    /// Leaves what is under way, and can be begun again, once the flag is raised.
+    ///
+    /// # Errors
+    /// [`Failure::Interrupted`].
+    pub fn heed(&self) -> Result<(), Failure> {
+        if self.requested() { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+
     /// Raises the flag, as a signal does.
     pub fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
@@ -115,9 +125,10 @@ mod tests {
     fn clones_share_one_flag() {
         let interrupt = Interrupt::new();
         let clone = interrupt.clone();
-        assert!(!clone.requested());
+        assert!(!clone.requested() && clone.heed().is_ok());
         interrupt.request();
         assert!(clone.requested());
+        assert!(matches!(clone.heed(), Err(Failure::Interrupted)));
         assert!(!Interrupt::new().requested());
     }
 }

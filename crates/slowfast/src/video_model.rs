@@ -8,8 +8,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 
 use crate::autoencoder::{
-    Autoencoder, AutoencoderConfig, AutoencoderError, frames_from_pixels, load_autoencoder,
-    pixels_from_frames, save_autoencoder,
+    AUTOENCODER_FILE, Autoencoder, AutoencoderConfig, AutoencoderError, frames_from_pixels,
+    load_autoencoder, pixels_from_frames, save_autoencoder,
 };
 use crate::clip::{Episode, Phrase};
 use crate::diffusion::{Clip, Diffusion, DiffusionError, Sampler, SamplerConfig};
@@ -18,8 +18,6 @@ use crate::memory::{FastConfig, FastLearner, MemoryError};
 use crate::slow::{SlowError, TrainedConfig, TrainedDenoiser};
 use crate::text::{Phrases, TextError, Vocabulary};
 
-/// The frozen autoencoder in a model's folder.
-pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
 /// The denoiser in a model's folder.
 pub const DENOISER_FILE: &str = "denoiser.safetensors";
 

@@ -7,6 +7,10 @@ fn what_is_missing_or_wrong_is_named() {
     let folder = prepared();
     let failure = |arguments: Vec<String>| SLOWFAST.failure(folder.path(), arguments, 2);
     let train = |more: &[&str]| failure(training("train", "run", 2, &[&DENOISER, more].concat()));
+    let loop_with = |method: &str| {
+        let method = format!("method={method}");
+        failure(training("loop", "run", 2, &["data=clips", "model=nothing", &method]))
+    };
     let told = [
         (train(&["data=nowhere"]), "nowhere"),
         (train(&["autoencoder=nothing.safetensors"]), "nothing.safetensors"),
@@ -18,6 +22,22 @@ fn what_is_missing_or_wrong_is_named() {
         (train(&["slow.clip=-1"]), "slow.clip"),
         (train(&["denoiser.words=1"]), "shorten"),
         (train(&["colour=3"]), "colour"),
+        (train(&["denoiser.frames=0"]), "in `denoiser`: `frames` is 0"),
+        (train(&["diffusion.schedule.first_beta=0"]), "in `diffusion`: "),
+        (
+            loop_with("{ kind = \"stop-gradient\", fast = { rate = 0.0 } }"),
+            "in `method`: `fast.rate` is 0",
+        ),
+        (
+            loop_with("{ kind = \"second-order\", second_order = { written = 0 } }"),
+            "in `method`: `second_order.written` is 0",
+        ),
+        (
+            loop_with(
+                "{ kind = \"second-order\", second_order = { fast = { adapters = { rank = 0 } } } }",
+            ),
+            "in `method.second_order`: `fast.adapters.rank` is 0",
+        ),
         (failure(training("loop", "run", 2, &["data=clips", "model=nothing"])), "nothing"),
         (failure(training("train-autoencoder", "run", 0, &["data=clips"])), "pace.steps"),
         (failure(training("train-autoencoder", "run", 9000, &["data=clips"])), "rate.steps"),

@@ -101,6 +101,10 @@ fn a_trained_model_generates_and_is_judged() {
     let memory = "first/memory.safetensors";
     let go_on = ["generate", "--model", "slow", "--out", "more", "--memory", memory, "go forward"];
     assert_eq!(json(&go_on, &rooms)["chunks"].as_array().unwrap().len(), 3);
+    let line = SLOWFAST.failure(folder.path(), &generate, 2);
+    assert!(line.contains(memory) && line.contains("--memory"), "{line}");
+    let again = ["generate", "--model", "slow", "--out", "first", "--memory", memory, "go forward"];
+    assert_eq!(json(&again, &rooms)["chunks"].as_array().unwrap().len(), 3);
     for clip in ["side-by-side.gif", "with-memory.gif", "without-memory.gif"] {
         assert!(std::fs::read(folder.path().join("more").join(clip)).unwrap().starts_with(b"GIF"));
     }

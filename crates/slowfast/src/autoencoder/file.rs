@@ -12,6 +12,8 @@ use safetensors::SafeTensors;
 
 use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
 
+/// What a run leaves behind, and what a model's folder holds.
+pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
 /// Key of the file's metadata.
 const CONFIG: &str = "slowfast_autoencoder";
 
@@ -32,7 +34,7 @@ pub fn save_autoencoder<B: Backend>(
     write_atomically(path, &content).map_err(access)
 }
 
-/// Reads an autoencoder with its configuration.
+/// Reads an autoencoder with its configuration, from its file or from the folder of a run or a model.
 ///
 /// # Errors
 /// [`AutoencoderError::Access`], and [`AutoencoderError::Damaged`] for a file that is cut off or something else.
@@ -40,9 +42,13 @@ pub fn load_autoencoder<B: Backend>(
     path: &Path,
     device: &Device<B>,
 ) -> Result<(Autoencoder<B>, AutoencoderConfig), AutoencoderError> {
-    let access = |source| AutoencoderError::Access { path: path.to_owned(), source };
+    let path = &match path.is_dir() {
+        true => path.join(AUTOENCODER_FILE),
+        false => path.to_owned(),
+    };
+    let access = |source| AutoencoderError::Access { path: path.clone(), source };
     let content = std::fs::read(path).map_err(access)?;
-    let damaged = |problem: String| AutoencoderError::Damaged { path: path.to_owned(), problem };
+    let damaged = |problem: String| AutoencoderError::Damaged { path: path.clone(), problem };
     let config = config_of(&content).map_err(damaged)?;
     let fresh = Autoencoder::new(&config, &Seed::new(0), device)?;
     let filled = filled(fresh, content).map_err(|error| damaged(error.to_string()))?;

@@ -14,7 +14,7 @@ mod training;
 
 pub use config::AutoencoderConfig;
 pub use error::AutoencoderError;
-pub use file::{load_autoencoder, save_autoencoder};
+pub use file::{AUTOENCODER_FILE, load_autoencoder, save_autoencoder};
 pub use network::{Autoencoder, Autoencoders, Coder, Latents, ResidualBlock};
 pub use pixels::{frames_from_pixels, pixels_from_frames};
 pub use training::{AutoencoderTrainer, Reconstruction, TrainingImages};

@@ -141,11 +141,13 @@ fn a_resumed_training_goes_on_bit_for_bit_on_any_threads() {
 #[test]
 fn a_saved_autoencoder_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("autoencoder.safetensors");
+    let path = folder.path().join(AUTOENCODER_FILE);
     let saved = tiny::shaken(autoencoder(8), 0.1, 1);
     save_autoencoder(&saved, &config(8), &path).unwrap();
     let (read, of) = load_autoencoder::<Flex>(&path, &Default::default()).unwrap();
     assert_eq!((Tensors::of(&read).to_f64(), of), (Tensors::of(&saved).to_f64(), config(8)));
+    let (of_folder, _) = load_autoencoder::<Flex>(folder.path(), &Default::default()).unwrap();
+    assert_eq!(Tensors::of(&of_folder).to_f64(), Tensors::of(&saved).to_f64());
     let whole = std::fs::read(&path).unwrap();
     let refused = |content: &[u8]| {
         std::fs::write(&path, content).unwrap();

@@ -14,13 +14,14 @@ use inner_outer::Threads;
 use super::eval::{REPORT_FILE, load_model, read_inverse};
 use super::{MODEL_FOLDER, RESULTS_FILE, inputs, open_clips};
 use crate::animation::Animation;
+use crate::autoencoder::AUTOENCODER_FILE;
 use crate::clip::ClipSet;
 use crate::evaluation::{
     Context as Given, Evaluation, EvaluationConfig, Evaluator, Method, NO_MEMORY,
 };
 use crate::generation::{GenerationSettings, generate};
 use crate::inverse_dynamics::{INVERSE_DYNAMICS_FILE, InverseDynamics};
-use crate::video_model::{AUTOENCODER_FILE, DENOISER_FILE, VideoModel};
+use crate::video_model::{DENOISER_FILE, VideoModel};
 
 /// The model that comes with the program, see `models/README.md`.
 const MODEL: [(&str, &[u8]); 3] = [

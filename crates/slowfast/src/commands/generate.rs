@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["start", "seed"])]
     memory: Option<PathBuf>,
 
-    /// Folder to write clips and memory to
+    /// Folder to write clips and memory to; the memory that is there is replaced only where --memory goes on from it
     #[arg(long, value_name = "DIR", default_value = "runs/generated")]
     out: PathBuf,
 
@@ -67,8 +67,10 @@ pub struct Arguments {
 /// Generates, and leaves GIF animations, the memory, and what is told of every chunk.
 ///
 /// # Errors
-/// Bad input: the model, the start, the memory, or phrases without a known word. Failed: writing.
+/// Bad input: the model, the start, the memory, phrases without a known word, or a folder with the memory of another episode.
+/// Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    arguments.refuse_to_replace()?;
     experiment::on_device!(arguments.device, B => {
         let player = player::<B>(&arguments.source)?;
         arguments.try_enlarging(&player)?;
@@ -79,6 +81,24 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 impl Arguments {
+    /// An episode is the work of whoever acted in it: it is replaced by what comes after it, and by nothing else.
+    fn refuse_to_replace(&self) -> Result<(), Failure> {
+        let kept = self.out.join(MEMORY_FILE);
+        let is_gone_on_with = |memory: &PathBuf| match (memory.canonicalize(), kept.canonicalize())
+        {
+            (Ok(memory), Ok(kept)) => memory == kept,
+            _ => false,
+        };
+        if !kept.exists() || self.memory.as_ref().is_some_and(is_gone_on_with) {
+            return Ok(());
+        }
+        let cause = anyhow::anyhow!(
+            "{} is the memory of an earlier episode; go on with it by --memory, or choose another --out",
+            kept.display()
+        );
+        Err(Failure::BadInput(cause))
+    }
+
     fn play<B: Backend>(&self, player: &Player<B>) -> Result<Played<B>, Failure> {
         // Every phrase is tried before the first chunk is made.
         let told: Result<Vec<_>, _> =

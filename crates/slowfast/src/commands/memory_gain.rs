@@ -4,6 +4,7 @@ use std::fmt;
 
 use burn::tensor::backend::Backend;
 use experiment::cli::{Failure, OrFailure};
+use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use experiment::statistics::{Interval, grouped_mean_interval};
 use inner_outer::Threads;
@@ -57,16 +58,18 @@ impl<B: Backend> MemoryGain<B> {
         Self { episodes, seed }
     }
 
-    /// Measures a model with its fast learning.
+    /// Measures a model with its fast learning, unless it is interrupted.
     pub fn measure(
         &self,
         model: &VideoModel<B>,
         sampler: SamplerConfig,
         fast: &FastConfig,
+        interrupt: &Interrupt,
     ) -> Result<Gain, Failure> {
         let world = model.world(sampler, Some(fast.clone())).failed()?;
         let mut losses = Vec::with_capacity(self.episodes.len());
         let measured = |index: usize, (_, recall): &(usize, Recall<B>)| {
+            interrupt.heed()?;
             self.episode(&world, recall, &self.seed.index(index as u64))
         };
         in_order(&self.episodes, Threads::default(), measured, |_, both| losses.push(both))?;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use burn::tensor::backend::Backend;
 use experiment::cli::{Failure, OrFailure};
+use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use experiment::statistics::{Interval, grouped_mean_interval};
 use inner_outer::tensors::to_f64;
@@ -113,17 +114,19 @@ impl<B: Backend> NextChunk<B> {
         Ok(sum / self.futures.len() as f64)
     }
 
-    /// Generates every window's future and compares it with what the simulator drew.
+    /// Generates every window's future and compares it with what the simulator drew, unless it is interrupted.
     pub fn scores(
         &self,
         model: &VideoModel<B>,
         sampler: SamplerConfig,
+        interrupt: &Interrupt,
     ) -> Result<NextChunkScores, Failure> {
         let diffusion = Diffusion::new(&model.trained.config.diffusion).failed()?;
         let sampler = Sampler::new(diffusion, sampler).bad_input()?;
         let (mut found, mut copied, mut coded) = (Vec::new(), Vec::new(), Vec::new());
         let mut number = 0;
         for (index, clip) in self.clips.iter().enumerate() {
+            interrupt.heed()?;
             let future = clip.frames() - self.past;
             let past = clip.narrow(0, self.past);
             let actions = clip.phrases.narrow(self.past, future);

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use inner_outer::MetaStep;
 use rand::RngExt;
@@ -149,8 +150,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let results = experiment::on_device!(common.device, B => {
         let training = LoopTraining::<B>::new(config)?;
         let config = training.config.clone();
-        let (training, run) = place.train(training, &config, &config.pace)?;
-        training.finish(run.path())
+        let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path(), &interrupt)
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
@@ -171,10 +172,12 @@ impl LoopRun {
     fn check(&self) -> Result<(), Failure> {
         self.pace.check()?;
         self.pace.check_rate("slow.rate", &self.slow.rate)?;
-        if let LoopMethod::SecondOrder { second_order } = &self.method
-            && let Some(rates_rate) = second_order.learned_rates()
-        {
-            self.pace.check_rate("method.second_order.rates_rate", &rates_rate)?;
+        self.fast().check().bad_section(self.fast_owner())?;
+        if let LoopMethod::SecondOrder { second_order } = &self.method {
+            second_order.check().bad_section("method")?;
+            if let Some(rates_rate) = second_order.learned_rates() {
+                self.pace.check_rate("method.second_order.rates_rate", &rates_rate)?;
+            }
         }
         positive("episodes", self.episodes)?;
         positive("chunks.start", self.chunks.start)?;
@@ -195,7 +198,8 @@ impl LoopRun {
         episodes: &[Recall<B>],
     ) -> Result<(), Failure> {
         Sampler::new(diffusion.clone(), self.sampler).bad_input()?;
-        FastLearner::<B>::new(self.fast().clone(), diffusion.clone()).bad_input()?;
+        FastLearner::<B>::new(self.fast().clone(), diffusion.clone())
+            .bad_section(self.fast_owner())?;
         if let LoopMethod::StopGradient { batch, .. } = &self.method {
             positive("method.batch", *batch)?;
         }
@@ -216,6 +220,14 @@ impl LoopRun {
         match &self.method {
             LoopMethod::StopGradient { fast, .. } => fast,
             LoopMethod::SecondOrder { second_order } => &second_order.fast,
+        }
+    }
+
+    /// The section that has the fast learning.
+    fn fast_owner(&self) -> &'static str {
+        match &self.method {
+            LoopMethod::StopGradient { .. } => "method",
+            LoopMethod::SecondOrder { .. } => "method.second_order",
         }
     }
 
@@ -344,12 +356,12 @@ impl<B: Backend> LoopTraining<B> {
         self.trainer.step(&lessons.failed()?).failed()
     }
 
-    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+    fn finish(self, folder: &Path, interrupt: &Interrupt) -> Result<Results, Failure> {
         let model = self.learned()?;
         let place = folder.join(MODEL_FOLDER);
         fs::create_dir_all(&place).failed()?;
         model.save(&place).failed()?;
-        let test = self.test.measure(&model, self.config.sampler, self.config.fast())?;
+        let test = self.test.measure(&model, self.config.sampler, self.config.fast(), interrupt)?;
         let episodes = self.episodes.len();
         let results = Results { steps: self.steps_taken(), episodes, test };
         write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
@@ -386,7 +398,7 @@ fn recalls<B: Backend>(
     }
     if found.is_empty() {
         let cause = anyhow::anyhow!(
-            "no {split} episode of {} comes back to a view that an earlier chunk showed; generate clips with `there_and_back` above 0, or change `routes`, `chunks` or `written`",
+            "no {split} episode of {} comes back to a view that an earlier chunk showed; generate clips with `there_and_back` above 0, or change `routes`, `chunks` or `method.second_order.written`",
             config.data.display()
         );
         return Err(Failure::BadInput(cause));
@@ -418,8 +430,12 @@ impl<B: Backend> Training for LoopTraining<B> {
     }
 
     fn glance(&self) -> Result<Values, Failure> {
-        let gain =
-            self.validation.measure(&self.learned()?, self.config.sampler, self.config.fast())?;
+        let gain = self.validation.measure(
+            &self.learned()?,
+            self.config.sampler,
+            self.config.fast(),
+            &Interrupt::new(),
+        )?;
         Ok(vec![
             ("loss without memory", gain.without.mean),
             ("loss with memory", gain.with.mean),
@@ -513,6 +529,17 @@ mod tests {
         let refused = LoopTraining::<Flex>::new(config).err();
         let Some(Failure::BadInput(cause)) = refused else { panic!("{refused:?}") };
         assert!(cause.to_string().contains("a window of 7 frames"), "{cause}");
+    }
+
+    #[test]
+    fn a_loop_that_is_stopped_while_it_is_judged_is_interrupted() {
+        let folder = tempfile::tempdir().unwrap();
+        let training = LoopTraining::<Flex>::new(prepared(folder.path())).unwrap();
+        let interrupt = Interrupt::new();
+        interrupt.request();
+        let stopped = training.finish(folder.path(), &interrupt);
+        assert!(matches!(stopped, Err(Failure::Interrupted)), "{stopped:?}");
+        assert!(!folder.path().join(RESULTS_FILE).exists());
     }
 
     #[test]

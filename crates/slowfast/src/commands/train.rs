@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ use crate::slow::{
     SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, TrainingScenes,
     WindowConfig,
 };
-use crate::video_model::{AUTOENCODER_FILE, VideoModel};
+use crate::video_model::VideoModel;
 
 /// Files of a checkpoint.
 pub(super) const LEARNER_FILE: &str = "learner";
@@ -40,7 +41,7 @@ pub struct SlowRun {
     pub seed: u64,
     /// Folder of clips.
     pub data: PathBuf,
-    /// The trained autoencoder, as `train-autoencoder` leaves it.
+    /// The trained autoencoder: the run of `train-autoencoder`, or the file that it left.
     pub autoencoder: PathBuf,
     /// Folder of a model whose denoiser is trained further, or of the run that trained it; its words, shape and noise come
     /// before those given here.
@@ -75,7 +76,7 @@ impl Default for SlowRun {
         Self {
             seed: 0,
             data: "clips".into(),
-            autoencoder: Path::new("runs/autoencoder").join(AUTOENCODER_FILE),
+            autoencoder: "runs/autoencoder".into(),
             start_from: None,
             pace: Pace::default(),
             batch: 16,
@@ -100,7 +101,7 @@ pub struct Arguments {
     /// Folder of clips, instead of `data` in the configuration
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Trained autoencoder, instead of `autoencoder` in the configuration
+    /// File or run of `train-autoencoder`, instead of `autoencoder` in the configuration
     #[arg(long, value_name = "FILE")]
     autoencoder: Option<PathBuf>,
 }
@@ -132,8 +133,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let results = experiment::on_device!(common.device, B => {
         let training = SlowTraining::<B>::new(config)?;
         let config = training.config.clone();
-        let (training, run) = place.train(training, &config, &config.pace)?;
-        training.finish(run.path())
+        let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path(), &interrupt)
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
@@ -205,7 +206,9 @@ impl<B: Backend> SlowTraining<B> {
         let fresh = match start {
             Some(start) => start.denoiser,
             None => {
-                Denoiser::new(&trained.denoiser, &trained.vocabulary, &seed, &device).bad_input()?
+                let denoiser = &trained.denoiser;
+                Denoiser::new(denoiser, &trained.vocabulary, &seed, &device)
+                    .bad_section("denoiser")?
             }
         };
         let words = trained.denoiser.words;
@@ -222,7 +225,7 @@ impl<B: Backend> SlowTraining<B> {
             |split, count| NextChunk::new(&clips, &read(split)?, split, past, &config, count);
         let validation = next_chunk(Split::Validation, config.glance_windows)?;
         let test = next_chunk(Split::Test, config.final_windows)?;
-        let diffusion = Diffusion::new(&trained.diffusion).bad_input()?;
+        let diffusion = Diffusion::new(&trained.diffusion).bad_section("diffusion")?;
         let training_seed = seed.child("training");
         let trainer = SlowTrainer::pretraining(&config.slow, fresh, training_seed).bad_input()?;
         // What steps and glances need is tried before the folder is made.
@@ -257,7 +260,7 @@ impl<B: Backend> SlowTraining<B> {
         VideoModel::new(autoencoder, config, trained).failed()
     }
 
-    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+    fn finish(self, folder: &Path, interrupt: &Interrupt) -> Result<Results, Failure> {
         let model = self.model()?;
         let place = folder.join(MODEL_FOLDER);
         fs::create_dir_all(&place).failed()?;
@@ -265,7 +268,7 @@ impl<B: Backend> SlowTraining<B> {
         let results = Results {
             steps: self.steps_taken(),
             parameters: inner_outer::tensors::Tensors::of(self.trainer.denoiser()).elements(),
-            test: self.test.scores(&model, self.config.sampler)?,
+            test: self.test.scores(&model, self.config.sampler, interrupt)?,
         };
         write_file(&folder.join(RESULTS_FILE), serde_json::to_string_pretty(&results).failed()?)?;
         Ok(results)
@@ -307,7 +310,8 @@ impl<B: Backend> Training for SlowTraining<B> {
 
     fn glance(&self) -> Result<Values, Failure> {
         let loss = self.validation.loss(self.trainer.mean(), &self.diffusion)?;
-        let scores = self.validation.scores(&self.model()?, self.config.sampler)?;
+        let scores =
+            self.validation.scores(&self.model()?, self.config.sampler, &Interrupt::new())?;
         Ok(vec![
             ("validation loss", loss),
             ("next-chunk PSNR", scores.psnr.mean),

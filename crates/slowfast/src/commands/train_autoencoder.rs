@@ -6,6 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use experiment::statistics::{Interval, grouped_mean_interval};
 use inner_outer::{Decay, Schedule};
@@ -14,12 +15,11 @@ use serde::{Deserialize, Serialize};
 use super::training::{Pace, Place, Training, Values};
 use super::{RESULTS_FILE, inputs, open_clips};
 use crate::autoencoder::{
-    Autoencoder, AutoencoderConfig, AutoencoderTrainer, frames_from_pixels, pixels_from_frames,
-    save_autoencoder,
+    AUTOENCODER_FILE, Autoencoder, AutoencoderConfig, AutoencoderTrainer, frames_from_pixels,
+    pixels_from_frames, save_autoencoder,
 };
 use crate::clip::{Alignment, ClipSet, Split, WindowPlace, WindowSampler};
 use crate::metrics::{Video, psnr, structural_similarity};
-use crate::video_model::AUTOENCODER_FILE;
 
 const STATE_FILE: &str = "trainer";
 /// Training frames over which the scale of the latents is measured.
@@ -107,8 +107,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let results = experiment::on_device!(common.device, B => {
         let training = AutoencoderTraining::<B>::new(config)?;
         let config = training.config.clone();
-        let (training, run) = place.train(training, &config, &config.pace)?;
-        training.finish(run.path())
+        let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path(), &interrupt)
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
@@ -197,12 +197,14 @@ impl<B: Backend> AutoencoderTraining<B> {
         frames_from_pixels(pixels, shape, &self.device).failed()
     }
 
-    /// PSNR and structural similarity of frames of a split, frame by frame, each with the number of its scene.
+    /// PSNR and structural similarity of frames of a split, frame by frame, each with the number of its scene, unless it is
+    /// interrupted.
     fn measure(
         &self,
         autoencoder: &Autoencoder<B>,
         split: Split,
         count: usize,
+        interrupt: &Interrupt,
     ) -> Result<Measured, Failure> {
         let seed = Seed::new(self.config.seed).child("measured frames");
         let windows =
@@ -210,6 +212,7 @@ impl<B: Backend> AutoencoderTraining<B> {
         let AutoencoderConfig { height, width, .. } = self.config.autoencoder;
         let (mut ratios, mut similarities) = (Vec::new(), Vec::new());
         for place in windows.batch(0, count) {
+            interrupt.heed()?;
             let pixels = self.pixels(std::slice::from_ref(&place))?;
             let latents = autoencoder.encode(self.frames(&pixels)?).failed()?;
             let found = pixels_from_frames(&autoencoder.decode(latents).failed()?);
@@ -223,14 +226,15 @@ impl<B: Backend> AutoencoderTraining<B> {
     }
 
     /// Measures the latents, writes the autoencoder and what it came to.
-    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+    fn finish(self, folder: &Path, interrupt: &Interrupt) -> Result<Results, Failure> {
         let places = self.windows.batch(u64::MAX, MEASURED_FRAMES);
         let frames = self.images(&places)?.unsqueeze_dim(0);
         let autoencoder = self.trainer.autoencoder().clone().measured(frames).failed()?;
         let path = folder.join(AUTOENCODER_FILE);
         save_autoencoder(&autoencoder, &self.config.autoencoder, &path).failed()?;
         let count = self.config.final_frames;
-        let Measured { ratios, similarities } = self.measure(&autoencoder, Split::Test, count)?;
+        let Measured { ratios, similarities } =
+            self.measure(&autoencoder, Split::Test, count, interrupt)?;
         let results = Results {
             steps: self.steps_taken(),
             frames: count,
@@ -257,8 +261,8 @@ impl<B: Backend> Training for AutoencoderTraining<B> {
     }
 
     fn glance(&self) -> Result<Values, Failure> {
-        let validation =
-            self.measure(self.trainer.autoencoder(), Split::Validation, self.config.glance_frames)?;
+        let (autoencoder, frames) = (self.trainer.autoencoder(), self.config.glance_frames);
+        let validation = self.measure(autoencoder, Split::Validation, frames, &Interrupt::new())?;
         let sum: f64 = validation.ratios.iter().map(|(_, ratio)| ratio).sum();
         Ok(vec![("validation PSNR", sum / validation.ratios.len() as f64)])
     }

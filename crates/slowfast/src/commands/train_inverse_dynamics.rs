@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use inner_outer::{Decay, Schedule};
 use serde::{Deserialize, Serialize};
@@ -118,8 +119,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = place.config(|| configuration(&arguments))?;
     let results = experiment::on_device!(common.device, B => {
         let training = InverseDynamicsTraining::<B>::new(&config)?;
-        let (training, run) = place.train(training, &config, &config.pace)?;
-        training.finish(run.path())
+        let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
+        training.finish(run.path(), &interrupt)
     })?;
     match common.json {
         true => print_line(serde_json::to_string(&results).failed()?),
@@ -171,10 +172,11 @@ impl<B: Backend> InverseDynamicsTraining<B> {
     }
 
     /// Writes the network and how well it reads true frames.
-    fn finish(self, folder: &Path) -> Result<Results, Failure> {
+    fn finish(self, folder: &Path, interrupt: &Interrupt) -> Result<Results, Failure> {
         let inverse = self.trainer.inverse_dynamics();
         inverse.save(&folder.join(INVERSE_DYNAMICS_FILE)).failed()?;
         let accuracy = |split| {
+            interrupt.heed()?;
             let pairs = unseen(&self.clips, split, &self.config, self.config.final_pairs)?;
             InverseDynamicsAccuracy::of(&inverse, &pairs).failed()
         };

@@ -59,9 +59,12 @@ impl Pace {
     /// # Errors
     /// Bad input: a schedule out of range, or one that is at zero before the last step.
     pub fn check_rate(&self, field: &str, rate: &Schedule) -> Result<(), Failure> {
-        rate.check().bad_input()?;
-        let cause = if rate.rate <= 0.0 {
-            anyhow::anyhow!("`{field}.rate` is {}: choose a number above 0", rate.rate)
+        let is_positive = rate.rate.is_finite() && rate.rate > 0.0;
+        if is_positive {
+            rate.check().bad_section(field)?;
+        }
+        let cause = if !is_positive {
+            anyhow::anyhow!("`{field}.rate` is {}: choose a finite number above 0", rate.rate)
         } else if rate.decay != Decay::Constant && (rate.steps as u64) < self.steps {
             anyhow::anyhow!(
                 "`{field}.steps` is {}, where the rate reaches zero, and `pace.steps` is {}: set both alike",
@@ -150,7 +153,8 @@ impl Place {
         }
     }
 
-    /// Trains to the end. The folder is made only now, so that a command that was refused before finds it free.
+    /// Trains to the end, and gives what the signals raise that ask for an early one. The folder is made only now, so that a
+    /// command that was refused before finds it free.
     ///
     /// # Errors
     /// Bad input: a folder that cannot be used, or a run that was begun with other inputs; and those of [`train`].
@@ -159,15 +163,16 @@ impl Place {
         training: T,
         config: &C,
         pace: &Pace,
-    ) -> Result<(T, RunDirectory), Failure> {
+    ) -> Result<(T, RunDirectory, Interrupt), Failure> {
         let run = match self.resumed {
             Some(run) => run,
             None => RunDirectory::create(&self.out, config).bad_input()?,
         };
         run.require_inputs(training.inputs()).bad_input()?;
         training.note()?;
-        let trained = train(training, pace, &run, &Interrupt::install().failed()?)?;
-        Ok((trained, run))
+        let interrupt = Interrupt::install().failed()?;
+        let trained = train(training, pace, &run, &interrupt)?;
+        Ok((trained, run, interrupt))
     }
 }
 
@@ -365,5 +370,7 @@ mod tests {
         assert!(PACE.check_rate("rate", &Schedule::constant(1e-3)).is_ok());
         assert!(refusal(rate(steps - 1)).contains("slow.rate.steps"));
         assert!(refusal(Schedule::constant(0.0)).contains("slow.rate.rate"));
+        assert!(refusal(Schedule::constant(f64::NAN)).contains("slow.rate.rate"));
+        assert_eq!(refusal(Schedule { warm_up: steps, ..rate(steps) }), "in `slow.rate`");
     }
 }

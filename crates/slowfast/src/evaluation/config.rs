@@ -79,7 +79,8 @@ impl EvaluationConfig {
     /// Checks what does not depend on a model or on clips.
     ///
     /// # Errors
-    /// [`EvaluationError::Setting`], [`EvaluationError::Name`] and [`EvaluationError::Baseline`].
+    /// [`EvaluationError::Setting`], [`EvaluationError::Seed`], [`EvaluationError::EmptySweep`], [`EvaluationError::Name`] and
+    /// [`EvaluationError::Baseline`].
     pub fn check(&self) -> Result<(), EvaluationError> {
         let counts = [
             ("seeds", self.seeds.len()),
@@ -90,6 +91,10 @@ impl EvaluationConfig {
             ("methods", self.methods.len()),
         ];
         check_counts(&counts)?;
+        if let Some(seed) = repeated(&self.seeds) {
+            return Err(EvaluationError::Seed(*seed));
+        }
+        self.sweep.check()?;
         if !(0.0..=1.0).contains(&self.observed) {
             let (setting, range) = ("observed", "a share from 0 to 1");
             return Err(EvaluationError::Setting { setting, found: self.observed, range });
@@ -170,12 +175,12 @@ pub(crate) fn names(methods: &[Method]) -> Vec<String> {
 
 /// Refuses two rows of one name.
 pub(crate) fn check_names(names: &[String]) -> Result<(), EvaluationError> {
-    for (index, name) in names.iter().enumerate() {
-        if names[..index].contains(name) {
-            return Err(EvaluationError::Name(name.clone()));
-        }
-    }
-    Ok(())
+    repeated(names).map_or(Ok(()), |name| Err(EvaluationError::Name(name.clone())))
+}
+
+/// What comes a second time.
+pub(crate) fn repeated<T: PartialEq>(all: &[T]) -> Option<&T> {
+    all.iter().enumerate().find(|(index, one)| all[..*index].contains(one)).map(|(_, one)| one)
 }
 
 /// Refuses a guidance of all methods: each has its own.

@@ -30,6 +30,27 @@ pub enum EvaluationError {
     /// Two methods of one name, or names that the tables need themselves.
     #[error("two rows are called `{0}`: give every method its own `name`")]
     Name(String),
+    /// Two models of one name.
+    #[error("two models are called `{0}`: give every `--model NAME=FOLDER` its own name")]
+    ModelName(String),
+    /// A seed whose episodes would count twice.
+    #[error(
+        "`seeds` has {0} more than once, so that its episodes would count as often; name it once"
+    )]
+    Seed(u64),
+    /// A sweep that combines with nothing.
+    #[error(
+        "`sweep.{0}` is empty, so that there is nothing to combine with; give `ranks`, `rates` and `steps` of the sweep, or none of them"
+    )]
+    EmptySweep(&'static str),
+    /// A method that does not fit the model.
+    #[error("in the method `{method}`: {source}")]
+    Method {
+        /// Its name.
+        method: String,
+        /// What does not fit.
+        source: Box<EvaluationError>,
+    },
     /// A baseline that is no method.
     #[error("`baseline` is `{name}`, which is none of the methods {methods:?}: name one of them")]
     Baseline {
@@ -40,11 +61,9 @@ pub enum EvaluationError {
     },
     /// A denoiser whose window is too small for a method.
     #[error(
-        "the method `{method}` needs a window of {past} given frames and at least {future} to come, but the denoiser's has {window}: lower `frames_per_chunk` or `context.past`, leave the method out, or train with more `frames`"
+        "it needs a window of {past} given frames and at least {future} to come, but the denoiser's has {window}: lower `frames_per_chunk` or `context.past`, leave the method out, or train with more `denoiser.frames`"
     )]
     Window {
-        /// The method.
-        method: String,
         /// Frames given.
         past: usize,
         /// Frames to come.

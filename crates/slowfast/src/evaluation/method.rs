@@ -39,7 +39,7 @@ pub struct Method {
     pub memory: Option<Memory>,
 }
 
-/// Temp-LoRAs of one form with all combinations of some settings; none where a list is empty.
+/// Temp-LoRAs of one form with all combinations of some settings; none where all lists are empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
@@ -54,6 +54,24 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// Checks that every list has something to combine, or none has.
+    ///
+    /// # Errors
+    /// [`EvaluationError::EmptySweep`].
+    pub fn check(&self) -> Result<(), EvaluationError> {
+        let lists = [
+            ("ranks", self.ranks.is_empty()),
+            ("rates", self.rates.is_empty()),
+            ("steps", self.steps.is_empty()),
+        ];
+        match lists.iter().find(|(_, is_empty)| *is_empty) {
+            Some((list, _)) if lists.iter().any(|(_, is_empty)| !is_empty) => {
+                Err(EvaluationError::EmptySweep(list))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A method for each combination.
     pub fn methods(&self) -> Vec<Method> {
         let mut methods = Vec::new();
@@ -114,8 +132,22 @@ impl Method {
     /// The method on a model, with chunks of `frames_per_chunk` frames.
     ///
     /// # Errors
-    /// [`EvaluationError::Window`] if the denoiser's window is too small, and settings that do not fit the model.
+    /// [`EvaluationError::Method`] if the denoiser's window is too small, or if settings do not fit the model.
     pub fn generator<B: Backend>(
+        &self,
+        model: &VideoModel<B>,
+        sampler: SamplerConfig,
+        frames_per_chunk: usize,
+        scale: PoseScale,
+    ) -> Result<Generator<B>, EvaluationError> {
+        let generator = self.fitted(model, sampler, frames_per_chunk, scale);
+        generator.map_err(|source| EvaluationError::Method {
+            method: self.name.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    fn fitted<B: Backend>(
         &self,
         model: &VideoModel<B>,
         sampler: SamplerConfig,
@@ -127,13 +159,16 @@ impl Method {
             Context::Longer { past } => past,
             _ => frames_per_chunk,
         };
+        if past == 0 {
+            let (setting, range) = ("context.past", "at least 1");
+            return Err(EvaluationError::Setting { setting, found: 0.0, range });
+        }
         // More past leaves room for less future.
         let chunk = frames_per_chunk.min(window.saturating_sub(past));
         let is_shorter = matches!(self.context, Context::Longer { .. });
-        if chunk == 0 || past == 0 || (chunk < frames_per_chunk && !is_shorter) {
+        if chunk == 0 || (chunk < frames_per_chunk && !is_shorter) {
             let future = if is_shorter { 1 } else { frames_per_chunk };
-            let method = self.name.clone();
-            return Err(EvaluationError::Window { method, past, future, window });
+            return Err(EvaluationError::Window { past, future, window });
         }
         let guidance = self.memory.as_ref().map_or(1.0, |memory| memory.guidance);
         let sampler = SamplerConfig { memory_guidance: guidance, ..sampler };

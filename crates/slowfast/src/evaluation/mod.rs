@@ -23,7 +23,7 @@ mod strip;
 mod summary;
 
 pub use config::{AUTOENCODER, EvaluationConfig, FROZEN, GROUND_TRUTH};
-pub(crate) use config::{check_counts, check_guidance, check_names, names};
+pub(crate) use config::{check_counts, check_guidance, check_names, names, repeated};
 pub use context::Context;
 pub use cost::Cost;
 pub use error::EvaluationError;

@@ -305,6 +305,11 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     assert!(near.contains("`near.angle` is -1"), "{near}");
     let revisit = refused(EvaluationConfig { revisit: none, ..config() });
     assert!(revisit.contains("`revisit.distance` is NaN"), "{revisit}");
+    let seeds = refused(EvaluationConfig { seeds: vec![3, 0, 3], ..config() });
+    assert!(seeds.contains("`seeds` has 3 more than once"), "{seeds}");
+    let sweep = Sweep { ranks: vec![4], rates: vec![1e-3], ..Sweep::default() };
+    let sweep = refused(EvaluationConfig { sweep, ..config() });
+    assert!(sweep.contains("`sweep.steps` is empty"), "{sweep}");
     let twice = [config().methods, config().methods].concat();
     assert!(refused(EvaluationConfig { methods: twice, ..config() }).contains("name"));
 
@@ -324,7 +329,14 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     let wide = EvaluationConfig { frames_per_chunk: 4, ..config() };
     assert!(told(&wide).contains("window"), "{}", told(&wide));
     let longer = vec![Method::without_memory(NO_MEMORY, Context::Longer { past: 6 })];
-    assert!(told(&EvaluationConfig { methods: longer, ..config() }).contains("window"));
+    let longer = told(&EvaluationConfig { methods: longer, ..config() });
+    assert!(longer.contains("in the method `no memory`") && longer.contains("window"), "{longer}");
+    let none = vec![Method::without_memory(NO_MEMORY, Context::Longer { past: 0 })];
+    let none = told(&EvaluationConfig { methods: none, ..config() });
+    assert!(none.contains("`context.past` is 0, but must be at least 1"), "{none}");
+    let resting = vec![remembering(NO_MEMORY, FastForm::Local, 0.0)];
+    let resting = told(&EvaluationConfig { methods: resting, ..config() });
+    assert!(resting.contains("in the method `no memory`: `fast.rate` is 0"), "{resting}");
     assert!(!run.exists());
 }
 

@@ -347,5 +347,5 @@ fn settings_out_of_range_are_refused() {
     let timesteps = Some(Timesteps { from: 10, to: 2000 });
     assert!(refused(FastConfig { timesteps, ..config() }).contains("10..2000"));
     let adapters = AdapterConfig { rank: 0, ..AdapterConfig::default() };
-    assert!(refused(FastConfig { adapters, ..config() }).contains("adapters.rank"));
+    assert!(refused(FastConfig { adapters, ..config() }).contains("`fast.adapters.rank`"));
 }

@@ -45,7 +45,7 @@ impl AdapterConfig {
     /// # Errors
     /// [`ModelError::Zero`] for a rank of zero and [`ModelError::NoTargets`].
     pub fn check(&self) -> Result<(), ModelError> {
-        at_least_one(&[("adapters.rank", self.rank)])?;
+        at_least_one(&[("fast.adapters.rank", self.rank)])?;
         if self.targets.is_empty() {
             return Err(ModelError::NoTargets);
         }

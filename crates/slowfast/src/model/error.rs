@@ -25,10 +25,14 @@ pub enum ModelError {
         divisor: usize,
     },
     /// Adapters without a layer to adapt.
-    #[error("`adapters.targets` is empty; name at least one kind of layer, such as \"temporal\"")]
+    #[error(
+        "`fast.adapters.targets` is empty; name at least one kind of layer, such as \"temporal\""
+    )]
     NoTargets,
     /// Adapters for layers that the network does not have.
-    #[error("the denoiser has no layer of the kinds {targets}; choose other `adapters.targets`")]
+    #[error(
+        "the denoiser has no layer of the kinds {targets}; choose other `fast.adapters.targets`"
+    )]
     NothingToAdapt {
         /// What was asked for.
         targets: String,
@@ -65,7 +69,7 @@ pub enum ModelError {
     },
     /// A window with more frames than the model has positions for.
     #[error(
-        "a window of {found} frames is longer than the {most} of `frames`; shorten the past, or train with more frames"
+        "a window of {found} frames is longer than the {most} of `denoiser.frames`; shorten the past, or train with more"
     )]
     TooManyFrames {
         /// Frames of the window.

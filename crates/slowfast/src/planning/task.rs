@@ -16,7 +16,7 @@ use crate::action::Action;
 use crate::clip::Episode;
 use crate::evaluation::ledger::{Item, Ledger};
 use crate::evaluation::page::aligned;
-use crate::evaluation::{EvaluationError, Generator, check_names};
+use crate::evaluation::{EvaluationError, Generator, repeated};
 use crate::inverse_dynamics::{InverseDynamics, happened};
 use crate::metrics::Video;
 use crate::video_model::VideoModel;
@@ -66,8 +66,10 @@ impl<B: Backend> Planner<'_, B> {
 
     fn prepared(&self) -> Result<Vec<Planned<B>>, EvaluationError> {
         self.config.check()?;
-        let models = self.models.iter().map(|(name, _)| name.clone());
-        check_names(&models.collect::<Vec<_>>())?;
+        let models: Vec<&String> = self.models.iter().map(|(name, _)| name).collect();
+        if let Some(name) = repeated(&models) {
+            return Err(EvaluationError::ModelName(name.to_string()));
+        }
         let planned = self.planned()?;
         let (_, first) = self.task(0)?;
         self.inverse.actions(Video::of(&first)?)?;

@@ -82,4 +82,10 @@ fn what_does_not_fit_is_named() {
     assert!(refused(PlanningConfig { baseline: "x".into(), ..config() }).contains("`baseline`"));
     let world = WorldSettings { size: 1, ..world() };
     assert!(refused(PlanningConfig { world, ..config() }).contains("`world.size`"));
+
+    let (config, inverse, threads) = (config(), untrained(), Threads::new(1));
+    let models = [("one".to_owned(), model()), ("one".to_owned(), model())];
+    let planner = Planner { config: &config, models: &models, inverse: &inverse, threads };
+    let Err(Failure::BadInput(cause)) = planner.check() else { panic!("one name for two models") };
+    assert!(cause.to_string().contains("`--model NAME=FOLDER`"), "{cause}");
 }

@@ -129,7 +129,11 @@ impl WindowConfig {
 }
 
 impl SecondOrderConfig {
-    pub(super) fn check(&self) -> Result<(), SlowError> {
+    /// Checks the settings but for those of the fast learning, which has [`FastConfig::check`].
+    ///
+    /// # Errors
+    /// [`SlowError::Setting`], [`SlowError::StateNotKept`] and [`SlowError::BlindToRates`].
+    pub fn check(&self) -> Result<(), SlowError> {
         for (setting, count) in
             [("second_order.written", self.written), ("second_order.draws", self.draws)]
         {

@@ -44,7 +44,7 @@ pub enum SlowError {
     StateNotKept,
     /// Learned rates by a hypergradient that gives them no gradient.
     #[error(
-        "second_order.hypergradient.kind = \"{hypergradient}\" gives the rates of the fast steps no gradient, so they cannot be learned; set second_order.rates_rate.rate = 0, or choose \"unrolled\", \"truncated\" or \"first-order\""
+        "`second_order.hypergradient.kind` is \"{hypergradient}\", which gives the rates of the fast steps no gradient, so they cannot be learned; set `second_order.rates_rate.rate` to 0, or choose \"unrolled\", \"truncated\" or \"first-order\""
     )]
     BlindToRates {
         /// The hypergradient.
