@@ -13,8 +13,9 @@
 //! ```
 //!
 //! [`Federation::round`] is the body of the outer loop, [`client_update`] that of a client. Other servers, partial
-//! participation, clients that lie and terms against drift are settings of the same round; with the defaults of
-//! [`ServerChoice::paper`](crate::server::ServerChoice::paper) it is the algorithm above.
+//! participation, clients that lie and terms against drift are settings of the same round. It is the algorithm above with
+//! [`ServerChoice::paper`](crate::server::ServerChoice::paper) and with clients that take K steps on all their samples
+//! (`Work::Steps`, a batch of 0) without momentum or decay.
 
 use std::collections::BTreeSet;
 

@@ -58,7 +58,7 @@ pub struct DataConfig {
     /// Folder with its files; where it is usually installed if not stated. A run keeps it as an absolute path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
-    /// Number of classes of a `folder` whose labels may not reach the last one; as its labels say if not stated.
+    /// Number of classes of a `folder` or `derived` set whose labels may not reach the last one; as its labels say if not stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
     /// Use only the first so many images to learn from; 0 for all.
@@ -196,9 +196,9 @@ impl DataConfig {
             ));
         }
         let Some(classes) = self.classes else { return Ok(()) };
-        if self.set != DataChoice::Folder {
+        if !matches!(self.set, DataChoice::Folder | DataChoice::Derived) {
             return Err(TrainingError::Excluded(
-                "data.classes is for data.set = \"folder\"; the other sets have the classes that they have",
+                "data.classes is for data.set = \"folder\" or \"derived\"; the other sets have the classes that they have",
             ));
         }
         // A label is a byte.

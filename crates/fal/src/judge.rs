@@ -17,7 +17,7 @@ use crate::data::ImageSet;
 use crate::network::Network;
 
 /// Steps of the projected ascent of a [`Glance`].
-const GLANCE_STEPS: usize = 10;
+pub const GLANCE_STEPS: usize = 10;
 
 /// A quick look at a network during training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

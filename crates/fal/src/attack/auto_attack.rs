@@ -21,13 +21,14 @@ pub struct AutoAttack {
 
 impl AutoAttack {
     /// The `standard` version: 100 steps of APGD up the cross entropy, 100 of APGD and 100 of FAB towards each of the nine
-    /// likeliest other classes, and 5,000 queries of Square. Needs four classes.
+    /// likeliest other classes, and 5,000 queries of Square by the schedule for 10,000, as in the authors' package. Needs four
+    /// classes.
     pub fn standard() -> Self {
         Self {
             ascent: Apgd::cross_entropy(100),
             targeted: TargetedApgd { steps: 100, targets: 9 },
             boundary: Fab { steps: 100, targets: 9 },
-            square: Square::new(5000),
+            square: Square { rescaled: false, ..Square::new(5000) },
         }
     }
 }
@@ -67,7 +68,7 @@ mod tests {
         ascent: Apgd { loss: crate::attack::Loss::CrossEntropy, steps: 1, restarts: 1 },
         targeted: TargetedApgd { steps: 10, targets: 9 },
         boundary: Fab { steps: 10, targets: 9 },
-        square: Square { queries: 20, first_share: 0.8 },
+        square: Square { queries: 20, first_share: 0.8, rescaled: false },
     };
 
     #[test]

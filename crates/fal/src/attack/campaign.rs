@@ -223,7 +223,7 @@ mod tests {
             &APGD,
             &TargetedApgd { steps: 8, targets: 3 },
             &Fab { steps: 8, targets: 3 },
-            &Square { queries: 40, first_share: 0.8 },
+            &Square { queries: 40, first_share: 0.8, rescaled: true },
         ]
     }
 

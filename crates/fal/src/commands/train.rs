@@ -22,7 +22,7 @@ use crate::config::ExperimentConfig;
 use crate::data::{ImageSet, Split};
 use crate::finished::RESULTS_FILE;
 use crate::gallery::gallery;
-use crate::judge::{Glance, samples, transparent};
+use crate::judge::{GLANCE_STEPS, Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
 use crate::training_error::TrainingError;
 
@@ -168,7 +168,9 @@ impl<B: Backend> Experiment<B> {
             }
             if let Some(Glance { clean, attacked }) = glance {
                 let (clean, attacked) = (clean.percent(), attacked.percent());
-                progress.message(format!("clean {clean}, attacked {attacked}"));
+                progress.message(format!(
+                    "clean {clean}, under PGD-{GLANCE_STEPS} {attacked} (gradients not checked yet)"
+                ));
             }
             progress.advance(1);
             let stop = interrupt.requested();

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::folder::{self, Expected};
 use super::known::{FASHION_MNIST, KNOWN, KnownSet, MNIST};
-use super::{DataError, Split, cifar, digits, folder};
+use super::{DataError, Split, cifar, digits};
 
 /// A set of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +22,15 @@ pub enum DataChoice {
     /// Small colour photographs, 32x32 (Krizhevsky 2009), in the binary version.
     #[serde(rename = "cifar-10")]
     Cifar10,
-    /// Any four idx files.
+    /// Any four idx files: of a known set all of them or none.
     Folder,
+    /// Four idx files of a set that was made from a known one and has some of its files, such as the labels of changed images.
+    Derived,
 }
 
 impl DataChoice {
-    /// Reads the set from `folder`, or from where it is usually installed. For [`Self::Folder`] `classes` says how many classes
-    /// there are; the labels of the images to learn from if it is `None`.
+    /// Reads the set from `folder`, or from where it is usually installed. For [`Self::Folder`] and [`Self::Derived`]
+    /// `classes` says how many classes there are; the labels of the images to learn from if it is `None`.
     ///
     /// # Errors
     /// [`DataError::NotFound`] with the way to get it, and the others for files that cannot be trusted.
@@ -39,7 +42,11 @@ impl DataChoice {
             Self::Cifar10 => cifar::load(folder),
             Self::Folder => {
                 let folder = folder.ok_or(DataError::NoFolder { set: "folder" })?;
-                folder::load(folder, None, &KNOWN, classes)
+                folder::load(folder, Expected::Any, &KNOWN, classes)
+            }
+            Self::Derived => {
+                let folder = folder.ok_or(DataError::NoFolder { set: "derived" })?;
+                folder::load(folder, Expected::Derived, &KNOWN, classes)
             }
         }
     }
@@ -48,7 +55,7 @@ impl DataChoice {
 fn load_known(set: &'static KnownSet, folder: Option<&Path>) -> Result<Split, DataError> {
     let candidates = set.candidates(folder);
     match candidates.iter().find(|candidate| folder::has_idx_files(candidate)) {
-        Some(found) => folder::load(found, Some(set), &KNOWN, None),
+        Some(found) => folder::load(found, Expected::Known(set), &KNOWN, None),
         None => Err(DataError::NotFound {
             set: set.name.into(),
             looked: candidates,
@@ -84,10 +91,10 @@ mod tests {
 
     #[test]
     fn choices_are_written_as_people_write_them() {
-        let names = ["digits", "fashion-mnist", "mnist", "cifar-10", "folder"];
+        let names = ["digits", "fashion-mnist", "mnist", "cifar-10", "folder", "derived"];
         let read = names.map(|name| serde_json::from_value::<DataChoice>(name.into()).unwrap());
         use DataChoice::*;
-        assert_eq!(read, [Digits, FashionMnist, Mnist, Cifar10, Folder]);
+        assert_eq!(read, [Digits, FashionMnist, Mnist, Cifar10, Folder, Derived]);
     }
 
     /// Set `FAL_TEST_DATA` to a folder with `fashion-mnist/` and `mnist/`, the eight original files.

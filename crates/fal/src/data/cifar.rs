@@ -1,11 +1,14 @@
 //! CIFAR-10 in its binary version: records of a label and 3 x 32 x 32 bytes, six files of 10,000 records.
 //!
 //! There is no checksum: the original could not be had where this was written. The structure is checked instead: the
-//! size of each file, every label, and the 1,000 test images of each class.
+//! size of each file, every label, the 1,000 test images of each class, and that no file is there twice.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{DataError, ImageSet, ImageShape, Split, folder::BYTE, idx};
+use super::folder::BYTE;
+use super::known::checksum;
+use super::{DataError, ImageSet, ImageShape, Split, idx};
 
 const NAME: &str = "CIFAR-10";
 const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
@@ -31,6 +34,7 @@ pub(super) fn load(folder: Option<&Path>) -> Result<Split, DataError> {
 /// Reads files of so many records each.
 fn load_records(folder: Option<&Path>, records: usize) -> Result<Split, DataError> {
     let folder = find(folder.unwrap_or(Path::new(".")))?;
+    require_six(&folder)?;
     let train = TRAIN.map(|name| folder.join(name));
     let train = read(&train, records)?;
     let test = read(&[folder.join(TEST)], records)?;
@@ -73,6 +77,22 @@ fn read(files: &[PathBuf], records: usize) -> Result<ImageSet, DataError> {
         }
     }
     ImageSet::new(NAME, SHAPE, pixels, labels, CLASS_NAMES.map(Into::into).to_vec())
+}
+
+/// Refuses a file that is a copy of another.
+fn require_six(folder: &Path) -> Result<(), DataError> {
+    let mut seen = BTreeMap::new();
+    for name in TRAIN.into_iter().chain([TEST]) {
+        let file = folder.join(name);
+        if let Some(first) = seen.insert(checksum(&idx::read(&file)?), name) {
+            return Err(DataError::Exchanged {
+                file: file.display().to_string(),
+                expected: format!("a file of {NAME} of its own"),
+                found: format!("the content of {first}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The original has as many test images of each class; a batch of training images does not.
@@ -145,6 +165,10 @@ mod tests {
         let exchanged = folder();
         replace(&exchanged, TEST, (0..10).flat_map(|_| record(3, 0)).collect());
         assert!(matches!(load(&exchanged), Err(DataError::Exchanged { .. })));
+        let copied = folder();
+        replace(&copied, TRAIN[1], batch(255));
+        let failure = load(&copied).unwrap_err().to_string();
+        assert!(failure.contains(TEST) && failure.contains(TRAIN[1]), "{failure}");
         let incomplete = folder();
         fs::remove_file(incomplete.path().join("cifar-10-batches-bin").join(TRAIN[4])).unwrap();
         assert!(matches!(load(&incomplete), Err(DataError::Access { .. })));

@@ -113,6 +113,18 @@ pub enum DataError {
         /// The set that one belongs to.
         second_set: String,
     },
+    /// A file of no known set beside others that are of one.
+    #[error(
+        "{beside} is of {set}, but {file} is not: it was altered or damaged, so fetch it again; if the set was made from {set}, say so with data.set = \"derived\""
+    )]
+    Altered {
+        /// The file.
+        file: String,
+        /// One that is of the set.
+        beside: String,
+        /// The set.
+        set: String,
+    },
     /// Not one label for each image.
     #[error(
         "{set} has {images} images but {labels} labels; its files do not belong together: fetch both again"

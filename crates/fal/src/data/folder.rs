@@ -18,25 +18,36 @@ struct Member {
     set: Option<&'static KnownSet>,
 }
 
+/// What the files should be.
+#[derive(Clone, Copy)]
+pub(super) enum Expected {
+    /// Those of this set.
+    Known(&'static KnownSet),
+    /// Of a known set all or none.
+    Any,
+    /// Of a known set some, or none.
+    Derived,
+}
+
 /// Whether any of the four files is in `folder`.
 pub(super) fn has_idx_files(folder: &Path) -> bool {
     Part::ALL.into_iter().any(|part| find(folder, part).is_some())
 }
 
-/// Reads the set in `folder`. Sets that are `known` are recognised; if one is `expected`, it must be that one.
+/// Reads the set in `folder`. Sets that are `known` are recognised.
 ///
 /// # Errors
 /// All but the first of [`DataError`]: for files that are missing, damaged, exchanged or of different sets.
 pub(super) fn load(
     folder: &Path,
-    expected: Option<&'static KnownSet>,
+    expected: Expected,
     known: &[&'static KnownSet],
     classes: Option<usize>,
 ) -> Result<Split, DataError> {
     let read = |part| member(folder, part, expected, known);
     let [train_images, train_labels, test_images, test_labels] = Part::ALL.map(read);
     let members = [train_images?, train_labels?, test_images?, test_labels?];
-    let set = common_set(&members)?;
+    let set = common_set(&members, expected)?;
     let name = match set {
         Some(set) => set.name.to_owned(),
         None => folder.display().to_string(),
@@ -67,7 +78,7 @@ fn find(folder: &Path, part: Part) -> Option<PathBuf> {
 fn member(
     folder: &Path,
     part: Part,
-    expected: Option<&'static KnownSet>,
+    expected: Expected,
     known: &[&'static KnownSet],
 ) -> Result<Member, DataError> {
     let missing =
@@ -96,12 +107,14 @@ fn member(
     }
     let set = recognised.map(|(set, _)| set);
     match (set, expected) {
-        (Some(found), Some(expected)) if found.name != expected.name => Err(DataError::Exchanged {
-            file,
-            expected: format!("{part} of {}", expected.name),
-            found: format!("{part} of {}", found.name),
-        }),
-        (None, Some(expected)) => Err(DataError::Checksum {
+        (Some(found), Expected::Known(expected)) if found.name != expected.name => {
+            Err(DataError::Exchanged {
+                file,
+                expected: format!("{part} of {}", expected.name),
+                found: format!("{part} of {}", found.name),
+            })
+        }
+        (None, Expected::Known(expected)) => Err(DataError::Checksum {
             file,
             set: expected.name.to_owned(),
             expected: expected.checksum(part).to_owned(),
@@ -111,15 +124,17 @@ fn member(
     }
 }
 
-/// The known set that all files are of. `None` where some are of no known set: such as one whose images were made of another's
-/// and whose labels were kept.
+/// The known set that all files are of, if they are of one.
 ///
 /// # Errors
-/// [`DataError::Mixed`] for files of two known sets.
-fn common_set(members: &[Member; 4]) -> Result<Option<&'static KnownSet>, DataError> {
+/// [`DataError::Mixed`] for files of two known sets, and [`DataError::Altered`] for a file that is of none beside others that
+/// are of one, unless the set was derived.
+fn common_set(
+    members: &[Member; 4],
+    expected: Expected,
+) -> Result<Option<&'static KnownSet>, DataError> {
     let mut recognised = members.iter().filter_map(|member| Some((member, member.set?)));
     let Some((first, set)) = recognised.next() else { return Ok(None) };
-    let mut count = 1;
     for (member, other) in recognised {
         if other.name != set.name {
             return Err(DataError::Mixed {
@@ -129,9 +144,16 @@ fn common_set(members: &[Member; 4]) -> Result<Option<&'static KnownSet>, DataEr
                 second_set: other.name.to_owned(),
             });
         }
-        count += 1;
     }
-    Ok((count == members.len()).then_some(set))
+    match members.iter().find(|member| member.set.is_none()) {
+        None => Ok(Some(set)),
+        Some(_) if matches!(expected, Expected::Derived) => Ok(None),
+        Some(altered) => Err(DataError::Altered {
+            file: altered.file.clone(),
+            beside: first.file.clone(),
+            set: set.name.to_owned(),
+        }),
+    }
 }
 
 fn assemble(

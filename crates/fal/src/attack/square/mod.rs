@@ -17,7 +17,7 @@ use super::perturb::{Attack, Batch, Perturbed};
 use super::{AttackError, BlackBox, Images, Norm, ThreatModel};
 
 const NAME: &str = "Square";
-/// The schedule of the patch size is stated for this many queries and stretched to others.
+/// The schedule of the patch size is stated for this many queries.
 const SCHEDULED_QUERIES: usize = 10_000;
 /// After how many of them the share of changed pixels is halved.
 const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
@@ -30,17 +30,23 @@ pub struct Square {
     pub queries: usize,
     /// Share of the pixels that the first patches change, above 0 and up to 1.
     pub first_share: f64,
+    /// Whether the schedule of the patch size is squeezed or stretched from 10,000 queries to these, as the authors do with the
+    /// attack alone; AutoAttack, with half of them, goes half way through it.
+    pub rescaled: bool,
 }
 
 impl Square {
-    /// The attack with the paper's first share of 0.8.
+    /// The attack alone, with the paper's first share of 0.8.
     pub fn new(queries: usize) -> Self {
-        Self { queries, first_share: 0.8 }
+        Self { queries, first_share: 0.8, rescaled: true }
     }
 
     /// The share of pixels that patch number `patch` changes.
     fn share(&self, patch: usize) -> f64 {
-        let scheduled = patch * SCHEDULED_QUERIES / self.queries;
+        let scheduled = match self.rescaled {
+            true => patch * SCHEDULED_QUERIES / self.queries,
+            false => patch,
+        };
         let halvings = HALVINGS.iter().filter(|after| scheduled > **after).count();
         self.first_share / f64::from(1_u32 << halvings)
     }
@@ -211,6 +217,10 @@ mod tests {
             assert_eq!(square.share(patch), share);
         }
         assert_eq!(Square::new(5000).share(6), 0.4);
+        assert_eq!(Square::new(5000).share(4999), 0.8 / 512.0);
+        let part = crate::attack::AutoAttack::standard().square;
+        assert_eq!((part.share(6), part.share(11)), (0.8, 0.4));
+        assert_eq!(part.share(part.queries - 1), 0.8 / 128.0);
     }
 
     #[test]

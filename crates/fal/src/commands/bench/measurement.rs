@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use burn::backend::Flex;
-use experiment::cli::{Failure, OrFailure};
+use experiment::cli::{Failure, OrFailure, print_note};
 use experiment::memory::{peak_resident_bytes, resident_bytes};
 use inner_outer::Threads;
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ pub(super) fn in_fresh_process(
         let output = output.context("cannot start a process to measure in")?;
         ensure!(output.status.success(), "{case}: the process ended with {}", output.status);
         let measurement: Measurement = serde_json::from_slice(&output.stdout)?;
-        eprintln!("{case}: {:.3} s", measurement.seconds);
+        print_note(format!("{case}: {:.3} s", measurement.seconds));
         Ok(measurement)
     };
     measure().failed()

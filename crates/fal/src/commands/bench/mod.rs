@@ -13,7 +13,7 @@ mod table;
 use std::num::NonZeroUsize;
 
 use clap::value_parser;
-use experiment::cli::{Failure, OrFailure, print_line};
+use experiment::cli::{Failure, OrFailure, print_line, print_note};
 use inner_outer::Threads;
 use serde::Serialize;
 use serde_json::json;
@@ -117,7 +117,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, Ok(python)) => Some(python),
         (false, Err(reason)) if arguments.check => return Err(Failure::BadInput(reason)),
         (false, Err(reason)) => {
-            eprintln!("PyTorch is left out: {reason:#}");
+            print_note(format!("PyTorch is left out: {reason:#}"));
             None
         }
     };
@@ -125,7 +125,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(python) = &python {
         for network in &arguments.network {
             let relative_difference = check::relative_difference(*network, python)?;
-            eprintln!("{network}: the update differs from PyTorch's by {relative_difference:.1e}");
+            print_note(format!(
+                "{network}: the update differs from PyTorch's by {relative_difference:.1e}"
+            ));
             checks.push(Check { network: *network, relative_difference });
         }
     }

@@ -1,6 +1,6 @@
 //! PyTorch, by the script in `benches/torch_peer` and the interpreter in the environment variable `PYTHON`, else `python3`.
 
-use experiment::cli::{Failure, OrFailure};
+use experiment::cli::{Failure, OrFailure, print_note};
 use experiment::peer::Python;
 use inner_outer::Threads;
 use serde::de::DeserializeOwned;
@@ -66,7 +66,7 @@ pub(super) fn measure(
         let arguments: Vec<String> =
             numbers.iter().map(|(name, value)| format!("--{name}={value}")).collect();
         let measured: Measurement = script(python, case.network, &arguments)?;
-        eprintln!("    PyTorch, {processes} x {threads} threads: {:.3} s", measured.seconds);
+        print_note(format!("PyTorch, {processes} x {threads} threads: {:.3} s", measured.seconds));
         Ok(measured)
     };
     let [one, each] = Peer::ALL;

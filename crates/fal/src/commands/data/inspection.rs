@@ -26,7 +26,7 @@ impl Checked {
             DataChoice::Folder if ["Fashion-MNIST", "MNIST"].contains(&set.name()) => {
                 Self::Originals
             }
-            DataChoice::Folder => Self::Structure,
+            DataChoice::Folder | DataChoice::Derived => Self::Structure,
         }
     }
 }

@@ -41,7 +41,7 @@ fn known(name: &'static str, shade: u8) -> &'static KnownSet {
 fn any_set(change: impl FnOnce(&mut [Vec<u8>; 4])) -> Result<Split, DataError> {
     let mut files = files(255);
     change(&mut files);
-    load(folder_of(&files).path(), None, &[], None)
+    load(folder_of(&files).path(), Expected::Any, &[], None)
 }
 
 /// What becomes of it when it must be the known set.
@@ -49,7 +49,7 @@ fn original(change: impl FnOnce(&mut [Vec<u8>; 4])) -> Result<Split, DataError> 
     let (bright, dark) = (known("bright", 255), known("dark", 10));
     let mut files = files(255);
     change(&mut files);
-    load(folder_of(&files).path(), Some(bright), &[bright, dark], None)
+    load(folder_of(&files).path(), Expected::Known(bright), &[bright, dark], None)
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn any_four_files_make_a_set() {
 #[test]
 fn a_folder_may_lack_the_last_classes() {
     let folder = folder_of(&files(9));
-    let of = |classes| load(folder.path(), None, &[], Some(classes));
+    let of = |classes| load(folder.path(), Expected::Any, &[], Some(classes));
     assert_eq!(of(3).unwrap().test.class_names(), ["0", "1", "2"]);
     let failure = of(1).unwrap_err();
     assert!(matches!(failure, DataError::Label { label: 1, classes: 1, .. }), "{failure}");
     let bright = known("bright", 255);
     let folder = folder_of(&files(255));
-    let split = load(folder.path(), None, &[bright], Some(3)).unwrap();
+    let split = load(folder.path(), Expected::Any, &[bright], Some(3)).unwrap();
     assert_eq!(split.train.class_names()[..1], ["no"], "names that are known stay");
     assert_eq!(split.train.class_names()[2], "2");
 }
@@ -79,10 +79,10 @@ fn a_folder_of_a_single_class_needs_to_be_told_of_others() {
     let mut single = files(255);
     (single[1], single[3]) = (idx(&[3], &[0; 3]), idx(&[2], &[0; 2]));
     let folder = folder_of(&single);
-    let failure = load(folder.path(), None, &[], None).unwrap_err();
+    let failure = load(folder.path(), Expected::Any, &[], None).unwrap_err();
     assert!(matches!(failure, DataError::Classes { found: 1, .. }), "{failure}");
     assert!(failure.to_string().contains("data.classes"), "{failure}");
-    assert_eq!(load(folder.path(), None, &[], Some(2)).unwrap().train.classes(), 2);
+    assert_eq!(load(folder.path(), Expected::Any, &[], Some(2)).unwrap().train.classes(), 2);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn names_may_have_a_dot_and_files_may_be_compressed() {
         fs::write(folder.path().join(name), gzip(&bytes)).unwrap();
     }
     assert!(has_idx_files(folder.path()));
-    assert_eq!(load(folder.path(), None, &[], None).unwrap().train.len(), 3);
+    assert_eq!(load(folder.path(), Expected::Any, &[], None).unwrap().train.len(), 3);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_original_is_recognised_and_named() {
     let mut changed = files(255);
     changed[0][16] = 254;
     let folder = folder_of(&changed);
-    let own = load(folder.path(), None, &[], None).unwrap();
+    let own = load(folder.path(), Expected::Any, &[], None).unwrap();
     assert_eq!(own.train.name(), folder.path().display().to_string());
 }
 
@@ -111,7 +111,7 @@ fn the_original_is_recognised_and_named() {
 fn a_missing_file_is_named() {
     let folder = folder_of(&files(0));
     fs::remove_file(folder.path().join(NAMES[3])).unwrap();
-    let failure = load(folder.path(), None, &[], None).unwrap_err();
+    let failure = load(folder.path(), Expected::Any, &[], None).unwrap_err();
     assert!(
         matches!(&failure, DataError::MissingFile { expected, .. } if expected == NAMES[3]),
         "{failure}"
@@ -154,7 +154,7 @@ fn files_of_another_set_are_told() {
     let (bright, dark) = (known("bright", 255), known("dark", 10));
     let mut mixed = files(255);
     mixed[1] = files(10)[1].clone();
-    let failure = load(folder_of(&mixed).path(), None, &[bright, dark], None).unwrap_err();
+    let failure = load(folder_of(&mixed).path(), Expected::Any, &[bright, dark], None).unwrap_err();
     assert!(matches!(failure, DataError::Mixed { .. }), "{failure}");
 }
 
@@ -166,14 +166,19 @@ fn a_set_that_keeps_files_of_a_known_one_is_a_set_of_its_own() {
     derived[0] = idx(&[3, 1, 2], &[0; 6]);
     derived[2] = idx(&[2, 1, 2], &[0; 4]);
     let folder = folder_of(&derived);
-    let Split { train, test } = load(folder.path(), None, &[bright, dark], None).unwrap();
+    let Split { train, test } =
+        load(folder.path(), Expected::Derived, &[bright, dark], None).unwrap();
     assert_eq!(train.name(), folder.path().display().to_string());
     assert_eq!(
         (train.pixels(), test.class_names()),
         (&[0.0; 6][..], &["0", "1"].map(String::from)[..])
     );
-    let named = load(folder.path(), Some(bright), &[bright, dark], None).unwrap_err();
+    let named = load(folder.path(), Expected::Known(bright), &[bright, dark], None).unwrap_err();
     assert!(matches!(named, DataError::Checksum { .. }), "{named}");
+    let unsaid = load(folder.path(), Expected::Any, &[bright, dark], None).unwrap_err();
+    assert!(matches!(unsaid, DataError::Altered { .. }), "{unsaid}");
+    assert!(unsaid.to_string().contains("data.set = \"derived\""), "{unsaid}");
+    assert!(unsaid.to_string().contains(NAMES[0]), "{unsaid}");
 }
 
 #[test]
