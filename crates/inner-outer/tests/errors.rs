@@ -144,13 +144,13 @@ fn an_inner_loop_that_ends_where_nothing_is_finite() {
 #[test]
 fn a_meta_gradient_that_is_not_finite() {
     let mut learner = mistaken(Mistake::RootOfZero);
-    let before = flat(&inner_outer::tensors::Tensors::of(learner.outer()).into_cotangents());
+    let before = flat(&Tensors::of(learner.outer()).into_cotangents());
     let found = learner.step(&[parabola(1.0, 0.0, 0.0)]);
     assert!(matches!(
         error(found, &["`other`", "root of zero"]),
         Error::NonFiniteMetaGradient { .. }
     ));
-    let after = flat(&inner_outer::tensors::Tensors::of(learner.outer()).into_cotangents());
+    let after = flat(&Tensors::of(learner.outer()).into_cotangents());
     assert_eq!(before, after, "the learner is left as it was");
 }
 
