@@ -1,5 +1,5 @@
 //! Robust accuracies of two small classifiers of digits against those of torchattacks and of the authors' AutoAttack, see
-//! `golden/attacks/make.py` and `golden/attacks/autoattack.py`.
+//! `golden/attacks/make.py` and `golden/attacks/autoattack.py`, and of one of coloured digits, see `golden/attacks/colour.py`.
 
 use std::collections::BTreeMap;
 
@@ -133,7 +133,8 @@ impl Row {
     /// What is the same in `file`: the ensemble of torchattacks squeezes the schedule of Square, that of the authors does not.
     fn attack<M: WhiteBox>(&self, file: &str) -> Box<dyn Attack<M>> {
         let steps = self.budget;
-        let square = Square { rescaled: file == "accuracies", ..AutoAttack::standard().square };
+        let rescaled = !file.ends_with("autoattack");
+        let square = Square { rescaled, ..AutoAttack::standard().square };
         match self.attack.as_str() {
             "FGSM" => Box::new(Fgsm),
             "PGD" => Box::new(Pgd::new(steps)),
@@ -169,26 +170,26 @@ impl Row {
     }
 }
 
-fn samples() -> Samples {
-    let file = Weights::open("images");
+/// The images of a file whose brightest value is `largest`.
+fn samples(file: &str, largest: f32) -> Samples {
+    let file = Weights::open(file);
     let labels = file.tensor::<1>("labels").into_data().into_vec::<f32>().unwrap();
     let labels = labels.into_iter().map(|label| label as usize).collect();
-    Samples::from_tensor(file.tensor::<4>("images") / 16.0, labels).unwrap()
+    Samples::from_tensor(file.tensor::<4>("images") / largest, labels).unwrap()
 }
 
 /// Compares every attack with those of `file`, on means over seeds: theirs and ours draw different numbers.
-fn compare<M: WhiteBox>(file: &str, name: &str, model: &M) {
+fn compare<M: WhiteBox>(file: &str, name: &str, model: &M, samples: &Samples) {
     let expected = golden_text(&format!("attacks/{file}.json")).unwrap();
     let mut expected: BTreeMap<String, Expected> = serde_json::from_str(&expected).unwrap();
     let Expected { clean_accuracy, attacks } = expected.remove(name).unwrap();
-    let samples = samples();
     let mut failures = Vec::new();
     for row in attacks {
         let attack = row.attack(file);
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let found = (0..row.seeds()).map(|seed| {
             let campaign = Campaign::new(row.threat(), Seed::new(seed));
-            let outcome = campaign.run(&*attack, model, &samples).unwrap();
+            let outcome = campaign.run(&*attack, model, samples).unwrap();
             assert_eq!(outcome.clean_accuracy().mean, clean_accuracy);
             outcome.robust_accuracy().mean
         });
@@ -209,8 +210,8 @@ fn plain() -> Attacked<Mlp<Autodiff<Flex>>> {
     Transparent::of_inner(model, &Default::default())
 }
 
-fn robust() -> Attacked<Cnn<Autodiff<Flex>>> {
-    let weights = Weights::open("robust");
+fn cnn(name: &str) -> Attacked<Cnn<Autodiff<Flex>>> {
+    let weights = Weights::open(name);
     let model = Cnn {
         first: weights.convolution("first"),
         second: weights.convolution("second"),
@@ -219,22 +220,40 @@ fn robust() -> Attacked<Cnn<Autodiff<Flex>>> {
     Transparent::of_inner(model, &Default::default())
 }
 
+fn digits() -> Samples {
+    samples("images", 16.0)
+}
+
+fn coloured_digits() -> Samples {
+    samples("colour-images", 255.0)
+}
+
 #[test]
 fn torchattacks_on_a_plain_model() {
-    compare("accuracies", "plain", &plain());
+    compare("accuracies", "plain", &plain(), &digits());
 }
 
 #[test]
 fn torchattacks_on_an_adversarially_trained_model() {
-    compare("accuracies", "robust", &robust());
+    compare("accuracies", "robust", &cnn("robust"), &digits());
 }
 
 #[test]
 fn autoattack_on_a_plain_model() {
-    compare("autoattack", "plain", &plain());
+    compare("autoattack", "plain", &plain(), &digits());
 }
 
 #[test]
 fn autoattack_on_an_adversarially_trained_model() {
-    compare("autoattack", "robust", &robust());
+    compare("autoattack", "robust", &cnn("robust"), &digits());
+}
+
+#[test]
+fn torchattacks_on_images_of_three_channels() {
+    compare("colour", "colour", &cnn("colour"), &coloured_digits());
+}
+
+#[test]
+fn autoattack_on_images_of_three_channels() {
+    compare("colour-autoattack", "colour", &cnn("colour"), &coloured_digits());
 }
