@@ -154,7 +154,8 @@ impl Row {
     fn seeds(&self) -> u64 {
         match self.attack.as_str() {
             "CW-PGD" | "APGD-DLR" => 24,
-            "PGD" | "PGD-5" | "APGD-CE" => 6,
+            "PGD" => 16,
+            "PGD-5" | "APGD-CE" => 6,
             "APGD-T" | "Square" => 5,
             _ => 1,
         }

@@ -10,6 +10,10 @@ to write, into this folder,
   colour of its own on a ground of its own;
 * ``colour.json`` and ``colour-autoattack.json``, in the form of
   ``accuracies.json`` and ``autoattack.json``.
+
+Square within L2 is compared with the authors' alone: torchattacks measures a
+window over all channels at once where the authors do channel by channel,
+which is the same for one channel and felled some three points more here.
 """
 
 import json
@@ -17,15 +21,43 @@ import json
 import make
 import torch
 from autoattack import PARTS, accuracy_of_part, accuracy_of_standard
-from make import FOLDER, Cnn, attacks, digits, right, robust_accuracy, train
+from make import FOLDER, Cnn, attacks, digits, right, train
 from safetensors.torch import save_file
 from torch import nn
 
 TEST_IMAGES = 192
 EPSILONS = {"Linf": 0.08, "L2": 0.7}
-# Attacks that draw random numbers are averaged over so many seeds.
-SEEDS = 8
-DETERMINISTIC = ["FGSM", "FAB-T"]
+# Attacks that draw random numbers are averaged over so many seeds, others over 8: one start more or less moves the accuracy of these by a
+# percentage point.
+SEEDS = {"PGD": 32, "CW-PGD": 32, "FGSM": 1, "FAB-T": 1}
+
+
+class Watched(nn.Module):
+    """A model that notes which of some images it has taken for something else.
+
+    An ascent without restarts is judged by all its points: at the last one,
+    which torchattacks returns, an image that was felled may stand again.
+    """
+
+    def __init__(self, model, labels):
+        super().__init__()
+        self.model, self.labels = model, labels
+        self.stands = torch.ones_like(labels, dtype=torch.bool)
+
+    def forward(self, images):
+        scores = self.model(images)
+        self.stands &= scores.argmax(1) == self.labels
+        return scores
+
+
+def robust_accuracy(model, name, norm, eps, images, labels, seed):
+    torch.manual_seed(seed)
+    clean = right(model, images, labels)
+    watched = Watched(model, labels[clean])
+    by_all_points = name in ["PGD", "CW-PGD"]
+    _, attack = attacks(watched if by_all_points else model, norm, eps, seed)[name]
+    stands = right(model, attack(images[clean], labels[clean]), labels[clean])
+    return ((stands & watched.stands).sum() / len(labels)).item()
 
 
 def coloured(images, seed):
@@ -40,21 +72,18 @@ def coloured(images, seed):
 def rows(model, images, labels):
     for norm, eps in EPSILONS.items():
         for name, (budget, _) in attacks(model, norm, eps, 0).items():
-            seeds = 1 if name in DETERMINISTIC else SEEDS
-            accuracies = [
-                robust_accuracy(model, attacks(model, norm, eps, seed)[name][1], images, labels, seed)
-                for seed in range(seeds)
-            ]
+            if (name, norm) == ("Square", "L2"):
+                continue
+            seeds = range(SEEDS.get(name, 8))
+            accuracies = [robust_accuracy(model, name, norm, eps, images, labels, seed) for seed in seeds]
             yield row(name, budget, norm, eps, accuracies)
 
 
 def rows_of_authors(model, images, labels):
     for norm, eps in EPSILONS.items():
         for name, (budget, _) in PARTS.items():
-            seeds = 1 if name in DETERMINISTIC else SEEDS
-            accuracies = [
-                accuracy_of_part(name, model, norm, eps, seed, images, labels) for seed in range(seeds)
-            ]
+            seeds = range(SEEDS.get(name, 8))
+            accuracies = [accuracy_of_part(name, model, norm, eps, seed, images, labels) for seed in seeds]
             yield row(name, budget, norm, eps, accuracies)
         yield row("AutoAttack", 5000, norm, eps, [accuracy_of_standard(model, norm, eps, images, labels)])
 
