@@ -162,6 +162,9 @@ fn upper_tail() -> f64 {
 }
 
 impl Interval {
+    /// Of nothing: what a figure leaves out where others have a value.
+    pub const ABSENT: Self = Self { mean: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 };
+
     /// The interval without what lies outside of the `possible` values: the t distribution knows no bounds. The ends that
     /// a single observation does not have stay infinite.
     #[must_use]

@@ -47,7 +47,7 @@ fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
     let mut chart = BarChart::new("Accuracy, clean and under attack", axis, attacks.clone());
     for group in groups {
         let found: BTreeMap<String, Interval> = group.accuracies().into_iter().collect();
-        let bar = |attack| found.get(attack).map_or(missing(), |found| found.scale(100.0));
+        let bar = |attack| found.get(attack).map_or(Interval::ABSENT, |found| found.scale(100.0));
         chart = chart.series(group.name.clone(), attacks.iter().map(bar));
     }
     let caption = "Test images that the network gets right, as they are and after each attack. Whiskers are 95 % intervals: \
@@ -92,10 +92,6 @@ fn points(group: &Group, value: &str, scale: f64) -> Vec<(f64, Interval)> {
     let possible = if scale == 100.0 { 0.0..=1.0 } else { f64::NEG_INFINITY..=f64::INFINITY };
     let point = |found: Vec<f64>| interval(&found).within(possible.clone()).scale(scale);
     at.into_iter().map(|(round, found)| (round as f64, point(found))).collect()
-}
-
-fn missing() -> Interval {
-    Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 }
 }
 
 #[cfg(test)]

@@ -133,9 +133,8 @@ impl Evaluation {
             return Ok(None);
         }
         let names = shown.iter().map(|row| row.name.clone());
-        let absent = Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 };
         let bars = |of: fn(&Row) -> Option<Interval>| -> Vec<Interval> {
-            shown.iter().map(|row| of(row).unwrap_or(absent)).collect()
+            shown.iter().map(|row| of(row).unwrap_or(Interval::ABSENT)).collect()
         };
         BarChart::new("PSNR at revisited poses", Axis::linear("dB"), names)
             .series("all revisits", bars(|row| row.revisit_psnr))

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use experiment::markup::escape;
 use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::metrics::{MetricError, Video};
@@ -52,7 +53,7 @@ pub fn rows(strips: &[(String, String)], [height, width]: [usize; 2], frames: us
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     let mut text = |x: usize, y: usize, text: &str| {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        let text = escape(text);
         writeln!(svg, "<text x=\"{x}\" y=\"{y}\" {TEXT}>{text}</text>").expect("texts take all");
     };
     for (column, frame) in shown(frames).into_iter().enumerate() {
