@@ -154,9 +154,9 @@ impl Row {
     fn seeds(&self) -> u64 {
         match self.attack.as_str() {
             "CW-PGD" | "APGD-DLR" => 24,
-            "PGD" => 16,
+            "PGD" | "Square" => 16,
             "PGD-5" | "APGD-CE" => 6,
-            "APGD-T" | "Square" => 5,
+            "APGD-T" => 5,
             _ => 1,
         }
     }

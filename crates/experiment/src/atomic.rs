@@ -18,17 +18,17 @@ const LINKS_AT_MOST: usize = 40;
 
 /// Replaces the file at `path` by `bytes`, so that a reader, or the next run after a kill, sees the old content or
 /// the new one and never a mixture. A symbolic link stays, and what it points to is written. What is there and no file, such as
-/// a pipe or a device, stays too and is written to as it is.
+/// a pipe or a device, stays too and is written to as it is, as is a file that is open already and named so, such as
+/// `/dev/stdout`.
 ///
 /// # Errors
 /// Whatever the file system answers: no such folder, no space, no permission. The old file is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match fs::metadata(path) {
-        Ok(there) if !there.is_file() && !there.is_dir() => {
-            File::options().write(true).open(path)?.write_all(bytes)
-        }
-        // Where the system cannot tell what is there, writing has its own, better error.
-        _ => replace(&followed(path)?, bytes),
+    // Where the system cannot tell what is there, writing has its own, better error.
+    let is_no_file = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+    match followed(path)? {
+        Some(target) if !is_no_file => replace(&target, bytes),
+        _ => File::options().append(true).open(path)?.write_all(bytes),
     }
 }
 
@@ -41,17 +41,21 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Where the symbolic links at `path` lead to, whether or not something is there.
-fn followed(path: &Path) -> io::Result<PathBuf> {
+/// Where the symbolic links at `path` lead to, whether or not something is there. `None` for what a process has open: whoever
+/// reads it there would not see a file that took its place.
+fn followed(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_AT_MOST {
         match fs::read_link(&path) {
+            Ok(_) if ["/proc", "/dev/fd"].iter().any(|open| path.starts_with(open)) => {
+                return Ok(None);
+            }
             Ok(target) => path = folder_of(&path).join(target),
-            Err(_) => return Ok(path),
+            Err(_) => return Ok(Some(path)),
         }
     }
     // For links in a circle the system has its own error.
-    fs::metadata(&path).map(|_| path)
+    fs::metadata(&path).map(|_| Some(path))
 }
 
 /// The folder that holds `path`, which is the working folder for a bare file name.
@@ -211,11 +215,17 @@ mod tests {
         assert_eq!(entries(folder.path()), 2);
     }
 
-    /// As with `--out /dev/stdout` before a bar: the link of an open file names no path.
+    /// As with `--out /dev/stdout`, before a bar or after `>>`.
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_link_of_an_open_pipe_is_written_through() {
+    fn what_is_open_is_written_through() {
         use std::os::fd::AsRawFd;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"before, ").unwrap();
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        write_atomically(Path::new(&path), b"after").unwrap();
+        io::Seek::rewind(&mut file).unwrap();
+        assert_eq!(io::read_to_string(file).unwrap(), "before, after");
         let (reader, writer) = io::pipe().unwrap();
         let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
         write_atomically(Path::new(&path), b"new").unwrap();

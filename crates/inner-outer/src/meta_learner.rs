@@ -30,7 +30,7 @@ pub struct MetaLearnerConfig {
     /// Accept a learned parameter whose gradient is exactly zero in the whole first meta-batch.
     pub allow_zero_gradients: bool,
     /// Accept a learned parameter that no task of a meta-batch reaches, such as the head of a family of which none was drawn. It
-    /// stays as it is in that step: without gradient there is no momentum and no decay either.
+    /// stays as it is in that step: optimisers pass over what has no gradient, decay and momentum included.
     pub allow_unreached: bool,
 }
 

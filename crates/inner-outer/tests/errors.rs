@@ -4,7 +4,7 @@ mod common;
 
 use burn::backend::Flex;
 use burn::module::Param;
-use burn::optim::SgdConfig;
+use burn::optim::{AdamWConfig, SgdConfig};
 use common::methods::{truncated, unrolled};
 use common::mistaken::{
     FusedLayers, Mistake, Mistaken, Operation, Pair, Through, fused_layers, pair,
@@ -108,13 +108,24 @@ fn an_outer_parameter_that_nothing_reads_can_be_allowed_and_stays_as_it_is() {
         allow_unreached: true,
         ..MetaLearnerConfig::default()
     };
-    let mut learner = mistaken_by(config, Mistake::Unused);
+    let outer = Pair { other: Param::from_tensor(doubles(&[2.0], [1])), ..pair() };
+    let problem = Mistaken(Mistake::Unused);
+    let mut learner = MetaLearner::new(
+        problem,
+        LOOP,
+        unrolled(),
+        config,
+        outer,
+        rate(0.1),
+        AdamWConfig::new().with_weight_decay(0.1).init(),
+        AdamWConfig::new().init(),
+    );
     let values = |pair: &Pair<Flex>| Tensors::of(pair).to_f64();
     let before = values(learner.outer());
     learner.step(&[parabola(1.0, 0.0, 0.0)]).unwrap();
     let after = values(learner.outer());
     assert_ne!(after[0], before[0], "`used`");
-    assert_eq!(after[1], before[1], "`other`");
+    assert_eq!(after[1], before[1], "`other`, which nothing decays");
 }
 
 #[test]

@@ -68,11 +68,6 @@ fn lines(groups: &[Group], points: impl Fn(&Group) -> Vec<(f64, Interval)>) -> V
     groups.iter().map(line).collect()
 }
 
-/// A proportion's interval in percent.
-fn percent(interval: Interval) -> Interval {
-    interval.scale(100.0)
-}
-
 /// `1 run`, `3 runs`.
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

@@ -36,6 +36,7 @@ def collect(runs, passes):
             found.append({
                 "radius": radius, "set": images, "partition": partition, "method": method, "seed": int(seed),
                 "images": results["samples"], "warnings": results["warnings"],
+                "felled by Square": sum(dict(robust["felled"]).get("Square", 0) for robust in report["robust"]),
                 "accuracies": {attack: round(100 * share, 2) for attack, share in accuracies.items()},
             })
     return found

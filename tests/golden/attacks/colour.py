@@ -11,7 +11,8 @@ to write, into this folder,
 * ``colour.json`` and ``colour-autoattack.json``, in the form of
   ``accuracies.json`` and ``autoattack.json``.
 
-Square within L2 is compared with the authors' alone: torchattacks measures a
+The parts of AutoAttack are those of its authors alone. Those of torchattacks
+found the same to the last image, but for Square within L2: it measures a
 window over all channels at once where the authors do channel by channel,
 which is the same for one channel and felled some three points more here.
 """
@@ -27,9 +28,9 @@ from torch import nn
 
 TEST_IMAGES = 192
 EPSILONS = {"Linf": 0.08, "L2": 0.7}
-# Attacks that draw random numbers are averaged over so many seeds, others over 8: one start more or less moves the accuracy of these by a
-# percentage point.
-SEEDS = {"PGD": 32, "CW-PGD": 32, "FGSM": 1, "FAB-T": 1}
+# One start more or less moves the accuracy of single ascents by a percentage point, and that of Square by two.
+SEEDS = {"FGSM": 1, "FAB-T": 1, "PGD": 32, "CW-PGD": 32, "Square": 32}
+USUAL_SEEDS = 8
 
 
 class Watched(nn.Module):
@@ -72,9 +73,9 @@ def coloured(images, seed):
 def rows(model, images, labels):
     for norm, eps in EPSILONS.items():
         for name, (budget, _) in attacks(model, norm, eps, 0).items():
-            if (name, norm) == ("Square", "L2"):
+            if name in PARTS:
                 continue
-            seeds = range(SEEDS.get(name, 8))
+            seeds = range(SEEDS.get(name, USUAL_SEEDS))
             accuracies = [robust_accuracy(model, name, norm, eps, images, labels, seed) for seed in seeds]
             yield row(name, budget, norm, eps, accuracies)
 
@@ -82,7 +83,7 @@ def rows(model, images, labels):
 def rows_of_authors(model, images, labels):
     for norm, eps in EPSILONS.items():
         for name, (budget, _) in PARTS.items():
-            seeds = range(SEEDS.get(name, 8))
+            seeds = range(SEEDS.get(name, USUAL_SEEDS))
             accuracies = [accuracy_of_part(name, model, norm, eps, seed, images, labels) for seed in seeds]
             yield row(name, budget, norm, eps, accuracies)
         yield row("AutoAttack", 5000, norm, eps, [accuracy_of_standard(model, norm, eps, images, labels)])

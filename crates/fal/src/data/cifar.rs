@@ -34,10 +34,10 @@ pub(super) fn load(folder: Option<&Path>) -> Result<Split, DataError> {
 /// Reads files of so many records each.
 fn load_records(folder: Option<&Path>, records: usize) -> Result<Split, DataError> {
     let folder = find(folder.unwrap_or(Path::new(".")))?;
-    require_six(&folder)?;
     let train = TRAIN.map(|name| folder.join(name));
-    let train = read(&train, records)?;
-    let test = read(&[folder.join(TEST)], records)?;
+    let mut seen = BTreeMap::new();
+    let train = read(&train, records, &mut seen)?;
+    let test = read(&[folder.join(TEST)], records, &mut seen)?;
     require_balance(&folder.join(TEST), &test)?;
     Ok(Split { train, test })
 }
@@ -54,7 +54,12 @@ fn find(folder: &Path) -> Result<PathBuf, DataError> {
     }
 }
 
-fn read(files: &[PathBuf], records: usize) -> Result<ImageSet, DataError> {
+/// Reads files, none of which may have the content of one that was `seen`.
+fn read(
+    files: &[PathBuf],
+    records: usize,
+    seen: &mut BTreeMap<String, PathBuf>,
+) -> Result<ImageSet, DataError> {
     let mut pixels = Vec::with_capacity(files.len() * records * (RECORD - 1));
     let mut labels = Vec::with_capacity(files.len() * records);
     for path in files {
@@ -65,6 +70,10 @@ fn read(files: &[PathBuf], records: usize) -> Result<ImageSet, DataError> {
                 expected: records * RECORD,
                 found: bytes.len(),
             });
+        }
+        if let Some(original) = seen.insert(checksum(&bytes), path.clone()) {
+            let (file, original) = (path.display().to_string(), original.display().to_string());
+            return Err(DataError::Copied { file, original });
         }
         let (records, _) = bytes.as_chunks::<RECORD>();
         for (index, [label, values @ ..]) in records.iter().enumerate() {
@@ -77,22 +86,6 @@ fn read(files: &[PathBuf], records: usize) -> Result<ImageSet, DataError> {
         }
     }
     ImageSet::new(NAME, SHAPE, pixels, labels, CLASS_NAMES.map(Into::into).to_vec())
-}
-
-/// Refuses a file that is a copy of another.
-fn require_six(folder: &Path) -> Result<(), DataError> {
-    let mut seen = BTreeMap::new();
-    for name in TRAIN.into_iter().chain([TEST]) {
-        let file = folder.join(name);
-        if let Some(first) = seen.insert(checksum(&idx::read(&file)?), name) {
-            return Err(DataError::Exchanged {
-                file: file.display().to_string(),
-                expected: format!("a file of {NAME} of its own"),
-                found: format!("the content of {first}"),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The original has as many test images of each class; a batch of training images does not.
@@ -167,7 +160,9 @@ mod tests {
         assert!(matches!(load(&exchanged), Err(DataError::Exchanged { .. })));
         let copied = folder();
         replace(&copied, TRAIN[1], batch(255));
-        let failure = load(&copied).unwrap_err().to_string();
+        let failure = load(&copied).unwrap_err();
+        assert!(matches!(failure, DataError::Copied { .. }), "{failure}");
+        let failure = failure.to_string();
         assert!(failure.contains(TEST) && failure.contains(TRAIN[1]), "{failure}");
         let incomplete = folder();
         fs::remove_file(incomplete.path().join("cifar-10-batches-bin").join(TRAIN[4])).unwrap();

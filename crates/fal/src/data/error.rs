@@ -85,9 +85,17 @@ pub enum DataError {
         /// What the file is.
         found: String,
     },
+    /// A file that is there under two names.
+    #[error("{file} is a copy of {original}: fetch the set again")]
+    Copied {
+        /// The file.
+        file: String,
+        /// The file whose content it has.
+        original: String,
+    },
     /// A file of a known set that is not the original.
     #[error(
-        "{file} is not the original of {set}: its SHA-256 is {found} and not {expected}; fetch it again, or load the folder as a set of your own with `folder`"
+        "{file} is not the original of {set}: its SHA-256 is {found} and not {expected}; fetch it again, or, if the set was made from {set}, say so with data.set = \"derived\""
     )]
     Checksum {
         /// The file.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use experiment::figure::{Axis, FigureError, LineChart};
 use experiment::statistics::Interval;
 
-use super::{BANDS, Figure, Group, Run, lines, percent, span};
+use super::{BANDS, Figure, Group, Run, lines, span};
 use crate::config::{DataConfig, Source};
 
 /// Accuracy over the lengths of reasoning; `None` where there are fewer than two lengths.
@@ -59,7 +59,7 @@ fn chart(
     let title = format!("{title} ({} questions a run)", span(questions.filter(|count| *count > 0)));
     let accuracy = Axis::linear("accuracy, %").including(0.0).including(100.0);
     let points = |group: &Group| {
-        let point = |key: &usize| Some((*key as f64, percent(mean(group, key)?)));
+        let point = |key: &usize| Some((*key as f64, mean(group, key)?.scale(100.0)));
         keys.iter().filter_map(point).collect()
     };
     let chart = LineChart::new(title, Axis::counts(x), accuracy);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use experiment::figure::{Axis, FigureError, LineChart};
 use experiment::statistics::{Interval, mean_interval};
 
-use super::{Figure, Group, Run, counted, lines, percent, span};
+use super::{Figure, Group, Run, counted, lines, span};
 
 /// Points of a curve at most; the steps between two of them are averaged.
 const POINTS: u64 = 80;
@@ -24,7 +24,7 @@ pub(super) fn validation_accuracy(groups: &[Group]) -> Result<Option<Figure>, Fi
         let curve = mean_curve(group, |run| logged(run, VALIDATION, 1));
         curve
             .into_iter()
-            .map(|(step, interval)| (step, percent(interval.within(0.0..=1.0))))
+            .map(|(step, interval)| (step, interval.within(0.0..=1.0).scale(100.0)))
             .collect::<Vec<_>>()
     };
     if groups.iter().all(|group| points(group).is_empty()) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use experiment::figure::{Axis, FigureError, LineChart, Series};
 use experiment::statistics::Interval;
 
-use super::{Figure, percent, span};
+use super::{Figure, span};
 use crate::examination::{Breakdown, Evaluation, Scores};
 
 /// An evaluation with the name of its folder.
@@ -83,7 +83,7 @@ fn points(
 ) -> Vec<(f64, Interval)> {
     let Some(scores) = evaluation.scores.all() else { return Vec::new() };
     let parts = (grouping.of)(scores).iter();
-    parts.filter_map(|(key, scores)| Some((*key as f64, percent(score(scores)?)))).collect()
+    parts.filter_map(|(key, scores)| Some((*key as f64, score(scores)?.scale(100.0)))).collect()
 }
 
 /// `None` where there are fewer than two places on the axis.

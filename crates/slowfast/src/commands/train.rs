@@ -102,7 +102,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// File or run of `train-autoencoder`, instead of `autoencoder` in the configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "PATH")]
     autoencoder: Option<PathBuf>,
 }
 
