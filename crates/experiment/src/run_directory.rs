@@ -88,6 +88,11 @@ pub enum RunError {
     },
 }
 
+/// The file itself, or the one called `name` in it if `path` is the folder of a run.
+pub fn file_or_of_run(path: &Path, name: &str) -> PathBuf {
+    if path.is_dir() { path.join(name) } else { path.to_owned() }
+}
+
 impl RunDirectory {
     /// Starts a run in the folder `path`, which is made if it is not there, and saves the resolved `config` in it.
     ///

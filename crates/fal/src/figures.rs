@@ -23,23 +23,43 @@ pub struct Figure {
 /// # Errors
 /// [`FigureError`] where one cannot be drawn.
 pub fn figures(groups: &[Group]) -> Result<Vec<Figure>, FigureError> {
-    let curves = [
-        ("clean-curve", "clean accuracy", "Accuracy on test images over rounds"),
-        ("attacked-curve", "attacked accuracy", "Accuracy under PGD-10 over rounds"),
-    ];
     let mut figures = vec![bars(groups)?];
-    for (name, value, title) in curves {
-        figures.extend(curve(groups, name, value, title, 100.0)?);
+    for curve in &CURVES {
+        figures.extend(curve.draw(groups)?);
     }
-    figures.extend(curve(
-        groups,
-        "loss-curve",
-        "loss",
-        "Loss of the clients on perturbed samples",
-        1.0,
-    )?);
     Ok(figures)
 }
+
+/// A value over rounds.
+struct Curve {
+    name: &'static str,
+    /// Its name in the metrics.
+    value: &'static str,
+    title: &'static str,
+    /// Whether it is a share, which is shown in percent, or a loss.
+    is_share: bool,
+}
+
+const CURVES: [Curve; 3] = [
+    Curve {
+        name: "clean-curve",
+        value: "clean accuracy",
+        title: "Accuracy on test images over rounds",
+        is_share: true,
+    },
+    Curve {
+        name: "attacked-curve",
+        value: "attacked accuracy",
+        title: "Accuracy under PGD-10 over rounds",
+        is_share: true,
+    },
+    Curve {
+        name: "loss-curve",
+        value: "loss",
+        title: "Loss of the clients on perturbed samples",
+        is_share: false,
+    },
+];
 
 fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
     let attacks = columns(groups);
@@ -56,42 +76,43 @@ fn bars(groups: &[Group]) -> Result<Figure, FigureError> {
     Ok(Figure { name: "accuracy", svg: chart.to_svg()?, caption })
 }
 
-/// None where no run has a point to draw.
-fn curve(
-    groups: &[Group],
-    name: &'static str,
-    value: &str,
-    title: &str,
-    scale: f64,
-) -> Result<Option<Figure>, FigureError> {
-    let curves: Vec<_> = groups.iter().map(|group| points(group, value, scale)).collect();
-    if !curves.iter().flatten().any(|(_, found)| found.mean.is_finite()) {
-        return Ok(None);
-    }
-    let unit = if scale == 100.0 { "accuracy, %" } else { "loss" };
-    let mut chart = LineChart::new(title, Axis::counts("round"), Axis::linear(unit).including(0.0));
-    for (group, points) in groups.iter().zip(curves) {
-        chart = chart.series(Series::of_intervals(group.name.clone(), points));
-    }
-    let caption = format!("{title}. Bands are 95 % intervals over seeds where there are several.");
-    Ok(Some(Figure { name, svg: chart.to_svg()?, caption }))
-}
-
-/// The mean of the runs at each round.
-fn points(group: &Group, value: &str, scale: f64) -> Vec<(f64, Interval)> {
-    let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for row in group.runs.iter().flat_map(|run| &run.rows) {
-        if let Some(found) = row.values.get(value) {
-            at.entry(row.step).or_default().push(*found);
+impl Curve {
+    /// None where no run has a point to draw.
+    fn draw(&self, groups: &[Group]) -> Result<Option<Figure>, FigureError> {
+        let Self { name, title, is_share, .. } = *self;
+        let curves: Vec<_> = groups.iter().map(|group| self.points(group)).collect();
+        if !curves.iter().flatten().any(|(_, found)| found.mean.is_finite()) {
+            return Ok(None);
         }
+        let unit = if is_share { "accuracy, %" } else { "loss" };
+        let mut chart =
+            LineChart::new(title, Axis::counts("round"), Axis::linear(unit).including(0.0));
+        for (group, points) in groups.iter().zip(curves) {
+            chart = chart.series(Series::of_intervals(group.name.clone(), points));
+        }
+        let caption =
+            format!("{title}. Bands are 95 % intervals over seeds where there are several.");
+        Ok(Some(Figure { name, svg: chart.to_svg()?, caption }))
     }
-    let interval = |found: &[f64]| match mean_interval(found) {
-        Ok(interval) if found.len() > 1 => interval,
-        _ => Interval { mean: found[0], low: found[0], high: found[0], n: 1 },
-    };
-    let possible = if scale == 100.0 { 0.0..=1.0 } else { f64::NEG_INFINITY..=f64::INFINITY };
-    let point = |found: Vec<f64>| interval(&found).within(possible.clone()).scale(scale);
-    at.into_iter().map(|(round, found)| (round as f64, point(found))).collect()
+
+    /// The mean of the runs at each round.
+    fn points(&self, group: &Group) -> Vec<(f64, Interval)> {
+        let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for row in group.runs.iter().flat_map(|run| &run.rows) {
+            if let Some(found) = row.values.get(self.value) {
+                at.entry(row.step).or_default().push(*found);
+            }
+        }
+        let interval = |found: &[f64]| match mean_interval(found) {
+            Ok(interval) if found.len() > 1 => interval,
+            _ => Interval { mean: found[0], low: found[0], high: found[0], n: 1 },
+        };
+        let point = |found: Vec<f64>| match self.is_share {
+            true => interval(&found).within(0.0..=1.0).scale(100.0),
+            false => interval(&found),
+        };
+        at.into_iter().map(|(round, found)| (round as f64, point(found))).collect()
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +136,7 @@ mod tests {
                 figure.name
             );
         }
-        let points = points(&groups[0], "clean accuracy", 100.0);
+        let points = CURVES[0].points(&groups[0]);
         assert_eq!(points.len(), 3);
         assert!((points[0].1.mean - 75.0).abs() < 1e-9 && points[0].1.n == 2);
         assert_eq!(points[0].1.high, 100.0, "nothing is right more often than always");

@@ -215,9 +215,7 @@ pub fn generate(
     let done = there.iter().filter(|is_there| **is_there).count();
     let progress = Progress::resumed(shards as u64, "generating files", done as u64);
     for (number, _) in there.iter().enumerate().filter(|(_, is_there)| !**is_there) {
-        if interrupt.requested() {
-            return Err(Failure::Interrupted);
-        }
+        interrupt.heed()?;
         writer.write_shard(number, &settings.shard(number).bad_input()?).failed()?;
         progress.advance(1);
     }

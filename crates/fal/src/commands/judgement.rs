@@ -72,9 +72,7 @@ impl<'i> Parts<'i> {
         if let Some(kept) = left.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(kept);
         }
-        if self.interrupt.requested() {
-            return Err(Failure::Interrupted);
-        }
+        self.interrupt.heed()?;
         let made = make().failed()?;
         if let Some(path) = path {
             write_file(&path, serde_json::to_string(&made).failed()?)?;

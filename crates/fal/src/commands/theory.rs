@@ -143,9 +143,7 @@ fn require_places(
         if !drawn.insert((clients * points, dimension, separation.to_bits(), seed)) {
             continue;
         }
-        if interrupt.requested() {
-            return Err(Failure::Interrupted);
-        }
+        interrupt.heed()?;
         settings.draw_points(&Seed::new(seed)).bad_input()?;
     }
     Ok(())

@@ -123,9 +123,7 @@ pub fn train<B: Backend>(
     for (name, sets) in &trainer.corpus.tests {
         progress.message(format!("asking {name}"));
         accuracies.extend(Accuracy::of(name, &trainer.outcomes(sets).failed()?));
-        if interrupt.requested() {
-            return Err(Failure::Interrupted);
-        }
+        interrupt.heed()?;
     }
     progress.finish();
     write_results(run.path(), &accuracies)?;

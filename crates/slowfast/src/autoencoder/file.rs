@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
+use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
 use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
 use safetensors::SafeTensors;
@@ -42,10 +43,7 @@ pub fn load_autoencoder<B: Backend>(
     path: &Path,
     device: &Device<B>,
 ) -> Result<(Autoencoder<B>, AutoencoderConfig), AutoencoderError> {
-    let path = &match path.is_dir() {
-        true => path.join(AUTOENCODER_FILE),
-        false => path.to_owned(),
-    };
+    let path = &file_or_of_run(path, AUTOENCODER_FILE);
     let access = |source| AutoencoderError::Access { path: path.clone(), source };
     let content = std::fs::read(path).map_err(access)?;
     let damaged = |problem: String| AutoencoderError::Damaged { path: path.clone(), problem };

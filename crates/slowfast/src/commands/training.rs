@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use experiment::checkpoint::{Checkpoint, Checkpoints};
 use experiment::cli::{CommonArguments, Failure, OrFailure};
 use experiment::interrupt::Interrupt;
@@ -47,7 +48,7 @@ impl Pace {
         ];
         match counts.iter().find(|(_, count)| *count == 0) {
             Some((field, _)) => {
-                let cause = anyhow::anyhow!("`pace.{field}` is 0: choose at least 1");
+                let cause = anyhow!("`pace.{field}` is 0: choose at least 1");
                 Err(Failure::BadInput(cause))
             }
             None => Ok(()),
@@ -59,22 +60,19 @@ impl Pace {
     /// # Errors
     /// Bad input: a schedule out of range, or one that is at zero before the last step.
     pub fn check_rate(&self, field: &str, rate: &Schedule) -> Result<(), Failure> {
-        let is_positive = rate.rate.is_finite() && rate.rate > 0.0;
-        if is_positive {
-            rate.check().bad_section(field)?;
+        let Schedule { rate: largest, steps, decay, .. } = *rate;
+        if !largest.is_finite() || largest <= 0.0 {
+            let cause = anyhow!("`{field}.rate` is {largest}: choose a finite number above 0");
+            return Err(Failure::BadInput(cause));
         }
-        let cause = if !is_positive {
-            anyhow::anyhow!("`{field}.rate` is {}: choose a finite number above 0", rate.rate)
-        } else if rate.decay != Decay::Constant && (rate.steps as u64) < self.steps {
-            anyhow::anyhow!(
-                "`{field}.steps` is {}, where the rate reaches zero, and `pace.steps` is {}: set both alike",
-                rate.steps,
+        rate.check().bad_section(field)?;
+        match decay != Decay::Constant && (steps as u64) < self.steps {
+            true => Err(Failure::BadInput(anyhow!(
+                "`{field}.steps` is {steps}, where the rate reaches zero, and `pace.steps` is {}: set both alike",
                 self.steps
-            )
-        } else {
-            return Ok(());
-        };
-        Err(Failure::BadInput(cause))
+            ))),
+            false => Ok(()),
+        }
     }
 }
 

@@ -182,9 +182,7 @@ impl<B: Backend> Evaluator<'_, B> {
         {
             let item = Item { row, name: format!("cost of {name}"), episode: 0, seed: 0 };
             let known: Option<Option<Cost>> = ledger.read(&item)?;
-            if interrupt.requested() {
-                return Err(Failure::Interrupted);
-            }
+            interrupt.heed()?;
             costs.push(match (known, self.config.cost_chunks) {
                 (Some(cost), _) => cost,
                 (None, 0) => None,

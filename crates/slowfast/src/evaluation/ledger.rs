@@ -76,9 +76,7 @@ impl Ledger {
             if let Some(result) = self.read(item)? {
                 return Ok(result);
             }
-            if interrupt.requested() {
-                return Err(Failure::Interrupted);
-            }
+            interrupt.heed()?;
             let result = work(item)?;
             self.write(item, &result)?;
             progress.advance(1);

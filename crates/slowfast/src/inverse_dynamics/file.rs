@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
+use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
 use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
 use safetensors::SafeTensors;
@@ -46,10 +47,7 @@ impl<B: Backend> InverseDynamics<B> {
     /// [`InverseDynamicsError::Access`], and [`InverseDynamicsError::Damaged`] for a file that is cut off or something
     /// else.
     pub fn load(path: &Path, device: &Device<B>) -> Result<Self, InverseDynamicsError> {
-        let path = &match path.is_dir() {
-            true => path.join(INVERSE_DYNAMICS_FILE),
-            false => path.to_owned(),
-        };
+        let path = &file_or_of_run(path, INVERSE_DYNAMICS_FILE);
         let access = |source| InverseDynamicsError::Access { path: path.clone(), source };
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem| InverseDynamicsError::Damaged { path: path.clone(), problem };

@@ -48,7 +48,7 @@ fn title(contents: &Contents) -> String {
 fn accuracy(report: Report, groups: &[Group]) -> Report {
     let report = report.heading("Accuracy").paragraph(
         "Share of questions whose answer matches exactly, with 95 % intervals: over the questions of a \
-         single run (Wilson; questions on one theory are alike and count as fewer), over runs that differ only in the seed, and their questions.",
+         single run (Wilson; questions on one theory are alike and count as fewer), over the runs too where several differ only in the seed.",
     );
     let report = accuracy_table(report, groups);
     let report = part_table(report, "hops", groups, Run::by_hops);
