@@ -146,13 +146,14 @@ impl ThreatModel {
 
     /// Moves `image` to an allowed one close to it: exactly to the closest for Linf; for L2 it is pulled to the ball and
     /// then cut to the pixel range, which only brings it closer to `original`. [`Self::allows`] holds for the result, to
-    /// the last bit.
+    /// the last bit, where `original` is within the pixel range; what no number can be made of becomes `original`.
     pub fn project(&self, original: &[f32], image: &mut [f32]) {
         match self.norm {
             Norm::Linf => {
                 for (pixel, &original) in image.iter_mut().zip(original) {
                     let (down, up) = self.interval(original);
-                    *pixel = pixel.clamp(down.max(self.low), up.min(self.high));
+                    let within = if pixel.is_nan() { original } else { *pixel };
+                    *pixel = within.max(down.max(self.low)).min(up.min(self.high));
                 }
             }
             Norm::L2 => self.project_to_sphere(original, image),
@@ -179,6 +180,11 @@ impl ThreatModel {
         loop {
             let distance = self.norm.distance(original, image);
             if distance <= self.epsilon {
+                break;
+            }
+            // At a slack of 1 the image was `original`: no change is short enough, or the distance is no number.
+            if slack >= 1.0 || !distance.is_finite() {
+                image.copy_from_slice(original);
                 break;
             }
             let scale = self.epsilon / distance * (1.0 - slack);
@@ -208,7 +214,7 @@ impl ThreatModel {
 
 impl fmt::Display for ThreatModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Four significant digits tell any two epsilons of the literature apart.
+        // Four decimals tell any two epsilons of the literature apart.
         write!(formatter, "{} {}", self.norm, (self.epsilon * 1e4).round() / 1e4)
     }
 }
@@ -288,6 +294,29 @@ mod tests {
         }
         assert_eq!(ThreatModel::linf(0.0).check(), Ok(()));
         assert_eq!(ThreatModel::l2(1e6).check(), Ok(()));
+    }
+
+    /// An attack may hand in anything, and a threat model need not have been checked.
+    #[test]
+    fn what_cannot_be_projected_becomes_the_original() {
+        let strange = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        for threat in [ThreatModel::linf(0.1), ThreatModel::l2(0.1)] {
+            for pixel in strange {
+                let mut image = [0.5, pixel];
+                threat.project(&[0.5, 0.25], &mut image);
+                assert!(threat.allows(&[0.5, 0.25], &image), "{threat}: {image:?}");
+            }
+        }
+        for epsilon in [-0.1, f64::NAN] {
+            let mut image = [0.75, 0.0];
+            ThreatModel::l2(epsilon).project(&[0.5, 0.25], &mut image);
+            assert_eq!(image, [0.5, 0.25], "{epsilon}");
+        }
+        for epsilon in [-0.1, 0.1, f64::NAN] {
+            let mut image = [1.5, 0.0];
+            ThreatModel::linf(epsilon).project(&[1.5, 0.25], &mut image);
+            assert!(image.iter().all(|pixel| (0.0..=1.0).contains(pixel)), "{epsilon}: {image:?}");
+        }
     }
 
     #[test]
