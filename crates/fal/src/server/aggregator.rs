@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::require;
-use super::update::require_fit;
+use super::update::{require_fit, require_some};
 use super::{ServerError, Update, krum, mean, robust};
 
 /// What a client counts for in a mean.
@@ -95,6 +95,11 @@ fn a_millionth() -> f64 {
     1e-6
 }
 
+/// How many of so many updates Multi-Krum keeps: all but the bad ones where it is not stated.
+fn kept(keep: Option<usize>, updates: usize, byzantine: usize) -> usize {
+    keep.unwrap_or(updates.saturating_sub(byzantine))
+}
+
 impl Default for AggregatorChoice {
     fn default() -> Self {
         Self::Mean { weighting: Weighting::default() }
@@ -126,19 +131,30 @@ impl AggregatorChoice {
         }
     }
 
-    /// Whether the rule can do anything with the updates of so many clients.
+    /// Whether the rule can do anything with the updates of so many clients. Their number alone is looked at, so that it takes
+    /// no time however many they are.
     ///
     /// # Errors
-    /// [`ServerError::TooFewUpdates`], [`ServerError::Keep`] and [`ServerError::TrimsNobody`]; [`ServerError::OutOfRange`] for
-    /// slack that all of them would be given.
+    /// Those of [`Self::check`]; [`ServerError::NoUpdates`], [`ServerError::TooFewUpdates`], [`ServerError::Keep`] and
+    /// [`ServerError::TrimsNobody`] as [`Self::aggregate`] has them; [`ServerError::OutOfRange`] for slack that all of them would
+    /// be given.
     pub fn check_for(&self, clients: usize) -> Result<(), ServerError> {
-        if let Self::Slack { top, .. } = *self {
-            let range = "below the number of clients that take part, for else all count the same";
-            require(top < clients, "top", top as f64, range)?;
+        self.check()?;
+        require_some(clients)?;
+        match *self {
+            Self::Slack { top, .. } => {
+                let range =
+                    "below the number of clients that take part, for else all count the same";
+                require(top < clients, "top", top as f64, range)
+            }
+            Self::TrimmedMean { share } => robust::trimmed(clients, share).map(drop),
+            Self::Krum { byzantine } => krum::require_nearest(clients, byzantine, 1),
+            Self::MultiKrum { byzantine, keep } => {
+                krum::require_nearest(clients, byzantine, kept(keep, clients, byzantine))
+            }
+            Self::Bulyan { byzantine } => krum::require_bulyan(clients, byzantine),
+            Self::Mean { .. } | Self::Nova | Self::Median | Self::GeometricMedian { .. } => Ok(()),
         }
-        let of_client =
-            |client| Update { client, delta: vec![client as f32], samples: 1, steps: 1, loss: 0.0 };
-        self.aggregate(1, &(0..clients).map(of_client).collect::<Vec<_>>()).map(drop)
     }
 
     /// One update of many, in round `round`, counted from 0.
@@ -168,9 +184,10 @@ impl AggregatorChoice {
                 Ok(deltas[krum::nearest(&deltas, byzantine, 1)?[0]].to_vec())
             }
             Self::MultiKrum { byzantine, keep } => {
-                let keep = keep.unwrap_or(deltas.len().saturating_sub(byzantine));
-                let kept = krum::nearest(&deltas, byzantine, keep)?;
-                Ok(mean::uniform(&kept.into_iter().map(|index| deltas[index]).collect::<Vec<_>>()))
+                let keep = kept(keep, deltas.len(), byzantine);
+                let nearest = krum::nearest(&deltas, byzantine, keep)?;
+                let nearest: Vec<_> = nearest.into_iter().map(|index| deltas[index]).collect();
+                Ok(mean::uniform(&nearest))
             }
             Self::Bulyan { byzantine } => krum::bulyan(&deltas, byzantine),
             Self::GeometricMedian { iterations, smoothing, tolerance } => {

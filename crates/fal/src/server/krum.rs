@@ -7,17 +7,14 @@ use super::robust::{average, by_coordinate, middle};
 /// distances to its `n - f - 2` nearest neighbours, for `n` updates and `f` bad ones (Blanchard et al. 2017).
 ///
 /// # Errors
-/// [`ServerError::TooFewUpdates`] below `2 f + 3` updates, [`ServerError::Keep`] for more than can be good.
+/// Those of [`require_nearest`].
 pub(super) fn nearest(
     deltas: &[&[f32]],
     byzantine: usize,
     keep: usize,
 ) -> Result<Vec<usize>, ServerError> {
     let updates = deltas.len();
-    require_updates("krum", byzantine, 2, updates)?;
-    if keep == 0 || keep > updates - byzantine {
-        return Err(ServerError::Keep { keep, updates, byzantine });
-    }
+    require_nearest(updates, byzantine, keep)?;
     let everybody: Vec<usize> = (0..updates).collect();
     Ok(ranked(&distances(deltas), &everybody, byzantine).into_iter().take(keep).collect())
 }
@@ -26,10 +23,10 @@ pub(super) fn nearest(
 /// nearest to the median (El Mhamdi, Guerraoui and Rouault 2018).
 ///
 /// # Errors
-/// [`ServerError::TooFewUpdates`] below `4 f + 3` updates.
+/// Those of [`require_bulyan`].
 pub(super) fn bulyan(deltas: &[&[f32]], byzantine: usize) -> Result<Vec<f32>, ServerError> {
     let updates = deltas.len();
-    require_updates("bulyan", byzantine, 4, updates)?;
+    require_bulyan(updates, byzantine)?;
     let distances = distances(deltas);
     let mut remaining: Vec<usize> = (0..updates).collect();
     let mut chosen = Vec::new();
@@ -49,6 +46,30 @@ fn around_middle(sorted: &[f32], keep: usize) -> &[f32] {
         |window: &[f32]| (middle - f64::from(window[0])).max(f64::from(window[keep - 1]) - middle);
     let windows = sorted.windows(keep);
     windows.min_by(|left, right| farthest(left).total_cmp(&farthest(right))).unwrap_or(sorted)
+}
+
+/// Whether Krum withstands `byzantine` bad ones among so many updates and can keep `keep` of them.
+///
+/// # Errors
+/// [`ServerError::TooFewUpdates`] below `2 f + 3` updates, [`ServerError::Keep`] for more than can be good.
+pub(super) fn require_nearest(
+    updates: usize,
+    byzantine: usize,
+    keep: usize,
+) -> Result<(), ServerError> {
+    require_updates("krum", byzantine, 2, updates)?;
+    match keep == 0 || keep > updates - byzantine {
+        true => Err(ServerError::Keep { keep, updates, byzantine }),
+        false => Ok(()),
+    }
+}
+
+/// Whether Bulyan withstands `byzantine` bad ones among so many updates.
+///
+/// # Errors
+/// [`ServerError::TooFewUpdates`] below `4 f + 3` updates.
+pub(super) fn require_bulyan(updates: usize, byzantine: usize) -> Result<(), ServerError> {
+    require_updates("bulyan", byzantine, 4, updates)
 }
 
 fn require_updates(

@@ -14,16 +14,23 @@ pub(super) fn median(deltas: &[&[f32]]) -> Vec<f32> {
 /// The mean of each coordinate without the largest and the smallest `share` of its values.
 ///
 /// # Errors
-/// [`ServerError::TrimsNobody`] if that is less than one value.
+/// Those of [`trimmed`].
 pub(super) fn trimmed_mean(deltas: &[&[f32]], share: f64) -> Result<Vec<f32>, ServerError> {
-    let updates = deltas.len();
+    let cut = trimmed(deltas.len(), share)?;
+    Ok(by_coordinate(deltas, |sorted| average(&sorted[cut..sorted.len() - cut])))
+}
+
+/// How many of so many updates the `share` at each end is.
+///
+/// # Errors
+/// [`ServerError::TrimsNobody`] if it is less than one.
+pub(super) fn trimmed(updates: usize, share: f64) -> Result<usize, ServerError> {
     // Against rounding too: a share just below 1/2 must leave something to average.
     let most = updates.saturating_sub(1) / 2;
-    let cut = ((share * updates as f64 + ROUNDING) as usize).min(most);
-    if cut == 0 {
-        return Err(ServerError::TrimsNobody { share, updates });
+    match ((share * updates as f64 + ROUNDING) as usize).min(most) {
+        0 => Err(ServerError::TrimsNobody { share, updates }),
+        cut => Ok(cut),
     }
-    Ok(by_coordinate(deltas, |sorted| average(&sorted[cut..updates - cut])))
 }
 
 /// `function` of the values of each coordinate in ascending order.

@@ -140,6 +140,58 @@ proptest! {
     }
 }
 
+/// Those that some numbers of clients from 0 to 12 are too few for, and settings that make no sense.
+fn at_the_limit() -> Vec<AggregatorChoice> {
+    let multi_krum = |byzantine, keep| AggregatorChoice::MultiKrum { byzantine, keep };
+    vec![
+        AggregatorChoice::Slack { alpha: 0.2, top: 5 },
+        AggregatorChoice::Slack { alpha: 1.0, top: 1 },
+        AggregatorChoice::TrimmedMean { share: 0.09 },
+        AggregatorChoice::TrimmedMean { share: 0.49 },
+        AggregatorChoice::TrimmedMean { share: 0.5 },
+        AggregatorChoice::Krum { byzantine: 0 },
+        AggregatorChoice::Krum { byzantine: usize::MAX },
+        multi_krum(0, None),
+        multi_krum(1, Some(0)),
+        multi_krum(1, Some(1)),
+        multi_krum(1, Some(7)),
+        multi_krum(usize::MAX, None),
+        AggregatorChoice::Bulyan { byzantine: 0 },
+        AggregatorChoice::Bulyan { byzantine: 1 },
+        AggregatorChoice::Bulyan { byzantine: usize::MAX },
+    ]
+}
+
+/// Slack for everybody is a mean, which a round of few clients may come to, but nobody asks for.
+#[test]
+fn so_many_clients_are_refused_as_their_updates_would_be() {
+    let delta: &[f32] = &[0.5];
+    for choice in all().into_iter().chain(at_the_limit()) {
+        for clients in 0..=12 {
+            let made = choice.aggregate(1, &updates_of(&vec![delta; clients])).map(drop);
+            let checked = choice.check_for(clients);
+            match choice {
+                AggregatorChoice::Slack { top, .. } if made.is_ok() => {
+                    assert_eq!(checked.is_ok(), top < clients, "{choice:?} of {clients}");
+                }
+                _ => assert_eq!(checked, made, "{choice:?} of {clients}"),
+            }
+        }
+    }
+}
+
+/// No memory holds updates of the larger number, nor the distances between those of the smaller.
+#[test]
+fn any_number_of_clients_is_checked_by_arithmetic() {
+    for clients in [1_000_000, usize::MAX] {
+        for choice in all() {
+            assert_eq!(choice.check_for(clients), Ok(()), "{choice:?} of {clients}");
+        }
+    }
+    let refused = AggregatorChoice::Krum { byzantine: 500_000 }.check_for(1_000_000);
+    assert!(matches!(refused, Err(ServerError::TooFewUpdates { needed: 1_000_003, .. })));
+}
+
 #[test]
 fn the_paper_s_server_adds_the_mean_of_deltas() {
     let (mut state, mut global) = (ServerState::default(), vec![1.0, 1.0]);

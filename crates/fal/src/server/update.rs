@@ -45,11 +45,14 @@ pub fn set_aside_non_finite(updates: Vec<Update>) -> (Vec<Update>, Vec<usize>) {
     (kept, aside.into_iter().map(|update| update.client).collect())
 }
 
+/// Of no updates nothing can be made.
+pub(super) fn require_some(updates: usize) -> Result<(), ServerError> {
+    if updates == 0 { Err(ServerError::NoUpdates) } else { Ok(()) }
+}
+
 /// There must be updates, all finite and of the model's length.
 pub(super) fn require_fit(updates: &[Update], expected: usize) -> Result<(), ServerError> {
-    if updates.is_empty() {
-        return Err(ServerError::NoUpdates);
-    }
+    require_some(updates.len())?;
     for Update { client, delta, .. } in updates {
         require_length(|| format!("the update of client {client}"), expected, delta.len())?;
     }
