@@ -25,6 +25,11 @@ const WEIGHTS: &str = "weights.safetensors";
 /// The trained network within a run directory.
 pub const NETWORK_FOLDER: &str = "network";
 
+/// Whether `folder` holds a network that was written to its end.
+pub fn is_saved(folder: &Path) -> bool {
+    folder.join(DESCRIPTION).exists()
+}
+
 /// What a network was built for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,7 +150,8 @@ impl<B: Backend> Trained<B> {
         })
     }
 
-    /// Writes both files into `folder`, which is made if it is not there.
+    /// Writes both files into `folder`, which is made if it is not there. The description is the last, so that weights that a
+    /// kill left without it are no network ([`is_saved`]).
     ///
     /// # Errors
     /// [`TrainedError::FileSystem`].
@@ -172,11 +178,11 @@ impl<B: Backend> Trained<B> {
     /// All but [`TrainedError::Images`].
     pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, TrainedError> {
         let within = folder.join(NETWORK_FOLDER);
-        let folder = if within.is_dir() { within.as_path() } else { folder };
-        let path = folder.join(DESCRIPTION);
-        if !path.exists() {
+        let folder = if is_saved(&within) { within.as_path() } else { folder };
+        if !is_saved(folder) {
             return Err(TrainedError::Nothing(folder.to_owned()));
         }
+        let path = folder.join(DESCRIPTION);
         let description = serde_json::from_slice(&read(&path)?)
             .map_err(|cause| TrainedError::Description { path, cause })?;
         Self::with_weights(description, &folder.join(WEIGHTS), device)
@@ -285,6 +291,22 @@ mod tests {
         other.save(folder.path()).unwrap();
         fs::write(folder.path().join(WEIGHTS), b"short").unwrap();
         assert!(matches!(load(), TrainedError::Weights { .. }));
+    }
+
+    #[test]
+    fn weights_that_a_kill_left_without_a_description_are_no_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = folder.path().join(NETWORK_FOLDER);
+        let load = || Trained::<Flex>::load(folder.path(), &Default::default());
+        trained(4).save(&within).unwrap();
+        fs::remove_file(within.join(DESCRIPTION)).unwrap();
+        let refused = load().unwrap_err().to_string();
+        let named = format!("no network at {};", folder.path().display());
+        assert!(refused.contains(&named), "{refused}");
+        trained(3).save(folder.path()).unwrap();
+        assert_eq!(load().unwrap().fingerprint(), trained(3).fingerprint());
+        trained(4).save(&within).unwrap();
+        assert_eq!(load().unwrap().fingerprint(), trained(4).fingerprint());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
 use crate::finished::{ATTACKED_FILE, RESULTS_FILE};
 use crate::network::NetworkChoice;
-use crate::trained::{Description, NETWORK_FOLDER, Trained};
+use crate::trained::{Description, NETWORK_FOLDER, Trained, is_saved};
 
 /// Arguments of `attack`. With `--out`, every attack is kept as soon as it is done, and `--resume` goes on with the others.
 #[derive(Debug, clap::Args)]
@@ -109,7 +109,7 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
 }
 
 /// The network with the rounds that it was trained for: of a file of weights, of a finished run or its folder `network`, or of
-/// the last checkpoint of a run that is not finished.
+/// the last checkpoint of a run that has not written its network to the end.
 fn network<B: Backend>(
     path: &Path,
     config: &ExperimentConfig,
@@ -132,7 +132,7 @@ fn network<B: Backend>(
     // What is set for the attack says nothing of the training.
     let training: ExperimentConfig = run.config().bad_input()?;
     require_same(path, &config.network, &training.network)?;
-    if path.join(NETWORK_FOLDER).is_dir() {
+    if is_saved(&path.join(NETWORK_FOLDER)) {
         return Ok((Trained::load(path, device).bad_input()?, Some(training.rounds)));
     }
     let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).bad_input()?;
@@ -208,4 +208,37 @@ fn leave(folder: &Path, results: &Results) -> Result<(), Failure> {
     write_file(&folder.join(RESULTS_FILE), &text)?;
     let surface = results.report.checks.surface.to_svg().failed()?;
     write_file(&folder.join(SURFACE_FILE), &surface)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::algorithm::Federation;
+    use crate::data::Split;
+
+    /// A run that was killed between the weights and their description has a last checkpoint all the same.
+    #[test]
+    fn a_network_that_was_not_written_to_its_end_is_that_of_the_last_checkpoint() {
+        let choice = NetworkChoice::Mlp { hidden: vec![4] };
+        let config = ExperimentConfig { network: choice.clone(), ..ExperimentConfig::default() };
+        let Split { train, test } = config.data.load().unwrap();
+        let device = Default::default();
+        let federation = Federation::<Flex>::new(&config, train, &device).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunDirectory::create(&path, &config).unwrap();
+        let state = federation.state().to_bytes().unwrap();
+        let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).unwrap();
+        checkpoints.save(3, &[(STATE_FILE, &state)]).unwrap();
+        let rounds = || network::<Flex>(&path, &config, &test, &device).unwrap().1;
+        assert_eq!(rounds(), Some(3));
+        let description = Description::new(choice, &test);
+        let trained = Trained { description, network: federation.network() };
+        trained.save(&path.join(NETWORK_FOLDER)).unwrap();
+        assert_eq!(rounds(), Some(config.rounds));
+        fs::remove_file(path.join(NETWORK_FOLDER).join("network.json")).unwrap();
+        assert_eq!(rounds(), Some(3));
+    }
 }
