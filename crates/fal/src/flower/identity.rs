@@ -108,17 +108,24 @@ impl Identity {
         Self::of(SigningKey::try_generate().map_err(|_| IdentityError::Random)?)
     }
 
-    /// The key pair in the file `path`, or a new one that is written there.
+    /// The key pair in the file `path`, or a new one that is written there. The public half is written beside it as by
+    /// [`Self::create`] where it is absent and the folder allows it.
     ///
     /// # Errors
     /// Those of [`Self::load`] and [`Self::create`].
     pub fn load_or_create(path: &Path) -> Result<Self, IdentityError> {
-        match Self::load(path) {
+        let identity = match Self::load(path) {
             Err(IdentityError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
-                Self::create(path)
+                return Self::create(path);
             }
-            loaded => loaded,
+            loaded => loaded?,
+        };
+        // A kill may have come between the two files. The node itself never reads the public one, so a key in a folder that
+        // cannot be written to is used as it is.
+        if !public_path(path).exists() {
+            let _ = identity.write_public(path);
         }
+        Ok(identity)
     }
 
     /// The key pair in the file `path`.
@@ -146,10 +153,15 @@ impl Identity {
         let pem = identity.key.to_pkcs8_pem(LineEnding::LF);
         let pem = pem.map_err(|_| IdentityError::Encoding)?;
         write_secret(path, pem.as_bytes()).map_err(unwritable)?;
-        let public = path.with_added_extension("pub");
-        write_atomically(&public, identity.public_ssh().as_bytes())
-            .map_err(|cause| IdentityError::Write { path: public, cause })?;
+        identity.write_public(path)?;
         Ok(identity)
+    }
+
+    /// Writes the public half beside the file `path` of the key.
+    fn write_public(&self, path: &Path) -> Result<(), IdentityError> {
+        let public = public_path(path);
+        write_atomically(&public, self.public_ssh().as_bytes())
+            .map_err(|cause| IdentityError::Write { path: public, cause })
     }
 
     fn of(key: SigningKey) -> Result<Self, IdentityError> {
@@ -199,6 +211,11 @@ impl Identity {
             signature: STANDARD.encode(signature.as_bytes()),
         })
     }
+}
+
+/// Where the public half of the key in the file `path` is.
+fn public_path(path: &Path) -> PathBuf {
+    path.with_added_extension("pub")
 }
 
 #[cfg(unix)]
@@ -266,6 +283,37 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary is left");
         let shown = format!("{made:?}");
         assert!(shown.contains("PUBLIC KEY") && !shown.contains("PRIVATE"), "{shown}");
+    }
+
+    #[test]
+    fn a_public_half_that_is_absent_is_written_and_one_that_is_there_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.pem");
+        let public = folder.path().join("node.pem.pub");
+        let made = Identity::create(&path).unwrap();
+        std::fs::remove_file(&public).unwrap();
+        let read = Identity::load_or_create(&path).unwrap();
+        assert_eq!(made.public_pem(), read.public_pem());
+        assert_eq!(std::fs::read_to_string(&public).unwrap(), made.public_ssh());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary is left");
+        std::fs::write(&public, "with a name of its own").unwrap();
+        Identity::load_or_create(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&public).unwrap(), "with a name of its own");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_whose_public_half_cannot_be_written_is_used_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.pem");
+        let public = folder.path().join("node.pem.pub");
+        let made = Identity::create(&path).unwrap();
+        std::fs::remove_file(&public).unwrap();
+        // Unlike permissions, a link into a folder that is not there stops the superuser too.
+        std::os::unix::fs::symlink("absent/node.pem.pub", &public).unwrap();
+        let read = Identity::load_or_create(&path).unwrap();
+        assert_eq!(made.public_pem(), read.public_pem());
+        assert!(!public.exists());
     }
 
     #[cfg(unix)]
