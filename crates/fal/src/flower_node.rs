@@ -129,7 +129,8 @@ impl<B: Backend> FlowerNode<B> {
         Ok(named)
     }
 
-    /// What the client counts for in the ServerApp's mean: its samples, or 1 where the configuration's mean is uniform.
+    /// What the client counts for in the ServerApp's mean: its samples where the configuration's aggregator is a mean by samples,
+    /// and 1 with every other, FedNova's too, which makes the mean uniform.
     fn weight(&self, samples: usize) -> u64 {
         match self.config.server.aggregator {
             AggregatorChoice::Mean { weighting: Weighting::Samples } => samples as u64,
@@ -174,6 +175,19 @@ impl<B: Backend> ClientApp for FlowerNode<B> {
     }
 }
 
+/// The settings that differ from their defaults without any effect on a node, because the strategy of the ServerApp decides
+/// what they are about.
+pub fn settings_of_the_strategy(config: &ExperimentConfig) -> Vec<&'static str> {
+    let usual = ExperimentConfig::default();
+    let (server, clients) = (&config.server, &config.clients);
+    let settings = [
+        ("server.optimizer", server.optimizer != usual.server.optimizer),
+        ("server.clip", server.clip != usual.server.clip),
+        ("clients.participation", clients.participation != usual.clients.participation),
+    ];
+    settings.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
 /// A server in one process sets an update aside that is not finite; a ServerApp of Flower would average it.
 fn require_finite(arrays: &Arrays, round: u64) -> Result<(), RequestError> {
     let spoilt = |(_, array): &(&String, &Array)| array.values().iter().any(|x| !x.is_finite());
@@ -199,7 +213,7 @@ mod tests {
     use crate::flower::objects::{deflate, inflate};
     use crate::flower::record::{Config, Record, Value};
     use crate::network::NetworkChoice;
-    use crate::server::ServerChoice;
+    use crate::server::{OptimizerChoice, ServerChoice};
 
     fn config() -> ExperimentConfig {
         let mut config = ExperimentConfig {
@@ -272,11 +286,32 @@ mod tests {
     }
 
     #[test]
-    fn uniform_means_are_asked_for_by_equal_weights() {
+    fn all_but_a_mean_by_samples_is_asked_for_by_equal_weights() {
+        let weight = |aggregator| {
+            let mut config = config();
+            config.client.momentum = 0.0;
+            config.server.aggregator = aggregator;
+            FlowerNode::<Flex>::new(&config, 0, &Default::default()).unwrap().weight(77)
+        };
+        assert_eq!(weight(AggregatorChoice::Mean { weighting: Weighting::Samples }), 77);
+        let uniform = AggregatorChoice::Mean { weighting: Weighting::Uniform };
+        for other in [uniform, AggregatorChoice::Nova, AggregatorChoice::Median] {
+            assert_eq!(weight(other), 1, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn settings_that_the_strategy_decides_are_named_where_they_are_set() {
+        let of = settings_of_the_strategy;
+        assert!(of(&ExperimentConfig::default()).is_empty());
         let mut config = config();
-        config.server = ServerChoice::paper(1.0);
-        let uniform = FlowerNode::<Flex>::new(&config, 0, &Default::default()).unwrap();
-        assert_eq!((uniform.weight(77), node(0).weight(77)), (1, 77));
+        config.server.aggregator = AggregatorChoice::Median;
+        assert!(of(&config).is_empty(), "the aggregator decides what a node counts for");
+        config.server.clip = Some(2.0);
+        assert_eq!(of(&config), ["server.clip"]);
+        config.server.optimizer = OptimizerChoice::Rate { rate: 0.5 };
+        config.clients.participation.fraction = 0.5;
+        assert_eq!(of(&config), ["server.optimizer", "server.clip", "clients.participation"]);
     }
 
     /// One step of a rate beyond single precision: its loss is finite, and what it leaves is not.

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note};
 use experiment::interrupt::Interrupt;
 
 use super::configured;
 use crate::config::ExperimentConfig;
 use crate::flower::{Event, Options, join};
-use crate::flower_node::FlowerNode;
+use crate::flower_node::{FlowerNode, settings_of_the_strategy};
 
 /// Arguments of `flower-client`.
 #[derive(Debug, clap::Args)]
@@ -55,9 +55,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     experiment::on_device!(common.device, B => {
         let mut node = FlowerNode::<B>::new(&config, arguments.client, &Default::default()).bad_input()?;
+        note_without_effect(&config);
         match join(options, &mut node, &interrupt, &tell) {
             Err(mistake) if mistake.is_of_options() => Err(mistake).bad_input(),
             joined => joined.failed(),
         }
     })
+}
+
+/// Tells of settings that a training in one process would heed, and a node does not.
+fn note_without_effect(config: &ExperimentConfig) {
+    let settings = settings_of_the_strategy(config);
+    if !settings.is_empty() {
+        print_note(format!(
+            "settings without effect on a node, because the strategy of the ServerApp decides them: {}",
+            settings.join(", ")
+        ));
+    }
 }

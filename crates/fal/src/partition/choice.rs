@@ -14,7 +14,8 @@ pub enum PartitionChoice {
     #[default]
     Iid,
     /// Each class by its own draw from a Dirichlet distribution over clients: the smaller `alpha`, the fewer clients hold
-    /// most of a class (Hsu, Qi and Brown 2019).
+    /// most of a class (Yurochkin et al. 2019; the label skew of NIID-Bench, Li et al. 2022). Hsu, Qi and Brown (2019) draw a
+    /// distribution over classes for each client instead.
     Dirichlet {
         /// Concentration, above 0, at most 1e9.
         alpha: f64,
