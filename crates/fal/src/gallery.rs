@@ -31,7 +31,7 @@ pub enum GalleryError {
     Encoding(#[from] image::ImageError),
 }
 
-/// The first samples that the model gets right: as they are, the change of a projected ascent, and the result, each with what
+/// Some samples that the model gets right: as they are, the change of a projected ascent, and the result, each with what
 /// the model takes it for. An SVG; grey in the middle row is no change, and the largest allowed change is black or white.
 ///
 /// # Errors
@@ -43,7 +43,7 @@ pub fn gallery<M: WhiteBox>(
     samples: &Samples,
     class_names: &[String],
 ) -> Result<String, GalleryError> {
-    let samples = samples.first(4 * SAMPLES);
+    let samples = samples.drawn(4 * SAMPLES, &campaign.seed.child("gallery"));
     let outcome = campaign.run(&Pgd::new(STEPS), model, &samples)?;
     let right = outcome.fates.iter().enumerate();
     let right = right.filter(|(_, fate)| **fate != crate::attack::Fate::Misclassified);

@@ -137,7 +137,7 @@ mod tests {
             (AttackChoice::Square { queries: 200 }, "Square-200"),
         ] {
             let attack: Box<dyn Attack<_>> = attack.attack();
-            let found = evaluation.attack(&*attack, &model, &samples, &|_| ()).unwrap();
+            let found = evaluation.attack(&*attack, &model, &samples).unwrap();
             assert_eq!(found.attack, name);
             let clean = evaluation.campaign.clean_accuracy(&model, &samples).unwrap().mean;
             assert!(clean > 0.0 && found.accuracy.mean < clean, "{name}: {}", found.accuracy.mean);

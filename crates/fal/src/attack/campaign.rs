@@ -9,7 +9,7 @@ use super::error::require;
 use super::images::Samples;
 use super::model::Scores;
 use super::objective::prediction;
-use super::outcome::{Fate, Outcome};
+use super::outcome::{Fate, Outcome, Tally};
 use super::perturb::{Attack, Batch, Perturbed};
 use super::{AttackError, BlackBox, Images, ThreatModel};
 
@@ -48,40 +48,47 @@ impl Campaign {
         model: &M,
         samples: &Samples,
     ) -> Result<Outcome, AttackError> {
-        self.run_watched(attack, model, samples, &|_| ())
-    }
-
-    /// As [`Self::run`]; `done` is told how many more of the samples are through, batch by batch, from any thread.
-    ///
-    /// # Errors
-    /// As [`Self::run`].
-    pub fn run_watched<M: BlackBox + ?Sized>(
-        &self,
-        attack: &dyn Attack<M>,
-        model: &M,
-        samples: &Samples,
-        done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Outcome, AttackError> {
-        self.check(samples)?;
+        let right = self.attackable(model, samples)?;
+        let parts: Vec<Outcome> =
+            self.in_batches(&right, |_, indices| self.attacked(attack, model, samples, indices))?;
         let mut outcome = Outcome {
             images: samples.images().clone(),
             fates: vec![Fate::Misclassified; samples.len()],
             queries: vec![1; samples.len()],
         };
-        let all: Vec<usize> = (0..samples.len()).collect();
-        let right = self.right_ones(model, samples, &outcome.images, &all)?;
-        done(samples.len() - right.len());
-        let perturbed = self.in_batches(&right, |indices| {
-            let batch = Batch::of(samples, indices, &self.seed);
-            let perturbed = attack.perturb(model, &self.threat, &batch);
-            done(indices.len());
-            perturbed
-        })?;
-        for (indices, perturbed) in self.batches(&right).into_iter().zip(perturbed) {
-            self.take_over(attack.name(), samples, indices, &perturbed, &mut outcome)?;
+        for (indices, part) in self.batches(&right).into_iter().zip(&parts) {
+            for (from, &index) in indices.iter().enumerate() {
+                outcome.images.set(index, part.images.get(from));
+                outcome.fates[index] = part.fates[from];
+                outcome.queries[index] = part.queries[from];
+            }
         }
-        self.verify(model, samples, &right, &mut outcome)?;
         Ok(outcome)
+    }
+
+    /// The numbers of [`Self::run`], batch by batch: `each` is given the number of a batch and what attacks it, from any
+    /// thread, and may keep what that gives, give what was kept, or refuse to go on. The same model, samples and batch size
+    /// make the same batches.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and those of `each`, after which batches that have begun still end.
+    pub fn tally<M: BlackBox + ?Sized, E: From<AttackError> + Send>(
+        &self,
+        attack: &dyn Attack<M>,
+        model: &M,
+        samples: &Samples,
+        each: impl Fn(usize, &dyn Fn() -> Result<Tally, AttackError>) -> Result<Tally, E> + Sync,
+    ) -> Result<Tally, E> {
+        let right = self.attackable(model, samples)?;
+        let attacked = self.in_batches(&right, |number, indices| {
+            each(number, &|| {
+                self.attacked(attack, model, samples, indices).map(|part| Tally::of(&part))
+            })
+        })?;
+        let misclassified = samples.len() - right.len();
+        let mut all = Tally { samples: misclassified, queries: misclassified, ..Tally::default() };
+        attacked.into_iter().for_each(|tally| all.add(tally));
+        Ok(all)
     }
 
     /// The share of samples that `model` gets right without an attack.
@@ -93,10 +100,19 @@ impl Campaign {
         model: &M,
         samples: &Samples,
     ) -> Result<Interval, AttackError> {
+        let right = self.attackable(model, samples)?;
+        Ok(proportion_interval(right.len(), samples.len()).expect("samples are never empty"))
+    }
+
+    /// The samples that `model` gets right, once it is known that samples and settings can be used.
+    fn attackable<M: BlackBox + ?Sized>(
+        &self,
+        model: &M,
+        samples: &Samples,
+    ) -> Result<Vec<usize>, AttackError> {
         self.check(samples)?;
         let all: Vec<usize> = (0..samples.len()).collect();
-        let right = self.right_ones(model, samples, samples.images(), &all)?;
-        Ok(proportion_interval(right.len(), samples.len()).expect("samples are never empty"))
+        self.right_ones(model, samples.images(), samples.labels(), &all)
     }
 
     fn check(&self, samples: &Samples) -> Result<(), AttackError> {
@@ -111,19 +127,20 @@ impl Campaign {
         Ok(())
     }
 
-    /// Those of `indices` whose image the model assigns to the sample's label.
+    /// Those of `indices` whose image the model assigns to its label.
     fn right_ones<M: BlackBox + ?Sized>(
         &self,
         model: &M,
-        samples: &Samples,
         images: &Images,
+        labels: &[usize],
         indices: &[usize],
     ) -> Result<Vec<usize>, AttackError> {
-        let scores = self.in_batches(indices, |indices| model.scores(&images.select(indices)))?;
+        let scores =
+            self.in_batches(indices, |_, indices| model.scores(&images.select(indices)))?;
         let rows = scores.iter().flat_map(Scores::iter);
         let mut right = Vec::new();
         for (&index, scores) in indices.iter().zip(rows) {
-            let (label, classes) = (samples.labels()[index], scores.len());
+            let (label, classes) = (labels[index], scores.len());
             if label >= classes {
                 return Err(AttackError::LabelOutOfRange { index, label, classes });
             }
@@ -134,51 +151,27 @@ impl Campaign {
         Ok(right)
     }
 
-    fn take_over(
+    /// The outcome for the samples at `indices`, all of which the model gets right, in one batch.
+    fn attacked<M: BlackBox + ?Sized>(
         &self,
-        attack: String,
+        attack: &dyn Attack<M>,
+        model: &M,
         samples: &Samples,
         indices: &[usize],
-        perturbed: &Perturbed,
-        outcome: &mut Outcome,
-    ) -> Result<(), AttackError> {
+    ) -> Result<Outcome, AttackError> {
+        let batch = Batch::of(samples, indices, &self.seed);
+        let perturbed = attack.perturb(model, &self.threat, &batch)?;
         for (from, &index) in indices.iter().enumerate() {
             let (original, image) = (samples.images().get(index), perturbed.images.get(from));
             if !self.threat.allows(original, image) {
+                let (attack, epsilon) = (attack.name(), self.threat.epsilon);
                 let distance = self.threat.norm.distance(original, image);
-                let epsilon = self.threat.epsilon;
                 return Err(AttackError::OutOfBounds { attack, index, distance, epsilon });
             }
-            outcome.images.set(index, image);
-            outcome.queries[index] += perturbed.queries[from];
-            outcome.fates[index] = match perturbed.felled_by[from] {
-                Some(name) => Fate::FelledBy(name),
-                None => Fate::Stands,
-            };
         }
-        Ok(())
-    }
-
-    /// Asks the model once more about the final images: what it said while it was differentiated may differ in the last
-    /// digits from what others will see.
-    fn verify<M: BlackBox + ?Sized>(
-        &self,
-        model: &M,
-        samples: &Samples,
-        attacked: &[usize],
-        outcome: &mut Outcome,
-    ) -> Result<(), AttackError> {
-        let right = self.right_ones(model, samples, &outcome.images, attacked)?;
-        let mut right = right.into_iter().peekable();
-        for &index in attacked {
-            let fate = &mut outcome.fates[index];
-            match (right.next_if_eq(&index).is_some(), *fate) {
-                (true, _) => *fate = Fate::Stands,
-                (false, Fate::Stands) => *fate = Fate::FelledBy(VERIFICATION),
-                (false, _) => {}
-            }
-        }
-        Ok(())
+        let fates = verified(model, &batch.labels, &perturbed)?;
+        let queries = perturbed.queries.iter().map(|queries| 1 + queries).collect();
+        Ok(Outcome { images: perturbed.images, fates, queries })
     }
 
     /// Groups of nearly the same size: threads wait for each other at the end of a backward pass.
@@ -187,25 +180,47 @@ impl Campaign {
         indices.chunks(indices.len().div_ceil(count).max(1)).collect()
     }
 
-    /// The results of `work` for each batch of `indices`, in order.
-    pub(super) fn in_batches<R: Send>(
+    /// The results of `work` for each batch of `indices` with its number, in order.
+    pub(super) fn in_batches<R: Send, E: Send>(
         &self,
         indices: &[usize],
-        work: impl Fn(&[usize]) -> Result<R, AttackError> + Sync,
-    ) -> Result<Vec<R>, AttackError> {
+        work: impl Fn(usize, &[usize]) -> Result<R, E> + Sync,
+    ) -> Result<Vec<R>, E> {
         let mut results = Vec::new();
         in_order(
             &self.batches(indices),
             self.threads,
-            |_, batch| work(batch),
+            |number, batch| work(number, batch),
             |_, result| results.push(result),
         )?;
         Ok(results)
     }
 }
 
+/// What became of each image, after the model was asked once more: what it said while it was differentiated may differ in the
+/// last digits from what others will see.
+fn verified<M: BlackBox + ?Sized>(
+    model: &M,
+    labels: &[usize],
+    perturbed: &Perturbed,
+) -> Result<Vec<Fate>, AttackError> {
+    let scores = model.scores(&perturbed.images)?;
+    let claims = labels.iter().zip(&perturbed.felled_by);
+    let fates = scores.iter().zip(claims).map(|(scores, (&label, &felled_by))| {
+        match (prediction(scores) == label, felled_by) {
+            (true, _) => Fate::Stands,
+            (false, Some(attack)) => Fate::FelledBy(attack),
+            (false, None) => Fate::FelledBy(VERIFICATION),
+        }
+    });
+    Ok(fates.collect())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
     use super::*;
     use crate::attack::{Apgd, Fab, Pgd, Square, TargetedApgd, WhiteBox, toy};
 
@@ -288,20 +303,36 @@ mod tests {
         }
     }
 
+    /// What a batch came to may come from an earlier process, which was stopped after some of the batches.
     #[test]
-    fn every_sample_is_told_of_once() {
-        let base = campaign(ThreatModel::linf(0.05));
-        let base = Campaign { batch_size: 7, ..base };
+    fn a_tally_goes_on_where_it_was_stopped() {
+        let base = Campaign { batch_size: 7, ..campaign(ThreatModel::linf(0.05)) };
         let model = toy::network_model(6, 5);
         let samples = toy::right_samples(&model, toy::noise(40, 5));
         let mut labels = samples.labels().to_vec();
         labels[7] = (labels[7] + 1) % 6;
         let samples = Samples::new(samples.images().clone(), labels).unwrap();
-        let seen = std::sync::Mutex::new(Vec::new());
-        let done = |count| seen.lock().unwrap().push(count);
-        base.run_watched(attacks()[0], &model, &samples, &done).unwrap();
-        let seen = seen.into_inner().unwrap();
-        assert_eq!((seen[0], seen.len(), seen.iter().sum::<usize>()), (1, 7, 40), "{seen:?}");
+        let attack: &dyn Attack<dyn WhiteBox> = attacks()[0];
+        let left = Mutex::new(BTreeMap::new());
+        let tally = |most: usize| {
+            base.tally(attack, &model, &samples, |number, attack| {
+                let kept = left.lock().unwrap().get(&number).cloned();
+                match kept {
+                    Some(tally) => Ok(tally),
+                    None if number >= most => Err(AttackError::NoGradient),
+                    None => attack().inspect(|tally| {
+                        left.lock().unwrap().insert(number, tally.clone());
+                    }),
+                }
+            })
+        };
+        assert_eq!(tally(3), Err(AttackError::NoGradient));
+        let first: Vec<usize> = left.lock().unwrap().keys().copied().collect();
+        assert_eq!(first, [0, 1, 2]);
+        let whole = tally(usize::MAX).unwrap();
+        assert_eq!(whole, Tally::of(&base.run(attack, &model, &samples).unwrap()));
+        assert_eq!((whole.samples, left.lock().unwrap().len()), (40, 6));
+        assert!(whole.standing > 0 && !whole.felled.is_empty(), "{whole:?}");
     }
 
     /// Claims to have felled what it did not move, or moves too far.

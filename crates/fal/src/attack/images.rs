@@ -5,6 +5,8 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use experiment::seed::Seed;
+use rand::seq::index;
 
 use super::AttackError;
 
@@ -152,11 +154,13 @@ impl Samples {
         self.labels.len()
     }
 
-    /// The first `count` samples, or all if there are fewer; at least one.
+    /// `count` of the samples in random order, or all if there are fewer; at least one. The first ones might be of one class.
     #[must_use]
-    pub fn first(&self, count: usize) -> Self {
-        let indices: Vec<usize> = (0..count.clamp(1, self.len())).collect();
-        Self { images: self.images.select(&indices), labels: self.labels[..indices.len()].to_vec() }
+    pub fn drawn(&self, count: usize, seed: &Seed) -> Self {
+        let count = count.clamp(1, self.len());
+        let indices = index::sample(&mut seed.rng(), self.len(), count).into_vec();
+        let labels = indices.iter().map(|&index| self.labels[index]).collect();
+        Self { images: self.images.select(&indices), labels }
     }
 }
 
@@ -195,7 +199,23 @@ mod tests {
         assert_eq!(Samples::new(images().select(&[]), vec![]), Err(AttackError::NoSamples));
         let failure = Samples::new(images(), vec![0]).unwrap_err();
         assert_eq!(failure, AttackError::LabelCount { images: 3, labels: 1 });
+    }
+
+    #[test]
+    fn draws_keep_images_with_their_labels_and_see_every_sample() {
         let samples = Samples::new(images(), vec![0, 1, 2]).unwrap();
-        assert_eq!((samples.first(2).labels(), samples.first(9).len()), (&[0, 1][..], 3));
+        let mut seen = [false; 3];
+        for seed in 0..20 {
+            let drawn = samples.drawn(2, &Seed::new(seed));
+            assert_eq!(drawn.len(), 2);
+            assert_ne!(drawn.labels()[0], drawn.labels()[1]);
+            for (image, &label) in drawn.images().iter().zip(drawn.labels()) {
+                assert_eq!(image, samples.images().get(label));
+                seen[label] = true;
+            }
+        }
+        assert_eq!(seen, [true; 3]);
+        let counts = [0, 9].map(|count| samples.drawn(count, &Seed::new(1)).len());
+        assert_eq!(counts, [1, 3]);
     }
 }

@@ -75,7 +75,7 @@ pub use fab::{Closest, Fab};
 pub use images::{Images, Samples, Size};
 pub use model::{BlackBox, Opaque, Scores, Slopes, Transparent, WhiteBox};
 pub use objective::{Loss, Objective};
-pub use outcome::{Fate, Outcome};
+pub use outcome::{Fate, Outcome, Tally};
 pub use perturb::{Attack, Batch, Perturbed};
 pub use pgd::{Fgsm, Pgd};
 pub use square::Square;

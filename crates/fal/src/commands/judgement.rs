@@ -11,7 +11,9 @@ use experiment::seed::Seed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::attack::{Attack, AttackError, RobustnessReport, Samples};
+use crate::attack::{
+    Attack, AttackError, Evaluation, RobustAccuracy, RobustnessReport, Samples, Tally, WhiteBox,
+};
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
 use crate::judge::{samples, transparent};
@@ -61,23 +63,60 @@ impl<'i> Parts<'i> {
     /// The part that an earlier process left, or what `make` gives now.
     ///
     /// # Errors
-    /// Failed: those of `make`, and a file that cannot be written. Interrupted: before `make` begins.
-    fn kept<T: Serialize + DeserializeOwned>(
+    /// Those of `make`. Failed: a file that cannot be written. Interrupted: before `make` begins.
+    fn kept<T: Serialize + DeserializeOwned, E>(
         &self,
         name: &str,
-        make: impl FnOnce() -> Result<T, AttackError>,
-    ) -> Result<T, Failure> {
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
         let path = self.path(name);
         let left = path.as_ref().and_then(|path| fs::read(path).ok());
         if let Some(kept) = left.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(kept);
         }
         self.interrupt.heed()?;
-        let made = make().failed()?;
+        let made = make()?;
         if let Some(path) = path {
             write_file(&path, serde_json::to_string(&made).failed()?)?;
         }
         Ok(made)
+    }
+
+    /// The number of one attack, whose batches are parts of their own until it is whole; `done` is told of the images of each.
+    ///
+    /// # Errors
+    /// Failed: the attack, and a file that cannot be written. Interrupted: after the batches at work.
+    fn attacked<M: WhiteBox>(
+        &self,
+        name: &str,
+        attack: &dyn Attack<M>,
+        evaluation: &Evaluation,
+        (model, samples): (&M, &Samples),
+        done: impl Fn(usize) + Sync,
+    ) -> Result<RobustAccuracy, Failure> {
+        let campaign = &evaluation.campaign;
+        let robust = self.kept(name, || {
+            let tally = campaign.tally(attack, model, samples, |number, batch| {
+                let tally: Tally = self.kept(&format!("{name}/{number}"), batch)?;
+                done(tally.samples);
+                Ok::<_, Failure>(tally)
+            })?;
+            Ok::<_, Failure>(RobustAccuracy::of(attack.name(), campaign.threat, tally))
+        })?;
+        if let Some(batches) = self.folder.as_ref().map(|folder| folder.join(name)) {
+            // Where nothing of them is left there is nothing to remove, and what is left harms nobody.
+            let _ = fs::remove_dir_all(batches);
+        }
+        Ok(robust)
+    }
+}
+
+impl From<AttackError> for Failure {
+    fn from(cause: AttackError) -> Self {
+        Self::Failed(cause.into())
     }
 }
 
@@ -87,10 +126,10 @@ pub(super) fn judged(config: &ExperimentConfig, test: &ImageSet) -> Samples {
 }
 
 /// Attacks `network` with everything that the configuration names, and checks that it does not merely hide its gradients.
-/// After an interruption this goes on with the attacks that are not done.
+/// After an interruption this goes on with the attacks, and the batches of an attack, that are not done.
 ///
 /// # Errors
-/// Failed: an attack. Interrupted: after the attack at work.
+/// Failed: an attack. Interrupted: after the batches at work.
 pub(super) fn judge<B: Backend>(
     config: &ExperimentConfig,
     network: &Network<B>,
@@ -99,24 +138,24 @@ pub(super) fn judge<B: Backend>(
 ) -> Result<RobustnessReport, Failure> {
     let evaluation = config.evaluation.evaluation(&seed(config));
     let model = transparent(network, &Default::default());
-    let clean = evaluation.campaign.clean_accuracy(&model, samples).failed()?;
+    let clean = evaluation.campaign.clean_accuracy(&model, samples)?;
     let attacks = &config.evaluation.attacks;
     let names = (0..attacks.len()).map(|number| number.to_string());
     let names: Vec<String> = names.chain([CHECKS.to_owned()]).collect();
     let missing = names.iter().filter(|name| !parts.is_kept(name)).count();
-    let progress = Progress::new((missing * samples.len()) as u64, "judgement");
+    let attackable = (clean.mean * samples.len() as f64).round() as usize;
+    let progress = Progress::new((missing * attackable) as u64, "judgement");
     let done = |images: usize| progress.advance(images as u64);
     let mut robust = Vec::with_capacity(attacks.len());
     for (choice, name) in attacks.iter().zip(&names) {
         let attack: Box<dyn Attack<_>> = choice.attack();
         progress.message(attack.name());
-        let attack = || evaluation.attack(&*attack, &model, samples, &done);
-        robust.push(parts.kept(name, attack)?);
+        robust.push(parts.attacked(name, &*attack, &evaluation, (&model, samples), done)?);
     }
     progress.message("checks against hidden gradients");
     let checks = parts.kept(CHECKS, || {
         let checks = evaluation.check(&model, samples);
-        done(samples.len());
+        done(attackable);
         checks
     })?;
     progress.finish();
@@ -129,27 +168,86 @@ fn seed(config: &ExperimentConfig) -> Seed {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use inner_outer::Threads;
+
     use super::*;
+    use crate::attack::{Batch, Campaign, Perturbed, Pgd, ThreatModel, toy};
 
     #[test]
     fn what_is_judged_is_not_judged_again() {
         let folder = tempfile::tempdir().unwrap();
         let interrupt = Interrupt::new();
         let parts = Parts::new(Some(folder.path()), &interrupt);
-        assert_eq!(parts.kept("0", || Ok(0.1 + 0.2)).unwrap(), 0.1 + 0.2);
+        let sum = || Ok::<_, AttackError>(0.1 + 0.2);
+        assert_eq!(parts.kept("0", sum).unwrap(), 0.1 + 0.2);
         assert!(parts.is_kept("0") && !parts.is_kept("1"));
         interrupt.request();
         let again = || -> Result<f64, AttackError> { panic!("it is kept") };
         assert_eq!(parts.kept("0", again).unwrap(), 0.1 + 0.2, "to the last bit");
-        assert!(matches!(parts.kept("1", || Ok(1.0)), Err(Failure::Interrupted)));
+        let other = || Ok::<_, AttackError>(1.0);
+        assert!(matches!(parts.kept("1", other), Err(Failure::Interrupted)));
+    }
+
+    /// Counts the batches it is called for, and asks for an end after some.
+    struct Counted<'i> {
+        calls: AtomicUsize,
+        stop_after: usize,
+        interrupt: &'i Interrupt,
+    }
+
+    impl<M: WhiteBox + ?Sized> Attack<M> for Counted<'_> {
+        fn name(&self) -> String {
+            Attack::<M>::name(&Pgd::new(3))
+        }
+
+        fn perturb(
+            &self,
+            model: &M,
+            threat: &ThreatModel,
+            batch: &Batch,
+        ) -> Result<Perturbed, AttackError> {
+            if self.calls.fetch_add(1, Ordering::SeqCst) + 1 == self.stop_after {
+                self.interrupt.request();
+            }
+            Pgd::new(3).perturb(model, threat, batch)
+        }
+    }
+
+    #[test]
+    fn an_attack_goes_on_with_the_batches_that_are_not_done() {
+        let model = toy::network_model(6, 5);
+        let samples = toy::right_samples(&model, toy::noise(40, 5));
+        let campaign = Campaign::new(ThreatModel::linf(0.05), Seed::new(2));
+        let campaign = Campaign { batch_size: 8, threads: Threads::new(1), ..campaign };
+        let evaluation = Evaluation { campaign, checks: Default::default() };
+        let expected = evaluation.attack(&Pgd::new(3), &model, &samples).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let attacked = |stop_after| {
+            let interrupt = Interrupt::new();
+            let attack = Counted { calls: AtomicUsize::new(0), stop_after, interrupt: &interrupt };
+            let parts = Parts::new(Some(folder.path()), &interrupt);
+            let found = parts.attacked("0", &attack, &evaluation, (&model, &samples), |_| ());
+            (found, attack.calls.into_inner())
+        };
+        let (stopped, calls) = attacked(2);
+        assert!(matches!(stopped, Err(Failure::Interrupted)) && calls == 2, "{calls} batches");
+        let (whole, calls) = attacked(usize::MAX);
+        assert_eq!((whole.unwrap(), calls), (expected.clone(), 3));
+        let left: Vec<_> = fs::read_dir(folder.path().join(FOLDER)).unwrap().collect();
+        assert_eq!(left.len(), 1, "the batches are not needed any more: {left:?}");
+        let (again, calls) = attacked(usize::MAX);
+        assert_eq!((again.unwrap(), calls), (expected, 0));
     }
 
     #[test]
     fn without_a_run_nothing_is_kept() {
         let interrupt = Interrupt::new();
         let parts = Parts::new(None, &interrupt);
-        assert_eq!(parts.kept("0", || Ok(1.0)).unwrap(), 1.0);
-        assert_eq!(parts.kept("0", || Ok(2.0)).unwrap(), 2.0);
+        let number = |number: f64| move || Ok::<_, AttackError>(number);
+        assert_eq!(parts.kept("0", number(1.0)).unwrap(), 1.0);
+        assert_eq!(parts.kept("0", number(2.0)).unwrap(), 2.0);
         assert!(!parts.is_kept("0"));
     }
 }

@@ -6,7 +6,7 @@ use experiment::statistics::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::masking::{CheckBudget, MaskingChecks};
-use crate::attack::{Attack, AttackError, Campaign, Outcome, Samples, ThreatModel, WhiteBox};
+use crate::attack::{Attack, AttackError, Campaign, Samples, Tally, ThreatModel, WhiteBox};
 
 /// Attacks a model with several attacks and checks its gradients.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Evaluation {
         model: &M,
         samples: &Samples,
     ) -> Result<RobustnessReport, AttackError> {
-        let robust = attacks.iter().map(|attack| self.attack(*attack, model, samples, &|_| ()));
+        let robust = attacks.iter().map(|attack| self.attack(*attack, model, samples));
         Ok(RobustnessReport {
             clean: self.campaign.clean_accuracy(model, samples)?,
             robust: robust.collect::<Result<_, _>>()?,
@@ -63,7 +63,7 @@ impl Evaluation {
         })
     }
 
-    /// The number of one attack; `done` is told how many more of the samples are through, as by [`Campaign::run_watched`].
+    /// The number of one attack.
     ///
     /// # Errors
     /// As [`Campaign::run`].
@@ -72,10 +72,9 @@ impl Evaluation {
         attack: &dyn Attack<M>,
         model: &M,
         samples: &Samples,
-        done: &(dyn Fn(usize) + Sync),
     ) -> Result<RobustAccuracy, AttackError> {
-        let outcome = self.campaign.run_watched(attack, model, samples, done)?;
-        Ok(RobustAccuracy::of(attack.name(), self.campaign.threat, &outcome))
+        let outcome = self.campaign.run(attack, model, samples)?;
+        Ok(RobustAccuracy::of(attack.name(), self.campaign.threat, Tally::of(&outcome)))
     }
 
     /// The checks of the model's gradients.
@@ -92,16 +91,14 @@ impl Evaluation {
 }
 
 impl RobustAccuracy {
-    /// The number of an `attack` that ended in `outcome`.
-    pub fn of(attack: String, threat: ThreatModel, outcome: &Outcome) -> Self {
-        let queries = outcome.queries.iter().sum::<usize>() as f64;
-        Self {
-            attack,
-            threat,
-            accuracy: outcome.robust_accuracy(),
-            felled: outcome.felled().into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
-            mean_queries: queries / outcome.queries.len() as f64,
-        }
+    /// The number of an `attack` that came to `tally`.
+    ///
+    /// # Panics
+    /// Without samples.
+    pub fn of(attack: String, threat: ThreatModel, tally: Tally) -> Self {
+        let accuracy = tally.robust_accuracy();
+        let mean_queries = tally.queries as f64 / tally.samples as f64;
+        Self { attack, threat, accuracy, felled: tally.felled, mean_queries }
     }
 }
 

@@ -22,7 +22,7 @@ const SINGLE_SAMPLES: f64 = 0.02;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckBudget {
-    /// The first samples, as many as this, are checked.
+    /// Samples that are checked, drawn at random.
     pub samples: usize,
     /// Steps of the projected gradient ascent that is checked; five times as many are compared.
     pub steps: usize,
@@ -65,7 +65,7 @@ pub struct MaskingChecks {
 }
 
 impl MaskingChecks {
-    /// Checks the gradients of `model` on the first of the samples.
+    /// Checks the gradients of `model` on some of the samples.
     ///
     /// # Errors
     /// As [`Campaign::run`], and [`AttackError::Setting`] for an unusable budget.
@@ -76,7 +76,7 @@ impl MaskingChecks {
         samples: &Samples,
     ) -> Result<Self, AttackError> {
         require(budget.samples > 0, "CheckBudget::samples", 0.0, "at least 1")?;
-        let samples = samples.first(budget.samples);
+        let samples = samples.drawn(budget.samples, &campaign.seed.child("checks"));
         let few = campaign.run(&Pgd::new(budget.steps), model, &samples)?;
         let ascent = Pgd::new(MORE * budget.steps);
         let many = campaign.run(&ascent, model, &samples)?;
