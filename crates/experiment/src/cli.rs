@@ -33,6 +33,9 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+/// What a user reads who asked a program to stop.
+const INTERRUPTED: &str = "interrupted: what was done is kept; go on in the same folder, by --resume --out FOLDER where the command has it, else by the same command";
+
 /// Says whose fault an error is.
 pub trait OrFailure<T> {
     /// The user's: what was given cannot be used.
@@ -98,7 +101,7 @@ fn verdict(failure: &Failure) -> (Option<String>, u8) {
         Failure::Failed(cause) if cause.is::<OutputClosed>() => (None, 0),
         Failure::Failed(cause) => (Some(format!("error: {}", in_one_line(cause))), 1),
         Failure::BadInput(cause) => (Some(format!("error: {}", in_one_line(cause))), 2),
-        Failure::Interrupted => (Some("interrupted".to_owned()), interrupt::EXIT_CODE),
+        Failure::Interrupted => (Some(INTERRUPTED.to_owned()), interrupt::EXIT_CODE),
     }
 }
 
@@ -295,7 +298,7 @@ mod tests {
         let line = |text: &str| Some(text.to_owned());
         assert_eq!(verdict(&Failure::BadInput(anyhow!("no file"))), (line("error: no file"), 2));
         assert_eq!(verdict(&anyhow!("no space").into()), (line("error: no space"), 1));
-        assert_eq!(verdict(&Failure::Interrupted), (line("interrupted"), 130));
+        assert_eq!(verdict(&Failure::Interrupted), (line(INTERRUPTED), 130));
     }
 
     #[test]

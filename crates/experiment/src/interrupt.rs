@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::cli::Failure;
+use crate::cli::{Failure, print_note};
 
 /// What a shell reports for a process that Ctrl-C ended.
 pub const EXIT_CODE: u8 = 130;
@@ -53,6 +53,7 @@ impl Interrupt {
             None => {
                 first = Some(Instant::now());
                 flag.request();
+                print_note("stopping after the step at work; asked once more, at once");
             }
             Some(first) if first.elapsed() < SAME_REQUEST => {}
             Some(_) => std::process::exit(i32::from(EXIT_CODE)),
