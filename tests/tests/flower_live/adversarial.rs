@@ -51,7 +51,7 @@ fn node(federation: &Federation, folder: &Path, client: usize) -> NodeProcess {
     NodeProcess::start_command(command)
 }
 
-/// A stock FedAvg over two of these nodes ends where the simulation in one process does.
+/// A stock FedAvg over two of these nodes ends where the simulation in one process does, with weights that can be attacked.
 #[test]
 fn flower_and_one_process_learn_the_same() {
     let Some(federation) = Federation::start() else { return };
@@ -66,13 +66,20 @@ fn flower_and_one_process_learn_the_same() {
     type Cpu = burn::backend::Flex;
     let expected = simulated(folder.path(), ROUNDS);
     let expected = Trained::<Cpu>::load(&expected, &Default::default()).unwrap();
-    for (name, expected) in named_tensors::parameters(&expected.network) {
-        let found = result["arrays"][&name]["values"].as_array().expect("the server's weights");
-        let found: Vec<f64> = found.iter().map(|value| value.as_f64().unwrap()).collect();
-        let expected = expected.convert::<f64>().into_vec::<f64>().unwrap();
+    let (description, trained) = (expected.description.clone(), federation.trained());
+    let found = Trained::<Cpu>::with_weights(description, &trained, &Default::default()).unwrap();
+    let values = |trained: &Trained<Cpu>| named_tensors::parameters(&trained.network);
+    for ((name, expected), (_, found)) in values(&expected).into_iter().zip(values(&found)) {
+        let [found, expected] = [found, expected]
+            .map(|values| values.convert::<f64>().into_vec::<f64>().expect("just converted"));
         assert_close(&name, &found, &expected, 1e-5);
     }
-    let classes = DataChoice::Digits.load(None, None).unwrap().test.classes();
+    let attack = ["attack", "--json", "--network", trained.to_str().unwrap()].map(String::from);
+    let attack: Vec<String> = attack.into_iter().chain(settings()).collect();
+    let attacked = FAL.run_json(folder.path(), attack);
+    let test = DataChoice::Digits.load(None, None).unwrap().test;
+    assert_eq!(attacked["samples"], test.len());
+    let classes = test.classes();
     let clean = result["evaluate"][ROUNDS.to_string()]["clean-accuracy"].as_f64().unwrap();
     assert!(clean > 1.5 / classes as f64, "{result}");
 }

@@ -127,15 +127,21 @@ impl Federation {
         self.run_from(run, Path::new(""))
     }
 
+    /// Where [`Self::run_from`] leaves the weights that it ends with.
+    pub fn trained(&self) -> PathBuf {
+        self.folder.path().join("trained.safetensors")
+    }
+
     /// Starts a ServerApp that begins with the weights in a safetensors file, and gives its result.
     pub fn run_from(&self, run: Run, weights: &Path) -> serde_json::Value {
         let result = self.folder.path().join("result.json");
         let config = format!(
-            "num-server-rounds={} min-nodes={} large-values={} weights='{}' result='{}'",
+            "num-server-rounds={} min-nodes={} large-values={} weights='{}' trained='{}' result='{}'",
             run.rounds,
             run.min_nodes,
             run.large_values,
             weights.display(),
+            self.trained().display(),
             result.display()
         );
         let app = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/flower/server_app");

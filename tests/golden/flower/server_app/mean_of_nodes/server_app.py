@@ -1,8 +1,8 @@
 """Averages what the nodes send, and writes what came of it. Starts at zero, or at the safetensors file ``weights``.
 
-The result is JSON: ``arrays`` by name with ``shape``, ``dtype``, ``least`` and ``greatest`` value (and all ``values`` where it
-began at a file), and the mean metrics of
-the nodes by round, ``train`` and ``evaluate``, and what Flower logged meanwhile, ``log``. It is written to the path ``result`` of the run's configuration.
+The weights that it ends with are written to the safetensors file ``trained`` where one is named. The result is JSON: ``arrays`` by
+name with ``shape``, ``dtype``, ``least`` and ``greatest`` value, and the mean metrics of the nodes by round, ``train`` and
+``evaluate``, and what Flower logged meanwhile, ``log``. It is written to the path ``result`` of the run's configuration.
 """
 
 import json
@@ -34,9 +34,8 @@ def main(grid: Grid, context: Context) -> None:
     )
     final = {name: array.numpy() for name, array in result.arrays.items()}
     arrays = {name: describe(array) for name, array in final.items()}
-    if config["weights"]:
-        for name, array in final.items():
-            arrays[name]["values"] = array.ravel().tolist()
+    if config["trained"]:
+        write(Path(config["trained"]), safetensors(final))
     by_round = {
         "train": result.train_metrics_clientapp,
         "evaluate": result.evaluate_metrics_clientapp,
@@ -45,7 +44,7 @@ def main(grid: Grid, context: Context) -> None:
         kind: {str(number): dict(record) for number, record in records.items()}
         for kind, records in by_round.items()
     }
-    write(Path(config["result"]), json.dumps({"arrays": arrays, "log": log.lines} | metrics))
+    write(Path(config["result"]), json.dumps({"arrays": arrays, "log": log.lines} | metrics).encode())
 
 
 def zeros(large):
@@ -66,6 +65,17 @@ def read_safetensors(path):
     }
 
 
+def safetensors(arrays):
+    """What `read_safetensors` reads."""
+    header, end = {}, 0
+    for name, array in arrays.items():
+        begin, end = end, end + 4 * array.size
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    values = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
+    return b"".join([len(text).to_bytes(8, "little"), text, *values])
+
+
 class Log(logging.Handler):
     def __init__(self):
         super().__init__()
@@ -84,8 +94,8 @@ def describe(array):
     }
 
 
-def write(path, text):
+def write(path, content):
     """Writes the file whole or not at all, for somebody waits for it."""
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(text)
+    unfinished.write_bytes(content)
     os.replace(unfinished, path)
