@@ -1,4 +1,4 @@
-//! The configuration of an experiment: `configs/fal/*.toml` hold what differs from these defaults.
+//! The configuration of an experiment: `configs/fal/defaults.toml` has every default, the other files what differs from them.
 
 mod attack_choice;
 
@@ -312,7 +312,14 @@ mod tests {
             config.check().unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
             found += 1;
         }
-        assert!(found >= 8, "only {found} configurations");
+        assert!(found >= 9, "only {found} configurations");
+    }
+
+    #[test]
+    fn the_file_of_defaults_has_every_field_and_no_other_value() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/fal/defaults.toml");
+        let written: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+        assert_eq!(written, toml::Table::try_from(ExperimentConfig::default()).unwrap());
     }
 
     #[test]

@@ -57,3 +57,26 @@ fn the_demo_shows_both_networks_and_goes_on_where_it_stopped() {
     let other = FAL.failure(folder.path(), ["demo", "--rounds", "3", "--out", "demo"], 2);
     assert!(other.contains("other settings"), "{other}");
 }
+
+/// The other commands with `--json`: one line, and nothing else on standard output.
+#[test]
+fn simulations_inspections_and_measurements_are_told_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let theory = ["theory", "--sweep", "width", "--out", "theory", "--json"];
+    let settings = ["seeds=2", "base.rounds=2", "base.measurement.every=1", "sweep.width=[8,16]"];
+    let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
+    let simulated = FAL.run_json(here, [&theory[..], &settings[..]].concat());
+    assert_eq!(simulated["sweeps"][0]["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(FAL.run_json(here, [&theory[..], &["--resume"]].concat()), simulated);
+
+    let inspected = FAL.run_json(here, ["data", "inspect", "--set", "clients.count=3", "--json"]);
+    assert_eq!(inspected["images"], serde_json::json!([1437, 360]));
+    assert_eq!(inspected["clients"].as_array().unwrap().len(), 3);
+
+    let case = ["bench", "--network", "mlp", "--clients", "1", "--batch", "8", "--steps", "1"];
+    let alone = ["--repeats", "1", "--no-peers", "--no-memory", "--json"];
+    let measured = FAL.run_json(here, [&case[..], &alone[..]].concat());
+    let ours = &measured["comparisons"][0]["ours"];
+    assert!(ours["seconds"].as_f64().unwrap() > 0.0, "{measured}");
+}
