@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/results-fal.md from the runs of table.sh, in Markdown: clean and AutoAttack accuracy in percent, means over the seeds.
+"""The tables of docs/src/results-fal.md from the runs of table.sh, in Markdown: clean and AutoAttack accuracy in percent, means over the seeds
+with half the width of Student's 95 % interval, which with three seeds is wide and may reach beyond 0 and 100.
 
     docs/results/fal-byzantine/table.py docs/results/fal-byzantine
 
@@ -8,14 +9,17 @@ so; it is missing if nothing is known of it. A mean over the seeds that did not 
 """
 import csv
 import json
+import math
 import sys
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 
 AGGREGATORS = ["mean", "clipped-mean", "median", "trimmed-mean", "krum", "multi-krum", "bulyan", "geometric-median"]
 BEHAVIOURS = ["sign-flip", "scaled", "gaussian", "label-flip"]
 COLUMNS = [("0", "nobody")] + [(share, name) for share in ("0.2", "0.4") for name in BEHAVIOURS]
 KINDS = ("clean", "AutoAttack standard")
+# The 97.5th percentile of Student's distribution by degrees of freedom.
+STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
 
 # Weights that are not finite, or scores of finite ones that are not; the third is what runs of an older version say.
 DIVERGED = (
@@ -42,6 +46,15 @@ class Seed:
         return "diverges" if any(sign in line for sign in DIVERGED) else f"fails with exit code {code}"
 
 
+def interval(values):
+    """The mean of shares in percent, and half the width of its interval where there are several."""
+    percent = [100 * value for value in values]
+    if len(percent) < 2:
+        return f"{mean(percent):.0f}"
+    half = STUDENT[len(percent) - 1] * stdev(percent) / math.sqrt(len(percent))
+    return f"{mean(percent):.0f}±{half:.0f}"
+
+
 def cell(seeds, share, run):
     if share == "0.4" and run.endswith("bulyan"):
         return "impossible"
@@ -49,7 +62,7 @@ def cell(seeds, share, run):
     failed = sorted({seed.failure(run) for seed in seeds if run not in seed.accuracies})
     if not found:
         return ", ".join(failed)
-    means = " / ".join(f"{100 * mean(accuracies[kind]['mean'] for accuracies in found):.0f}" for kind in KINDS)
+    means = " / ".join(interval([accuracies[kind]["mean"] for accuracies in found]) for kind in KINDS)
     return means + (f" ({len(seeds) - len(found)} of {len(seeds)}: {', '.join(failed)})" if failed else "")
 
 

@@ -15,7 +15,10 @@ import sys
 
 import table
 
-METHODS = table.METHODS | {"fat-equal-steps": "FAT, as many steps each"}
+METHODS = table.METHODS | {
+    "fat-equal-steps": "FAT, as many steps each",
+    "fat-no-momentum": "the same without momentum",
+}
 PARTITIONS = {"iid": "equal shares", "dirichlet": "Dirichlet(0.1)"}
 # The 97.5th percentile of Student's distribution by degrees of freedom.
 STUDENT = {2: 4.303, 3: 3.182, 4: 2.776}

@@ -6,7 +6,8 @@
 # Sets are fashion-mnist and mnist, the latter with its folder in $MNIST. Leaves RUNS/at-PASSES-radius-RADIUS/SET-PARTITION-METHOD-SEED.
 # On MNIST the radius grows over the first five passes, because at once the full one leaves FAT at guessing. Forty steps reach it,
 # so that it is judged there only; the ten steps on Fashion-MNIST reach 0.1, so that they are judged there too.
-# METHODS=fat-equal-steps is FAT whose clients take as many local steps as each other in a round, as those of FAL do.
+# METHODS=fat-equal-steps is FAT whose clients take as many local steps as each other in a round, as those of FAL do;
+# fat-no-momentum is that with the steps of FAL, K = 1, which momentum has no time to lengthen.
 set -euo pipefail
 fal=$1
 runs=$2
@@ -23,6 +24,7 @@ settings() { # METHOD PARTITION
     local round=1 rate=0.01 config=$1
     case $1 in
     fat-equal-steps) config=fat ;;
+    fat-no-momentum) config=fat rate=0.09 ;;
     fal-1-steps) round=$steps rate=0.09 ;;
     fal-2-steps) round=$((steps / 2)) rate=0.06 ;;
     fal-5-steps) round=$((steps / 5 + 1)) rate=0.035 ;;
@@ -31,8 +33,11 @@ settings() { # METHOD PARTITION
     arguments=(--config "$configs/$config.toml" --seed "$seed" --set data.train=0 --set network.kind=lenet --set client.batch=128
         --set client.rate=$rate --set rounds=$((150 * round)) --set checkpoint_every=$round
         --set evaluation.every=$((5 * round)) --set evaluation.radius=0.3 --set "clients.partition.kind=$2")
-    if [ "$1" = fat-equal-steps ]; then
+    if [ "$config" != "$1" ]; then
         arguments+=(--set "client.work={ kind = 'steps', count = $steps }")
+    fi
+    if [ "$1" = fat-no-momentum ]; then
+        arguments+=(--set client.momentum=0)
     fi
     if [ "$1" != plain ]; then
         local ascent=10
