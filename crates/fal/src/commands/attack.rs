@@ -22,7 +22,8 @@ use crate::finished::{ATTACKED_FILE, RESULTS_FILE};
 use crate::network::NetworkChoice;
 use crate::trained::{Description, NETWORK_FOLDER, Trained, is_saved};
 
-/// Arguments of `attack`. With `--out`, every attack is kept as soon as it is done, and `--resume` goes on with the others.
+/// Arguments of `attack`. With `--out`, every batch of an attack is kept as soon as it is done, and `--resume` goes on with the
+/// others.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
