@@ -13,6 +13,8 @@ use crate::attack::{
 
 /// How many times as many steps should not help much.
 const MORE: usize = 5;
+/// Starts of the ascent up the margin that is compared with a black box: of an honest model too one start alone misses samples.
+const STARTS: usize = 5;
 /// By how much of the samples they may help.
 const LITTLE: f64 = 0.05;
 /// By how much of the samples a black-box attack may be ahead: gradients miss single samples of an honest model too.
@@ -53,7 +55,7 @@ pub struct MaskingChecks {
     pub large_epsilon: f64,
     /// Accuracy under many steps with that epsilon: nothing.
     pub without_limit: Interval,
-    /// Accuracy under many steps up the cross entropy and up the margin, whichever fells.
+    /// Accuracy under many steps up the cross entropy and, from several starts, up the margin, whichever fells.
     pub white_box: Interval,
     /// Accuracy under a black-box attack: no less, but for single samples.
     pub black_box: Interval,
@@ -83,7 +85,7 @@ impl MaskingChecks {
         let threat = unlimited(campaign.threat, samples.images().size().elements());
         let without_limit =
             Campaign { threat, ..campaign.clone() }.run(&ascent, model, &samples)?;
-        let margin = Pgd { loss: Loss::Margin, ..ascent };
+        let margin = Pgd { loss: Loss::Margin, restarts: STARTS, ..ascent };
         let margin = campaign.run(&margin, model, &samples)?;
         let white_box = both(&many.stands(), &margin.stands());
         let black_box = campaign.run(&Square::new(budget.queries), model, &samples)?;
