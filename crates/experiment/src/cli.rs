@@ -34,7 +34,7 @@ impl From<anyhow::Error> for Failure {
 }
 
 /// What a user reads who asked a program to stop.
-const INTERRUPTED: &str = "interrupted: what was done is kept; go on in the same folder, by --resume --out FOLDER where the command has it, else by the same command";
+const INTERRUPTED: &str = "interrupted: what was saved is kept; go on by --resume --out FOLDER where the command has it, else by the same command";
 
 /// Says whose fault an error is.
 pub trait OrFailure<T> {

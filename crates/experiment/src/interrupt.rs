@@ -1,4 +1,4 @@
-//! Leaving in order on Ctrl-C or when the system asks the process to end: the handler only raises a flag, and loops
+//! Leaving in order on Ctrl-C or when the system asks the process to end: the handler raises a flag and says so, and loops
 //! look at it between steps, save a checkpoint and return [`Failure::Interrupted`](crate::cli::Failure).
 
 use std::io;
@@ -53,7 +53,7 @@ impl Interrupt {
             None => {
                 first = Some(Instant::now());
                 flag.request();
-                print_note("stopping after the step at work; asked once more, at once");
+                tell();
             }
             Some(first) if first.elapsed() < SAME_REQUEST => {}
             Some(_) => std::process::exit(i32::from(EXIT_CODE)),
@@ -80,6 +80,14 @@ impl Interrupt {
     pub fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
     }
+}
+
+/// Says that the request was heard, on a thread of its own: standard error may be full, and a second signal must still end the
+/// process.
+fn tell() {
+    let told = || print_note("stopping after the work at hand; a second request ends it at once");
+    // Without another thread nothing is said, and the work ends all the same.
+    let _ = std::thread::Builder::new().name("note".into()).spawn(told);
 }
 
 /// Calls `on_signal` on a thread of its own for every signal that asks the process to end.

@@ -121,9 +121,9 @@ pub fn train<B: Backend>(
     trainer.system().save(&run.path().join(SYSTEM_FOLDER)).failed()?;
     let mut accuracies = Vec::new();
     for (name, sets) in &trainer.corpus.tests {
+        interrupt.heed()?;
         progress.message(format!("asking {name}"));
         accuracies.extend(Accuracy::of(name, &trainer.outcomes(sets).failed()?));
-        interrupt.heed()?;
     }
     progress.finish();
     write_results(run.path(), &accuracies)?;
