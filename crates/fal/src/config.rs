@@ -1,4 +1,5 @@
-//! The configuration of an experiment: `configs/fal/defaults.toml` has every default, the other files what differs from them.
+//! The configuration of an experiment: `configs/fal/defaults.toml` has every default, the other files but those of `fal theory`
+//! what differs from them.
 
 mod attack_choice;
 

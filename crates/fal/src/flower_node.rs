@@ -175,12 +175,14 @@ impl<B: Backend> ClientApp for FlowerNode<B> {
     }
 }
 
-/// The settings that differ from their defaults without any effect on a node, because the strategy of the ServerApp decides
-/// what they are about.
+/// The settings that differ from their defaults without the effect on a node that they would have in one process, because the
+/// strategy of the ServerApp decides what they are about. Of a mean the node tells what it counts for.
 pub fn settings_of_the_strategy(config: &ExperimentConfig) -> Vec<&'static str> {
     let usual = ExperimentConfig::default();
     let (server, clients) = (&config.server, &config.clients);
+    let is_mean = matches!(server.aggregator, AggregatorChoice::Mean { .. });
     let settings = [
+        ("server.aggregator", !is_mean),
         ("server.optimizer", server.optimizer != usual.server.optimizer),
         ("server.clip", server.clip != usual.server.clip),
         ("clients.participation", clients.participation != usual.clients.participation),
@@ -305,8 +307,11 @@ mod tests {
         let of = settings_of_the_strategy;
         assert!(of(&ExperimentConfig::default()).is_empty());
         let mut config = config();
+        config.server.aggregator = AggregatorChoice::Mean { weighting: Weighting::Uniform };
+        assert!(of(&config).is_empty(), "a node counts as much as every other");
         config.server.aggregator = AggregatorChoice::Median;
-        assert!(of(&config).is_empty(), "the aggregator decides what a node counts for");
+        assert_eq!(of(&config), ["server.aggregator"]);
+        config.server.aggregator = AggregatorChoice::default();
         config.server.clip = Some(2.0);
         assert_eq!(of(&config), ["server.clip"]);
         config.server.optimizer = OptimizerChoice::Rate { rate: 0.5 };

@@ -50,7 +50,7 @@ impl Campaign {
     ) -> Result<Outcome, AttackError> {
         let right = self.attackable(model, samples)?;
         let parts: Vec<Outcome> =
-            self.in_batches(&right, |_, indices| self.attacked(attack, model, samples, indices))?;
+            self.in_batches(&right, |indices| self.attacked(attack, model, samples, indices))?;
         let mut outcome = Outcome {
             images: samples.images().clone(),
             fates: vec![Fate::Misclassified; samples.len()],
@@ -66,9 +66,8 @@ impl Campaign {
         Ok(outcome)
     }
 
-    /// The numbers of [`Self::run`], batch by batch: `each` is given the number of a batch and what attacks it, from any
-    /// thread, and may keep what that gives, give what was kept, or refuse to go on. The same model, samples and batch size
-    /// make the same batches.
+    /// The numbers of [`Self::run`], batch by batch: `each` is given the samples of a batch and what attacks them, from any
+    /// thread, and may keep what that gives, give what was kept of the same samples, or refuse to go on.
     ///
     /// # Errors
     /// As [`Self::run`], and those of `each`, after which batches that have begun still end.
@@ -77,11 +76,11 @@ impl Campaign {
         attack: &dyn Attack<M>,
         model: &M,
         samples: &Samples,
-        each: impl Fn(usize, &dyn Fn() -> Result<Tally, AttackError>) -> Result<Tally, E> + Sync,
+        each: impl Fn(&[usize], &dyn Fn() -> Result<Tally, AttackError>) -> Result<Tally, E> + Sync,
     ) -> Result<Tally, E> {
         let right = self.attackable(model, samples)?;
-        let attacked = self.in_batches(&right, |number, indices| {
-            each(number, &|| {
+        let attacked = self.in_batches(&right, |indices| {
+            each(indices, &|| {
                 self.attacked(attack, model, samples, indices).map(|part| Tally::of(&part))
             })
         })?;
@@ -135,8 +134,7 @@ impl Campaign {
         labels: &[usize],
         indices: &[usize],
     ) -> Result<Vec<usize>, AttackError> {
-        let scores =
-            self.in_batches(indices, |_, indices| model.scores(&images.select(indices)))?;
+        let scores = self.in_batches(indices, |indices| model.scores(&images.select(indices)))?;
         let rows = scores.iter().flat_map(Scores::iter);
         let mut right = Vec::new();
         for (&index, scores) in indices.iter().zip(rows) {
@@ -180,17 +178,17 @@ impl Campaign {
         indices.chunks(indices.len().div_ceil(count).max(1)).collect()
     }
 
-    /// The results of `work` for each batch of `indices` with its number, in order.
+    /// The results of `work` for each batch of `indices`, in order.
     pub(super) fn in_batches<R: Send, E: Send>(
         &self,
         indices: &[usize],
-        work: impl Fn(usize, &[usize]) -> Result<R, E> + Sync,
+        work: impl Fn(&[usize]) -> Result<R, E> + Sync,
     ) -> Result<Vec<R>, E> {
         let mut results = Vec::new();
         in_order(
             &self.batches(indices),
             self.threads,
-            |number, batch| work(number, batch),
+            |_, batch| work(batch),
             |_, result| results.push(result),
         )?;
         Ok(results)
@@ -315,20 +313,20 @@ mod tests {
         let attack: &dyn Attack<dyn WhiteBox> = attacks()[0];
         let left = Mutex::new(BTreeMap::new());
         let tally = |most: usize| {
-            base.tally(attack, &model, &samples, |number, attack| {
-                let kept = left.lock().unwrap().get(&number).cloned();
+            base.tally(attack, &model, &samples, |batch, attack| {
+                let kept = left.lock().unwrap().get(batch).cloned();
                 match kept {
                     Some(tally) => Ok(tally),
-                    None if number >= most => Err(AttackError::NoGradient),
+                    None if batch[0] >= most => Err(AttackError::NoGradient),
                     None => attack().inspect(|tally| {
-                        left.lock().unwrap().insert(number, tally.clone());
+                        left.lock().unwrap().insert(batch.to_vec(), tally.clone());
                     }),
                 }
             })
         };
-        assert_eq!(tally(3), Err(AttackError::NoGradient));
-        let first: Vec<usize> = left.lock().unwrap().keys().copied().collect();
-        assert_eq!(first, [0, 1, 2]);
+        assert_eq!(tally(20), Err(AttackError::NoGradient));
+        let first: Vec<usize> = left.lock().unwrap().keys().map(|batch| batch[0]).collect();
+        assert!(first.len() == 3 && first.iter().all(|index| *index < 20), "{first:?}");
         let whole = tally(usize::MAX).unwrap();
         assert_eq!(whole, Tally::of(&base.run(attack, &model, &samples).unwrap()));
         assert_eq!((whole.samples, left.lock().unwrap().len()), (40, 6));

@@ -153,7 +153,7 @@ impl ThreatModel {
                 for (pixel, &original) in image.iter_mut().zip(original) {
                     let (down, up) = self.interval(original);
                     let within = if pixel.is_nan() { original } else { *pixel };
-                    *pixel = within.max(down.max(self.low)).min(up.min(self.high));
+                    *pixel = within.max(down).min(up).max(self.low).min(self.high);
                 }
             }
             Norm::L2 => self.project_to_sphere(original, image),
@@ -182,7 +182,7 @@ impl ThreatModel {
             if distance <= self.epsilon {
                 break;
             }
-            // At a slack of 1 the image was `original`: no change is short enough, or the distance is no number.
+            // No change is short enough, or the distance is no number.
             if slack >= 1.0 || !distance.is_finite() {
                 image.copy_from_slice(original);
                 break;
@@ -313,8 +313,8 @@ mod tests {
             assert_eq!(image, [0.5, 0.25], "{epsilon}");
         }
         for epsilon in [-0.1, 0.1, f64::NAN] {
-            let mut image = [1.5, 0.0];
-            ThreatModel::linf(epsilon).project(&[1.5, 0.25], &mut image);
+            let mut image = [1.5, 0.0, -0.5];
+            ThreatModel::linf(epsilon).project(&[1.5, 0.25, -0.5], &mut image);
             assert!(image.iter().all(|pixel| (0.0..=1.0).contains(pixel)), "{epsilon}: {image:?}");
         }
     }

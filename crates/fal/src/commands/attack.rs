@@ -178,7 +178,7 @@ fn attack<B: Backend>(
         (None, Some(out)) => Some(RunDirectory::create(out, config).bad_input()?),
         (resumed, _) => resumed,
     };
-    // Where nothing is kept, Ctrl-C need not wait for the attack at work.
+    // Where nothing is kept, Ctrl-C need not wait for the batches at work.
     let interrupt = match &run {
         Some(run) => {
             let inputs = [test.fingerprint(), trained.fingerprint()].map(|print| print.to_string());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::cli::{Failure, OrFailure, write_file};
+use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
 use experiment::seed::Seed;
@@ -99,8 +100,8 @@ impl<'i> Parts<'i> {
     ) -> Result<RobustAccuracy, Failure> {
         let campaign = &evaluation.campaign;
         let robust = self.kept(name, || {
-            let tally = campaign.tally(attack, model, samples, |number, batch| {
-                let tally: Tally = self.kept(&format!("{name}/{number}"), batch)?;
+            let tally = campaign.tally(attack, model, samples, |images, batch| {
+                let tally: Tally = self.kept(&format!("{name}/{}", fingerprint(images)), batch)?;
                 done(tally.samples);
                 Ok::<_, Failure>(tally)
             })?;
@@ -112,6 +113,11 @@ impl<'i> Parts<'i> {
         }
         Ok(robust)
     }
+}
+
+/// Names a batch by its images: on another processor one that is hardly classified right may divide them otherwise.
+fn fingerprint(images: &[usize]) -> Fingerprint {
+    Fingerprint::of_stream(|add| images.iter().for_each(|image| add(&image.to_le_bytes())))
 }
 
 impl From<AttackError> for Failure {
@@ -129,7 +135,7 @@ pub(super) fn judged(config: &ExperimentConfig, test: &ImageSet) -> Samples {
 /// After an interruption this goes on with the attacks, and the batches of an attack, that are not done.
 ///
 /// # Errors
-/// Failed: an attack. Interrupted: after the batches at work.
+/// Failed: an attack. Interrupted: after the batches at work; the checks run to their end.
 pub(super) fn judge<B: Backend>(
     config: &ExperimentConfig,
     network: &Network<B>,

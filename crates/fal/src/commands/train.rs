@@ -206,7 +206,7 @@ impl<B: Backend> Experiment<B> {
         }
     }
 
-    /// The last judgement, which goes on after an interruption with the attacks that are not done.
+    /// The last judgement, which goes on after an interruption with what is not done.
     fn judge(self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
         let description = Description::new(self.config.network.clone(), &self.test);
         let trained = Trained { description, network: self.federation.network() };

@@ -148,7 +148,7 @@ impl Neighbours {
             images.set(index, &image);
         }
         let all: Vec<usize> = (0..images.len()).collect();
-        let losses = campaign.in_batches(&all, |_, indices| {
+        let losses = campaign.in_batches(&all, |indices| {
             let scores = model.scores(&images.select(indices))?;
             let losses = scores.iter().zip(indices).map(|(scores, &index)| {
                 let objective = Objective::CrossEntropy { label: self.labels[index] };
