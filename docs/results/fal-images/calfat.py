@@ -17,7 +17,7 @@ import table
 
 METHODS = table.METHODS | {
     "fat-equal-steps": "FAT, as many steps each",
-    "fat-no-momentum": "the same without momentum",
+    "fat-no-momentum": "the same, rate 0.09, no momentum",
 }
 PARTITIONS = {"iid": "equal shares", "dirichlet": "Dirichlet(0.1)"}
 # The 97.5th percentile of Student's distribution by degrees of freedom.

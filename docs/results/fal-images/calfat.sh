@@ -7,7 +7,7 @@
 # On MNIST the radius grows over the first five passes, because at once the full one leaves FAT at guessing. Forty steps reach it,
 # so that it is judged there only; the ten steps on Fashion-MNIST reach 0.1, so that they are judged there too.
 # METHODS=fat-equal-steps is FAT whose clients take as many local steps as each other in a round, as those of FAL do;
-# fat-no-momentum is that with the steps of FAL, K = 1, which momentum has no time to lengthen.
+# fat-no-momentum is that with the rate of FAL, K = 1, and no momentum, which has no time to build up there.
 set -euo pipefail
 fal=$1
 runs=$2
