@@ -3,6 +3,9 @@
 
     docs/results/fal-images/calfat.py collect runs/calfat 10 > docs/results/fal-images/calfat-10-passes.json
     docs/results/fal-images/calfat.py table docs/results/fal-images/calfat-10-passes.json
+    docs/results/fal-images/calfat.py course runs/calfat/fashion-mnist-dirichlet-fat-0 ... > docs/results/fal-images/calfat-course.json
+
+The last gives the looks at each run during its training, by passes: accuracy clean and under PGD-10 within 0.3, in percent of 200 test images.
 
 Percent with Student's 95 % intervals over three seeds or more; of two each is shown, for they have no interval to speak of, and
 one has Wilson's over its images. The last table is of differences to FAT, seed by seed: the runs of a seed are judged on the same images.
@@ -12,6 +15,7 @@ import math
 import pathlib
 import statistics
 import sys
+import tomllib
 
 import table
 
@@ -20,6 +24,7 @@ METHODS = table.METHODS | {
     "fat-no-momentum": "the same, rate 0.09, no momentum",
 }
 PARTITIONS = {"iid": "equal shares", "dirichlet": "Dirichlet(0.1)"}
+PASSES = 150
 # The 97.5th percentile of Student's distribution by degrees of freedom.
 STUDENT = {2: 4.303, 3: 3.182, 4: 2.776}
 
@@ -98,6 +103,19 @@ def tables(runs):
         print(run["set"], run["partition"], run["radius"], run["method"], run["seed"], run["warnings"])
 
 
+def course(run):
+    """Passes and accuracies of every look at a run."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    settings = tomllib.loads((run / "config.toml").read_text())
+    rounds_of_a_pass = settings["rounds"] // PASSES
+    looks = [row for row in rows if "attacked accuracy" in row]
+    percent = lambda row, kind: round(100 * row[f"{kind} accuracy"], 1)
+    return {
+        "run": run.name,
+        "looks": [[row["step"] // rounds_of_a_pass, percent(row, "clean"), percent(row, "attacked")] for row in looks],
+    }
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["collect", runs, passes]:
@@ -105,5 +123,8 @@ if __name__ == "__main__":
             print(f"[\n{entries}\n]")
         case ["table", file]:
             tables(json.loads(pathlib.Path(file).read_text()))
+        case ["course", *runs]:
+            entries = ",\n".join(json.dumps(course(pathlib.Path(run))) for run in runs)
+            print(f"[\n{entries}\n]")
         case _:
             sys.exit(__doc__)
