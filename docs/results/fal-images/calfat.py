@@ -5,9 +5,9 @@
     docs/results/fal-images/calfat.py table docs/results/fal-images/calfat-10-passes.json
     docs/results/fal-images/calfat.py course runs/calfat/fashion-mnist-dirichlet-fat-0 ... > docs/results/fal-images/calfat-course.json
 
-The last gives the looks at each run during its training, by passes: accuracy clean and under PGD-10 within 0.3, in percent of 200 test images.
+`course` gives the looks at each run during its training, by passes: accuracy clean and under PGD-10 within 0.3, in percent of 200 test images.
 
-Percent with Student's 95 % intervals over three seeds or more; of two each is shown, for they have no interval to speak of, and
+Tables are in percent with Student's 95 % intervals over three seeds or more; of two each is shown, for they have no interval to speak of, and
 one has Wilson's over its images. The last table is of differences to FAT, seed by seed: the runs of a seed are judged on the same images.
 """
 import json
