@@ -42,7 +42,7 @@ def collect(runs, passes):
             accuracies = {"clean": report["clean"]["mean"]}
             accuracies |= {robust["attack"].split(",")[0]: robust["accuracy"]["mean"] for robust in report["robust"]}
             found.append({
-                "radius": radius, "set": images, "partition": partition, "method": method, "seed": int(seed),
+                "radius": radius, "set": images, "partition": partition, "method": method, "seed": int(seed), "passes": int(passes),
                 "images": results["samples"], "warnings": results["warnings"],
                 "felled by Square": sum(dict(robust["felled"]).get("Square", 0) for robust in report["robust"]),
                 "accuracies": {attack: round(100 * share, 2) for attack, share in accuracies.items()},
