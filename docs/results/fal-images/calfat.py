@@ -79,6 +79,7 @@ def tables(runs):
     for (images, partition, radius), members in groups.items():
         attacks, images_judged = list(members[0]["accuracies"]), members[0]["images"]
         by_method = {method: {} for method in METHODS}
+        passes = {run["method"]: run["passes"] for run in members}
         for run in members:
             by_method[run["method"]][run["seed"]] = run["accuracies"]
         rows, differences = [], []
@@ -87,7 +88,9 @@ def tables(runs):
                 continue
             each = [[found[attack] for found in seeds.values()] for attack in attacks]
             alone = len(seeds) == 1
-            rows.append((METHODS[method], [wilson(values[0], images_judged) if alone else interval(values) for values in each]))
+            stopped = passes[method] < max(passes.values())
+            name = METHODS[method] + (f", {passes[method]} passes" if stopped else "")
+            rows.append((name, [wilson(values[0], images_judged) if alone else interval(values) for values in each]))
             common = sorted(seeds.keys() & by_method["fat"].keys())
             if method != "fat" and len(common) > 1:
                 change = lambda attack: [seeds[seed][attack] - by_method["fat"][seed][attack] for seed in common]

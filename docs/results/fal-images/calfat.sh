@@ -33,9 +33,9 @@ settings() { # METHOD PARTITION
     arguments=(--config "$configs/$config.toml" --seed "$seed" --set data.train=0 --set network.kind=lenet --set client.batch=128
         --set client.rate=$rate --set rounds=$((150 * round)) --set checkpoint_every=$round
         --set evaluation.every=$((5 * round)) --set evaluation.radius=0.3 --set "clients.partition.kind=$2")
-    if [ "$config" != "$1" ]; then
-        arguments+=(--set "client.work={ kind = 'steps', count = $steps }")
-    fi
+    case $1 in
+    fat-*) arguments+=(--set "client.work={ kind = 'steps', count = $steps }") ;;
+    esac
     if [ "$1" = fat-no-momentum ]; then
         arguments+=(--set client.momentum=0)
     fi
