@@ -11,7 +11,7 @@ use super::model::Scores;
 use super::objective::prediction;
 use super::outcome::{Fate, Outcome, Tally};
 use super::perturb::{Attack, Batch, Perturbed};
-use super::{AttackError, BlackBox, Images, ThreatModel};
+use super::{AttackError, BlackBox, ThreatModel};
 
 /// The attack of record where only the last look at an image found the model wrong about it.
 const VERIFICATION: &str = "verification";
@@ -111,7 +111,20 @@ impl Campaign {
     ) -> Result<Vec<usize>, AttackError> {
         self.check(samples)?;
         let all: Vec<usize> = (0..samples.len()).collect();
-        self.right_ones(model, samples.images(), samples.labels(), &all)
+        let scores =
+            self.in_batches(&all, |indices| model.scores(&samples.images().select(indices)))?;
+        let rows = scores.iter().flat_map(Scores::iter);
+        let mut right = Vec::new();
+        for (index, (&label, scores)) in samples.labels().iter().zip(rows).enumerate() {
+            let classes = scores.len();
+            if label >= classes {
+                return Err(AttackError::LabelOutOfRange { index, label, classes });
+            }
+            if prediction(scores) == label {
+                right.push(index);
+            }
+        }
+        Ok(right)
     }
 
     fn check(&self, samples: &Samples) -> Result<(), AttackError> {
@@ -124,29 +137,6 @@ impl Campaign {
             }
         }
         Ok(())
-    }
-
-    /// Those of `indices` whose image the model assigns to its label.
-    fn right_ones<M: BlackBox + ?Sized>(
-        &self,
-        model: &M,
-        images: &Images,
-        labels: &[usize],
-        indices: &[usize],
-    ) -> Result<Vec<usize>, AttackError> {
-        let scores = self.in_batches(indices, |indices| model.scores(&images.select(indices)))?;
-        let rows = scores.iter().flat_map(Scores::iter);
-        let mut right = Vec::new();
-        for (&index, scores) in indices.iter().zip(rows) {
-            let (label, classes) = (labels[index], scores.len());
-            if label >= classes {
-                return Err(AttackError::LabelOutOfRange { index, label, classes });
-            }
-            if prediction(scores) == label {
-                right.push(index);
-            }
-        }
-        Ok(right)
     }
 
     /// The outcome for the samples at `indices`, all of which the model gets right, in one batch.
