@@ -39,25 +39,37 @@ fn gelu_by_hand<B: Backend, const D: usize>(x: Tensor<B, D>) -> Result<Tensor<B,
     let value = |[x]: [FlexTensor; 1]| {
         let mut x = contiguous(x);
         let x_and_value: &mut [f32] = x.storage_mut();
-        vectorised(|| x_and_value.iter_mut().for_each(|x| *x = gelu_of_element(*x).0));
+        gelu_of_all(x_and_value);
         x
     };
     let value_and_pullback = |[x]: [FlexTensor; 1]| {
         let mut x = contiguous(x);
         let x_and_value: &mut [f32] = x.storage_mut();
         let mut slopes = vec![0.0; x_and_value.len()];
-        vectorised(|| {
-            x_and_value
-                .iter_mut()
-                .zip(&mut slopes)
-                .for_each(|(x, slope)| (*x, *slope) = gelu_of_element(*x));
-        });
-        let pull = move |gradient: &mut [f32]| {
-            gradient.iter_mut().zip(&slopes).for_each(|(gradient, slope)| *gradient *= slope);
-        };
+        gelu_and_slopes(x_and_value, &mut slopes);
+        let pull = move |gradient: &mut [f32]| scale_all(gradient, &slopes);
         (x, Pullback::in_place(pull))
     };
     by_hand([x], value, value_and_pullback).map_err(|[x]| x)
+}
+
+vectorised! {
+    fn gelu_of_all(x_and_value: &mut [f32]) {
+        x_and_value.iter_mut().for_each(|x| *x = gelu_of_element(*x).0);
+    }
+}
+
+vectorised! {
+    fn gelu_and_slopes(x_and_value: &mut [f32], slopes: &mut [f32]) {
+        let elements = x_and_value.iter_mut().zip(slopes);
+        elements.for_each(|(x, slope)| (*x, *slope) = gelu_of_element(*x));
+    }
+}
+
+vectorised! {
+    fn scale_all(gradient: &mut [f32], slopes: &[f32]) {
+        gradient.iter_mut().zip(slopes).for_each(|(gradient, slope)| *gradient *= slope);
+    }
 }
 
 /// `x sigmoid(z)` and its derivative `sigmoid(z) + x sigmoid(z) (1 - sigmoid(z)) z'`.
@@ -73,7 +85,7 @@ fn gelu_of_element(x: f32) -> (f32, f32) {
 ///
 /// Computed as `2 sigmoid(2 x) - 1`, see [`gelu_tanh`]. Near zero it is therefore not exact to the last digit of a small number.
 pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    let x = match by_value(x, tanh_of_element, |gradient, y| gradient * (1.0 - y * y)) {
+    let x = match by_value(x, tanh_of_all, pull_tanh) {
         Ok(result) => return result,
         Err(x) => x,
     };
@@ -85,42 +97,55 @@ pub fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     with_derivative(x, value, slope)
 }
 
-#[inline(always)]
-fn tanh_of_element(x: f32) -> f32 {
-    2.0 / (1.0 + exp(-2.0 * x)) - 1.0
+vectorised! {
+    fn tanh_of_all(x_and_value: &mut [f32]) {
+        x_and_value.iter_mut().for_each(|x| *x = 2.0 / (1.0 + exp(-2.0 * *x)) - 1.0);
+    }
+}
+
+vectorised! {
+    fn pull_tanh(gradient: &mut [f32], value: &[f32]) {
+        gradient.iter_mut().zip(value).for_each(|(gradient, y)| *gradient *= 1.0 - y * y);
+    }
 }
 
 /// `max(x, 0)`, with the derivative zero at zero.
 pub fn relu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    // What is not a number stays so.
-    let value = |x: f32| if x < 0.0 { 0.0 } else { x };
-    let pull = |gradient, y| if y > 0.0 { gradient } else { 0.0 };
-    by_value(x, value, pull).unwrap_or_else(|x| {
+    by_value(x, relu_of_all, pull_relu).unwrap_or_else(|x| {
         let below = x.clone().lower_equal_elem(0.0);
         x.mask_fill(below, 0.0)
     })
 }
 
+vectorised! {
+    fn relu_of_all(x_and_value: &mut [f32]) {
+        // What is not a number stays so.
+        x_and_value.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x });
+    }
+}
+
+vectorised! {
+    fn pull_relu(gradient: &mut [f32], value: &[f32]) {
+        let elements = gradient.iter_mut().zip(value);
+        elements.for_each(|(gradient, y)| *gradient = if *y > 0.0 { *gradient } else { 0.0 });
+    }
+}
+
 /// A function of each element, in the memory of `x` if nothing else needs it, whose value is enough to pull a gradient back.
 fn by_value<B: Backend, const D: usize>(
     x: Tensor<B, D>,
-    function: impl Fn(f32) -> f32,
-    pull: impl Fn(f32, f32) -> f32 + Copy + Send + Sync + 'static,
+    function: fn(&mut [f32]),
+    pull: fn(&mut [f32], &[f32]),
 ) -> Result<Tensor<B, D>, Tensor<B, D>> {
     let value = |[x]: [FlexTensor; 1]| {
         let mut x = contiguous(x);
-        let elements: &mut [f32] = x.storage_mut();
-        vectorised(|| elements.iter_mut().for_each(|x| *x = function(*x)));
+        function(x.storage_mut());
         x
     };
     let value_and_pullback = |x| {
         let value = value(x);
         let at = value.clone();
-        let pull_all = move |gradient: &mut [f32]| {
-            let elements = gradient.iter_mut().zip(at.storage::<f32>());
-            vectorised(|| elements.for_each(|(gradient, y)| *gradient = pull(*gradient, *y)));
-        };
-        (value, Pullback::in_place(pull_all))
+        (value, Pullback::in_place(move |gradient| pull(gradient, at.storage())))
     };
     by_hand([x], value, value_and_pullback).map_err(|[x]| x)
 }
@@ -223,10 +248,12 @@ mod tests {
             })
         };
         for (index, slope) in slopes(&x).iter().enumerate() {
-            let stated = [|x| gelu_of_element(x).0, tanh_of_element][index];
-            let differences: Vec<f64> = (x.iter())
-                .map(|&x| f64::from(stated(x + 5e-3) - stated(x - 5e-3)) / 1e-2)
-                .collect();
+            let [after, before] = [5e-3, -5e-3].map(|step| {
+                let x: Vec<f32> = x.iter().map(|x| x + step).collect();
+                to_f64(&both::<Flex>(&x)[index])
+            });
+            let differences: Vec<f64> =
+                after.iter().zip(&before).map(|(after, before)| (after - before) / 1e-2).collect();
             assert_close(slope, &differences, 1e-4);
         }
     }

@@ -124,14 +124,7 @@ impl Sides {
             let [q, k, v] = [q, k, v].map(|tensor| Matrix::of(tensor, &head));
             let weights = &mut weights[range];
             multiply(weights, square, q, k.transposed(), self.scale());
-            vectorised(|| {
-                for (query, row) in weights.chunks_exact_mut(self.keys).enumerate() {
-                    softmax(
-                        row,
-                        penalties.map(|penalties| penalties.row([head[0], head[1], query])),
-                    );
-                }
-            });
+            softmax_of_rows(weights, self.keys, head, penalties);
             let weights = Matrix { elements: weights, place: square };
             multiply(&mut mixed, self.place(head, self.queries, self.value_width), weights, v, 1.0);
         }
@@ -160,12 +153,7 @@ impl Sides {
             let place = self.place(head, self.keys, self.value_width);
             multiply(&mut of_values, place, weights.transposed(), gradient, 1.0);
             multiply(&mut scores, square, gradient, v.transposed(), 1.0);
-            vectorised(|| {
-                let rows = scores
-                    .chunks_exact_mut(self.keys)
-                    .zip(weights.elements.chunks_exact(self.keys));
-                rows.for_each(|(gradient, weights)| pull_softmax(gradient, weights));
-            });
+            pull_softmax_of_rows(&mut scores, weights.elements, self.keys);
             let scores = Matrix { elements: &scores, place: square };
             multiply(
                 &mut of_queries,
@@ -190,6 +178,17 @@ impl Sides {
     }
 }
 
+vectorised! {
+    fn softmax_of_rows(
+        scores: &mut [f32], keys: usize, head: [usize; 2], penalties: Option<&Penalties>,
+    ) {
+        let [batch, head] = head;
+        for (query, row) in scores.chunks_exact_mut(keys).enumerate() {
+            softmax(row, penalties.map(|penalties| penalties.row([batch, head, query])));
+        }
+    }
+}
+
 /// The softmax of a row of scores in its place, after `penalties` have been added, one for each key.
 #[inline(always)]
 fn softmax(row: &mut [f32], penalties: Option<&[f32]>) {
@@ -205,6 +204,13 @@ fn softmax(row: &mut [f32], penalties: Option<&[f32]>) {
     row.iter_mut().for_each(|score| *score = exp(*score - largest));
     let total = sum(row).recip();
     row.iter_mut().for_each(|weight| *weight *= total);
+}
+
+vectorised! {
+    fn pull_softmax_of_rows(gradient: &mut [f32], weights: &[f32], keys: usize) {
+        let rows = gradient.chunks_exact_mut(keys).zip(weights.chunks_exact(keys));
+        rows.for_each(|(gradient, weights)| pull_softmax(gradient, weights));
+    }
 }
 
 /// `p (g - sum(g p))` in place of the gradient `g` of the weights `p`.

@@ -73,8 +73,7 @@ impl Convolution {
 
     fn value(&self, [x, weight, bias]: &[FlexTensor; 3]) -> FlexTensor {
         let sums = WeightedSums {
-            targets: self.stops,
-            terms: |stop| self.windows.shown(stop),
+            terms: &self.windows.shown(),
             weight: &self.weight_by_taps(weight.storage(), [1, 2, 0]),
             source: x.storage(),
             begin: bias.storage(),
@@ -106,7 +105,7 @@ impl Convolution {
         if outputs < SCATTERED_BELOW {
             let sums = ScatteredSums {
                 targets: windows.pixels(),
-                terms: |stop| windows.shown(stop),
+                terms: &windows.shown(),
                 weight,
                 source: gradient,
                 inputs,
@@ -116,8 +115,7 @@ impl Convolution {
             return sums.compute();
         }
         let sums = WeightedSums {
-            targets: windows.pixels(),
-            terms: |pixel| windows.stops_over(pixel),
+            terms: &windows.stops_over(),
             weight,
             source: gradient,
             begin: &vec![0.0; outputs],
@@ -133,9 +131,10 @@ impl Convolution {
         let width = self.channels * self.batch;
         let mut of_weight = vec![0.0; self.outputs * inputs];
         let mut patch = vec![0.0; inputs * self.batch];
-        for (stop, elements) in gradient.chunks_exact(self.outputs * self.batch).enumerate() {
+        let gradients = gradient.chunks_exact(self.outputs * self.batch);
+        for (terms, elements) in self.windows.shown().each().zip(gradients) {
             patch.fill(0.0);
-            for Term { tap, pixel } in self.windows.shown(stop) {
+            for Term { tap, pixel } in terms {
                 patch[tap * width..][..width].copy_from_slice(&x[pixel * width..][..width]);
             }
             let gradient = Matrix { elements, place: Place::by_rows(self.outputs, self.batch) };
@@ -148,13 +147,7 @@ impl Convolution {
 
     fn pull_to_bias(&self, gradient: &[f32]) -> Vec<f32> {
         let mut of_bias = vec![0.0; self.outputs];
-        vectorised(|| {
-            for stop in gradient.chunks_exact(self.outputs * self.batch) {
-                for (total, row) in of_bias.iter_mut().zip(stop.chunks_exact(self.batch)) {
-                    *total += sum(row);
-                }
-            }
-        });
+        add_up_rows(&mut of_bias, gradient, self.batch);
         of_bias
     }
 
@@ -177,6 +170,17 @@ impl Convolution {
         let patches = self.windows.patches(x).reshape([self.stops, inputs, self.batch]);
         let sums = weight.unsqueeze::<3>().matmul(patches) + bias.unsqueeze::<3>();
         sums.reshape([self.stops, self.outputs * self.batch])
+    }
+}
+
+vectorised! {
+    /// Adds to each total the sums of its rows, of `batch` numbers, of which every one has its turn in a round.
+    fn add_up_rows(totals: &mut [f32], rows: &[f32], batch: usize) {
+        for round in rows.chunks_exact(totals.len() * batch) {
+            for (total, row) in totals.iter_mut().zip(round.chunks_exact(batch)) {
+                *total += sum(row);
+            }
+        }
     }
 }
 

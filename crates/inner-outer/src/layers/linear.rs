@@ -115,23 +115,27 @@ fn pull_product(
     [of_x, of_weight]
 }
 
-fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
-    vectorised(|| {
+vectorised! {
+    fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
         for row in rows.chunks_exact_mut(bias.len()) {
             row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
         }
-    });
+    }
 }
 
 fn sum_of_rows(rows: &FlexTensor) -> FlexTensor {
     let width = dims(rows)[1];
     let mut sum = vec![0.0; width];
-    vectorised(|| {
-        for row in rows.storage::<f32>().chunks_exact(width) {
+    add_rows(&mut sum, rows.storage());
+    tensor(sum, [1, width])
+}
+
+vectorised! {
+    fn add_rows(sum: &mut [f32], rows: &[f32]) {
+        for row in rows.chunks_exact(sum.len()) {
             sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         }
-    });
-    tensor(sum, [1, width])
+    }
 }
 
 /// [`linear`] as `N` tensors of as many columns each: `[rows, in]` to `N` times `[rows, out / N]`.

@@ -81,12 +81,7 @@ impl Modulated {
         let groups = Groups::new(&x, &scale);
         let (normal, deviations) = normalize_rows(x.storage(), groups.width, epsilon);
         let mut value = vec![0.0; normal.len()];
-        groups.each_row(|row, group| {
-            let parts =
-                shift.storage::<f32>()[group.clone()].iter().zip(&scale.storage::<f32>()[group]);
-            let elements = value[row.clone()].iter_mut().zip(&normal[row]).zip(parts);
-            elements.for_each(|((value, y), (shift, scale))| *value = y * (scale + 1.0) + shift);
-        });
+        modulate_rows(&mut value, &normal, shift.storage(), scale.storage(), groups);
         (tensor(value, dims(&x)), Self { normal, deviations, scale, groups })
     }
 
@@ -96,9 +91,34 @@ impl Modulated {
         let elements: &mut [f32] = gradient.storage_mut();
         let scale: &[f32] = self.scale.storage();
         let (mut of_shift, mut of_scale) = (vec![0.0; scale.len()], vec![0.0; scale.len()]);
-        self.groups.each_row(|row, group| {
+        let sums = [&mut of_shift[..], &mut of_scale];
+        pull_modulated_rows(elements, &self.normal, scale, sums, self.groups);
+        pull_rows(elements, &self.normal, &self.deviations);
+        let parts = dims(&self.scale);
+        [gradient, tensor(of_shift, parts), tensor(of_scale, parts)]
+    }
+}
+
+vectorised! {
+    fn modulate_rows(
+        value: &mut [f32], normal: &[f32], shift: &[f32], scale: &[f32], groups: Groups,
+    ) {
+        for [row, group] in groups.each_row() {
+            let parts = shift[group.clone()].iter().zip(&scale[group]);
+            let elements = value[row.clone()].iter_mut().zip(&normal[row]).zip(parts);
+            elements.for_each(|((value, y), (shift, scale))| *value = y * (scale + 1.0) + shift);
+        }
+    }
+}
+
+vectorised! {
+    fn pull_modulated_rows(
+        gradient: &mut [f32], normal: &[f32], scale: &[f32], sums: [&mut [f32]; 2], groups: Groups,
+    ) {
+        let [of_shift, of_scale] = sums;
+        for [row, group] in groups.each_row() {
             let sums = of_shift[group.clone()].iter_mut().zip(&mut of_scale[group.clone()]);
-            let pairs = elements[row.clone()].iter_mut().zip(&self.normal[row]);
+            let pairs = gradient[row.clone()].iter_mut().zip(&normal[row]);
             pairs.zip(sums).zip(&scale[group]).for_each(
                 |(((g, y), (of_shift, of_scale)), scale)| {
                     *of_shift += *g;
@@ -106,10 +126,7 @@ impl Modulated {
                     *g *= scale + 1.0;
                 },
             );
-        });
-        pull_rows(elements, &self.normal, &self.deviations);
-        let parts = dims(&self.scale);
-        [gradient, tensor(of_shift, parts), tensor(of_scale, parts)]
+        }
     }
 }
 
@@ -118,11 +135,17 @@ fn add_gated(x: FlexTensor, gate: &FlexTensor, y: &FlexTensor) -> FlexTensor {
     let mut sum = contiguous(x);
     let elements: &mut [f32] = sum.storage_mut();
     let (groups, y, gate) = (Groups::new(y, gate), y.storage::<f32>(), gate.storage::<f32>());
-    groups.each_row(|row, group| {
-        let products = y[row.clone()].iter().zip(&gate[group]);
-        elements[row].iter_mut().zip(products).for_each(|(sum, (y, gate))| *sum += gate * y);
-    });
+    add_gated_rows(elements, gate, y, groups);
     sum
+}
+
+vectorised! {
+    fn add_gated_rows(sum: &mut [f32], gate: &[f32], y: &[f32], groups: Groups) {
+        for [row, group] in groups.each_row() {
+            let products = y[row.clone()].iter().zip(&gate[group]);
+            sum[row].iter_mut().zip(products).for_each(|(sum, (y, gate))| *sum += gate * y);
+        }
+    }
 }
 
 /// The gradients of `x`, gate and `y`.
@@ -132,16 +155,23 @@ fn pull_gated(gradient: FlexTensor, gate: &FlexTensor, y: &FlexTensor) -> [FlexT
     let (elements, y_elements) = (gradient.storage::<f32>(), y.storage::<f32>());
     let gates: &[f32] = gate.storage();
     let (mut of_gate, mut of_y) = (vec![0.0; gates.len()], vec![0.0; elements.len()]);
-    groups.each_row(|row, group| {
-        let pairs = elements[row.clone()].iter().zip(&y_elements[row.clone()]);
-        let results = of_y[row].iter_mut().zip(&mut of_gate[group.clone()]);
-        pairs.zip(results).zip(&gates[group]).for_each(|(((g, y), (of_y, of_gate)), gate)| {
-            *of_gate += g * y;
-            *of_y = g * gate;
-        });
-    });
+    pull_gated_rows([elements, gates, y_elements], [&mut of_gate, &mut of_y], groups);
     let (of_gate, of_y) = (tensor(of_gate, dims(gate)), tensor(of_y, dims(y)));
     [gradient, of_gate, of_y]
+}
+
+vectorised! {
+    fn pull_gated_rows(arguments: [&[f32]; 3], results: [&mut [f32]; 2], groups: Groups) {
+        let ([gradient, gates, y], [of_gate, of_y]) = (arguments, results);
+        for [row, group] in groups.each_row() {
+            let pairs = gradient[row.clone()].iter().zip(&y[row.clone()]);
+            let results = of_y[row].iter_mut().zip(&mut of_gate[group.clone()]);
+            pairs.zip(results).zip(&gates[group]).for_each(|(((g, y), (of_y, of_gate)), gate)| {
+                *of_gate += g * y;
+                *of_y = g * gate;
+            });
+        }
+    }
 }
 
 /// Rows that lie in groups.
@@ -160,11 +190,10 @@ impl Groups {
     }
 
     /// For each row, where its elements lie and where those of its group do.
-    fn each_row(self, mut act: impl FnMut(Range<usize>, Range<usize>)) {
-        let elements = |row: usize| row * self.width..(row + 1) * self.width;
-        vectorised(|| {
-            (0..self.rows).for_each(|row| act(elements(row), elements(row / self.rows_of_a_group)))
-        });
+    #[inline(always)]
+    fn each_row(self) -> impl Iterator<Item = [Range<usize>; 2]> {
+        let elements = move |row: usize| row * self.width..(row + 1) * self.width;
+        (0..self.rows).map(move |row| [row, row / self.rows_of_a_group].map(elements))
     }
 }
 

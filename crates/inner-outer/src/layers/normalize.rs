@@ -37,11 +37,16 @@ pub fn normalize<B: Backend>(x: Tensor<B, 2>, epsilon: f64) -> Tensor<B, 2> {
 /// Normalised rows, and for each the reciprocal of its standard deviation.
 pub(super) fn normalize_rows(x: &[f32], width: usize, epsilon: f32) -> (Vec<f32>, Vec<f32>) {
     let (mut normal, mut scales) = (vec![0.0; x.len()], vec![0.0; x.len() / width]);
-    let rows = x.chunks_exact(width).zip(normal.chunks_exact_mut(width)).zip(&mut scales);
-    vectorised(|| {
-        rows.for_each(|((row, normal), scale)| *scale = normalize_row(row, normal, epsilon))
-    });
+    normalize_each(x, &mut normal, &mut scales, epsilon);
     (normal, scales)
+}
+
+vectorised! {
+    fn normalize_each(rows: &[f32], normal: &mut [f32], scales: &mut [f32], epsilon: f32) {
+        let width = rows.len() / scales.len();
+        let rows = rows.chunks_exact(width).zip(normal.chunks_exact_mut(width)).zip(scales);
+        rows.for_each(|((row, normal), scale)| *scale = normalize_row(row, normal, epsilon));
+    }
 }
 
 #[inline(always)]
@@ -54,11 +59,13 @@ fn normalize_row(row: &[f32], normal: &mut [f32], epsilon: f32) -> f32 {
     scale
 }
 
-/// `scale (g - mean(g) - y mean(g y))` in place of each row `g` of the gradient, with `y` of what was `normal`.
-pub(super) fn pull_rows(gradient: &mut [f32], normal: &[f32], scales: &[f32]) {
-    let width = normal.len() / scales.len();
-    let rows = gradient.chunks_exact_mut(width).zip(normal.chunks_exact(width)).zip(scales);
-    vectorised(|| rows.for_each(|((gradient, normal), scale)| pull_row(gradient, normal, *scale)));
+vectorised! {
+    /// `scale (g - mean(g) - y mean(g y))` in place of each row `g` of the gradient, with `y` of what was `normal`.
+    pub(super) fn pull_rows(gradient: &mut [f32], normal: &[f32], scales: &[f32]) {
+        let width = normal.len() / scales.len();
+        let rows = gradient.chunks_exact_mut(width).zip(normal.chunks_exact(width)).zip(scales);
+        rows.for_each(|((gradient, normal), scale)| pull_row(gradient, normal, *scale));
+    }
 }
 
 #[inline(always)]

@@ -6,7 +6,7 @@ use burn_flex::FlexTensor;
 
 use super::by_hand::{Pullback, by_hand, contiguous, tensor};
 use super::vectors::vectorised;
-use super::windows::{Term, Windows};
+use super::windows::{Term, Terms, Windows};
 
 /// The mean of the pixels that the window shows at each stop: `[pixels, width]` to `[stops, width]`. What the window shows
 /// beyond the image is zero and counts.
@@ -19,16 +19,13 @@ pub fn mean_of_windows<B: Backend>(x: Tensor<B, 2>, windows: Windows) -> Tensor<
     assert!(width > 0, "there are no images");
     let stops = windows.stops().iter().product();
     let means = move |x: FlexTensor| {
-        let means = scaled_sums(contiguous(x).storage(), [stops, width], windows.taps(), |stop| {
-            windows.shown(stop)
-        });
+        let means = scaled_sums(contiguous(x).storage(), &windows.shown(), width, windows.taps());
         tensor(means, [stops, width])
     };
     let pull = move |gradient: FlexTensor, _: [bool; 1]| {
         let gradient = contiguous(gradient);
-        let shares = scaled_sums(gradient.storage(), [pixels, width], windows.taps(), |pixel| {
-            windows.stops_over(pixel)
-        });
+        let terms = windows.stops_over();
+        let shares = scaled_sums(gradient.storage(), &terms, width, windows.taps());
         [Some(tensor(shares, [pixels, width]))]
     };
     let by_hand = by_hand([x], |[x]| means(x), |[x]| (means(x), Pullback::new(pull)));
@@ -39,32 +36,27 @@ pub fn mean_of_windows<B: Backend>(x: Tensor<B, 2>, windows: Windows) -> Tensor<
 }
 
 /// `[targets, width]`: the sum of the rows of `x` that a target has for its terms, divided by `taps`.
-fn scaled_sums<I: Iterator<Item = Term>>(
-    x: &[f32],
-    [targets, width]: [usize; 2],
-    taps: usize,
-    terms: impl Fn(usize) -> I,
-) -> Vec<f32> {
-    let scale = 1.0 / taps as f32;
-    let mut sums = Vec::with_capacity(targets * width);
-    vectorised(|| {
-        for target in 0..targets {
-            let begin = sums.len();
-            for Term { pixel, .. } in terms(target) {
-                let row = &x[pixel * width..][..width];
-                match sums.len() == begin {
-                    true => sums.extend(row.iter().map(|x| scale * x)),
-                    false => {
-                        let sums = sums[begin..].iter_mut().zip(row);
-                        sums.for_each(|(sum, x)| *sum += scale * x);
-                    }
-                }
-            }
-            // Nothing where there was no term.
-            sums.resize(begin + width, 0.0);
-        }
-    });
+fn scaled_sums(x: &[f32], terms: &Terms, width: usize, taps: usize) -> Vec<f32> {
+    let mut sums = Vec::with_capacity(terms.each().len() * width);
+    push_scaled_sums(&mut sums, x, terms, width, 1.0 / taps as f32);
     sums
+}
+
+vectorised! {
+    fn push_scaled_sums(sums: &mut Vec<f32>, x: &[f32], terms: &Terms, width: usize, scale: f32) {
+        let row = |term: &Term| &x[term.pixel * width..][..width];
+        for terms in terms.each() {
+            let begin = sums.len();
+            let Some((first, others)) = terms.split_first() else {
+                sums.resize(begin + width, 0.0);
+                continue;
+            };
+            sums.extend(row(first).iter().map(|x| scale * x));
+            for term in others {
+                sums[begin..].iter_mut().zip(row(term)).for_each(|(sum, x)| *sum += scale * x);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::batch_pass::{BatchPass, load, store};
-use super::windows::Term;
+use super::windows::{Term, Terms};
 
 /// The sums of [`WeightedSums`](super::weighted_sums::WeightedSums) that begin with zero, told from the other side: `terms` are
 /// the targets to which a source contributes.
 ///
 /// Where targets have few rows, the sums of one hardly occupy the processor while the same sources are read again for each of
 /// the neighbours.
-pub(super) struct ScatteredSums<'a, T> {
+pub(super) struct ScatteredSums<'a> {
     pub(super) targets: usize,
-    /// Of a source.
-    pub(super) terms: T,
+    /// Of each source.
+    pub(super) terms: &'a Terms,
     /// `[taps, inputs, outputs]`.
     pub(super) weight: &'a [f32],
     /// `[sources, inputs, batch]`.
@@ -25,7 +25,7 @@ pub(super) struct ScatteredSums<'a, T> {
     pub(super) batch: usize,
 }
 
-impl<T: Fn(usize) -> I, I: Iterator<Item = Term>> BatchPass for ScatteredSums<'_, T> {
+impl BatchPass for ScatteredSums<'_> {
     fn batch(&self) -> usize {
         self.batch
     }
@@ -41,25 +41,22 @@ impl<T: Fn(usize) -> I, I: Iterator<Item = Term>> BatchPass for ScatteredSums<'_
         places: Range<usize>,
         sums: &mut [f32],
     ) {
-        let mut terms = Vec::new();
         let sources = self.source.chunks_exact(self.inputs * self.batch);
-        for (number, source) in sources.enumerate() {
-            terms.clear();
-            terms.extend((self.terms)(number));
+        for (terms, source) in self.terms.each().zip(sources) {
             let mut input = 0;
             while input < self.inputs {
                 let places = places.clone();
                 input += match self.inputs - input {
-                    1 => self.rows::<S, 1, VECTORS>(simd, &terms, source, input, places, sums),
-                    2..4 => self.rows::<S, 2, VECTORS>(simd, &terms, source, input, places, sums),
-                    _ => self.rows::<S, 4, VECTORS>(simd, &terms, source, input, places, sums),
+                    1 => self.rows::<S, 1, VECTORS>(simd, terms, source, input, places, sums),
+                    2..4 => self.rows::<S, 2, VECTORS>(simd, terms, source, input, places, sums),
+                    _ => self.rows::<S, 4, VECTORS>(simd, terms, source, input, places, sums),
                 }
             }
         }
     }
 }
 
-impl<T> ScatteredSums<'_, T> {
+impl ScatteredSums<'_> {
     /// Of `ROWS` rows from `input` what they add to all their targets. Says how many rows these are.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
@@ -112,20 +109,22 @@ mod tests {
             let (taps, sources, targets) = (3, 3, 4);
             let weight = numbers(taps * inputs * outputs, 1);
             let source = numbers(sources * inputs * batch, 2);
+            let (mut of_targets, mut of_sources) = (Terms::default(), Terms::default());
+            for number in 0..targets {
+                let own = all_terms.iter().filter(|(.., target)| *target == number);
+                of_targets.push(own.map(|&(pixel, tap, _)| Term { tap, pixel }));
+            }
+            for number in 0..sources {
+                let own = all_terms.iter().filter(|(source, ..)| *source == number);
+                of_sources.push(own.map(|&(_, tap, pixel)| Term { tap, pixel }));
+            }
             let gathered = WeightedSums {
-                targets,
-                terms: |number: usize| {
-                    let own = all_terms.iter().filter(move |(.., target)| *target == number);
-                    own.map(|&(pixel, tap, _)| Term { tap, pixel })
-                },
+                terms: &of_targets,
                 weight: &weight, source: &source, begin: &vec![0.0; outputs], inputs, batch,
             };
             let scattered = ScatteredSums {
                 targets,
-                terms: |number: usize| {
-                    let own = all_terms.iter().filter(move |(source, ..)| *source == number);
-                    own.map(|&(_, tap, pixel)| Term { tap, pixel })
-                },
+                terms: &of_sources,
                 weight: &weight, source: &source, inputs, outputs, batch,
             };
             let (expected, found) = (gathered.compute(), scattered.compute());

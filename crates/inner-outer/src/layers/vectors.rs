@@ -2,10 +2,36 @@
 //!
 //! Everything here is arithmetic that rounds the same in vectors of any width.
 
-/// Runs `pass` as compiled for the processor. What it calls has to be inlined to take part.
-pub(super) fn vectorised<R>(pass: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(pass)
+/// A function that is compiled for each kind of processor, and runs as compiled for this one.
+///
+/// What it calls takes part where it is `#[inline(always)]`. A closure given to [`pulp::Arch::dispatch`] would not do: the compiler
+/// may leave it a function of its own, shared by all kinds of processors and so in the narrowest vectors of all. It does as
+/// soon as the closure is as large as a softmax.
+macro_rules! vectorised {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block
+    ) => {
+        $(#[$attribute])*
+        $visibility fn $name($($argument: $type),*) {
+            struct Pass<Arguments>(Arguments);
+
+            impl pulp::WithSimd for Pass<($($type,)*)> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) {
+                    let Self(($($argument,)*)) = self;
+                    $body
+                }
+            }
+
+            pulp::Arch::new().dispatch(Pass(($($argument,)*)))
+        }
+    };
 }
+
+pub(super) use vectorised;
 
 /// How many sums go on beside each other: one sum the compiler must not reorder.
 const LANES: usize = 16;
@@ -71,6 +97,14 @@ pub(super) fn exp(x: f32) -> f32 {
 mod tests {
     use super::*;
 
+    vectorised! {
+        /// Of what the functions here make of all numbers.
+        fn measure(a: &[f32], exponentials: &mut [f32], results: &mut [f32; 3]) {
+            exponentials.iter_mut().zip(a).for_each(|(exponential, x)| *exponential = exp(*x));
+            *results = [sum(a), dot(a, a), largest(a)];
+        }
+    }
+
     #[test]
     fn exp_is_that_of_the_standard_library() {
         for x in (-870_000..=880_000).map(|i| i as f32 * 1e-4) {
@@ -92,18 +126,20 @@ mod tests {
     fn sums_are_over_all_elements() {
         for length in 0..50 {
             let a: Vec<f32> = (0..length).map(|i| (i * 7 % 11) as f32 - 4.0).collect();
-            let expected: f32 = a.iter().sum();
-            assert_eq!(vectorised(|| sum(&a)), expected);
-            assert_eq!(vectorised(|| dot(&a, &a)), a.iter().map(|x| x * x).sum::<f32>());
-            let expected = a.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            assert_eq!(vectorised(|| largest(&a)), expected);
+            let mut found = [0.0; 3];
+            measure(&a, &mut [], &mut found);
+            let squares = a.iter().map(|x| x * x).sum();
+            let largest = a.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            assert_eq!(found, [a.iter().sum(), squares, largest]);
         }
     }
 
     #[test]
     fn wider_vectors_round_the_same() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 - 50.0) * 0.37).collect();
-        let all = |x: &[f32]| (x.iter().map(|&x| exp(x)).collect::<Vec<_>>(), sum(x), dot(x, x));
-        assert_eq!(vectorised(|| all(&x)), all(&x));
+        let (mut exponentials, mut results) = ([0.0; 100], [0.0; 3]);
+        measure(&x, &mut exponentials, &mut results);
+        assert_eq!(exponentials.to_vec(), x.iter().map(|&x| exp(x)).collect::<Vec<_>>());
+        assert_eq!(results, [sum(&x), dot(&x, &x), largest(&x)]);
     }
 }

@@ -5,17 +5,16 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::batch_pass::{BatchPass, load, store};
-use super::windows::Term;
+use super::windows::{Term, Terms};
 
-/// For each of `targets` pixels, `outputs` rows of `batch` numbers: the sum over its terms of `weight[tap]^T source[pixel]`,
+/// For each target, a pixel with some `terms`, `outputs` rows of `batch` numbers: the sum over its terms of `weight[tap]^T source[pixel]`,
 /// and `begin`, one number a row.
 ///
 /// As a product of matrices each pixel would have its terms gathered, and the kernel for products would copy them once more
 /// into its own order, which for a convolution of few channels costs more than the arithmetic.
-pub(super) struct WeightedSums<'a, T> {
-    pub(super) targets: usize,
-    /// Of a target.
-    pub(super) terms: T,
+pub(super) struct WeightedSums<'a> {
+    /// Of each target.
+    pub(super) terms: &'a Terms,
     /// `[taps, inputs, outputs]`.
     pub(super) weight: &'a [f32],
     /// `[pixels, inputs, batch]`.
@@ -26,13 +25,13 @@ pub(super) struct WeightedSums<'a, T> {
     pub(super) batch: usize,
 }
 
-impl<T: Fn(usize) -> I, I: Iterator<Item = Term>> BatchPass for WeightedSums<'_, T> {
+impl BatchPass for WeightedSums<'_> {
     fn batch(&self) -> usize {
         self.batch
     }
 
     fn size(&self) -> usize {
-        self.targets * self.begin.len() * self.batch
+        self.terms.each().len() * self.begin.len() * self.batch
     }
 
     #[inline(always)]
@@ -42,16 +41,14 @@ impl<T: Fn(usize) -> I, I: Iterator<Item = Term>> BatchPass for WeightedSums<'_,
         places: Range<usize>,
         sums: &mut [f32],
     ) {
-        let mut terms = Vec::new();
-        for (target, sums) in sums.chunks_exact_mut(self.begin.len() * self.batch).enumerate() {
-            terms.clear();
-            terms.extend((self.terms)(target));
-            self.rows::<S, VECTORS>(simd, &terms, places.clone(), sums);
+        let sums = sums.chunks_exact_mut(self.begin.len() * self.batch);
+        for (terms, sums) in self.terms.each().zip(sums) {
+            self.rows::<S, VECTORS>(simd, terms, places.clone(), sums);
         }
     }
 }
 
-impl<T> WeightedSums<'_, T> {
+impl WeightedSums<'_> {
     /// The numbers at `places` of all rows of a target, several rows together.
     #[inline(always)]
     fn rows<S: Simd, const VECTORS: usize>(
@@ -123,9 +120,12 @@ mod tests {
             let (taps, pixels) = (3, 3);
             let weight = numbers(taps * inputs * outputs, 1);
             let (source, begin) = (numbers(pixels * inputs * batch, 2), numbers(outputs, 3));
-            let terms = |target: usize| all_terms[target].iter().map(|&(tap, pixel)| Term { tap, pixel });
+            let mut terms = Terms::default();
+            for of_target in all_terms {
+                terms.push(of_target.iter().map(|&(tap, pixel)| Term { tap, pixel }));
+            }
             let sums = WeightedSums {
-                targets: 3, terms, weight: &weight, source: &source, begin: &begin, inputs, batch,
+                terms: &terms, weight: &weight, source: &source, begin: &begin, inputs, batch,
             };
             let found = sums.compute();
             prop_assert_eq!(found.len(), 3 * outputs * batch);

@@ -25,6 +25,30 @@ pub(super) struct Term {
     pub(super) pixel: usize,
 }
 
+/// For each of some places, its terms.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terms {
+    /// Those of all places, one after the other.
+    terms: Vec<Term>,
+    /// Of each place, where its terms end.
+    ends: Vec<usize>,
+}
+
+impl Terms {
+    /// Of each place in turn.
+    pub(super) fn each(&self) -> impl ExactSizeIterator<Item = &[Term]> {
+        let mut begin = 0;
+        self.ends.iter().map(move |&end| &self.terms[std::mem::replace(&mut begin, end)..end])
+    }
+
+    /// Adds a place.
+    pub(super) fn push(&mut self, terms: impl IntoIterator<Item = Term>) {
+        // Goes through nested iterators as nested loops, which `extend` does not.
+        terms.into_iter().for_each(|term| self.terms.push(term));
+        self.ends.push(self.terms.len());
+    }
+}
+
 impl Windows {
     /// Pixels of the image.
     pub fn pixels(self) -> usize {
@@ -50,22 +74,54 @@ impl Windows {
         })
     }
 
-    /// The pixels that the window shows at a stop, counted row by row.
-    pub(super) fn shown(self, stop: usize) -> impl Iterator<Item = Term> {
-        let columns = self.stops()[1];
-        let top_left = [stop / columns, stop % columns].map(|step| step * self.stride);
-        let [down, along] =
-            [(top_left[0], self.rows), (top_left[1], self.columns)].map(|(first, length)| {
-                self.padding.saturating_sub(first)
-                    ..self.size.min((length + self.padding).saturating_sub(first))
-            });
-        down.flat_map(move |row| {
-            let from = (top_left[0] + row - self.padding) * self.columns + top_left[1];
-            along.clone().map(move |column| Term {
-                tap: row * self.size + column,
-                pixel: from + column - self.padding,
-            })
+    /// The pixels that the window shows at each stop.
+    pub(super) fn shown(self) -> Terms {
+        let [down, along] = self.sides().map(|(length, stops)| {
+            let pairs = self.along(length, stops);
+            grouped(stops, pairs.map(|[stop, tap, place]| (stop, [tap, place])))
+        });
+        self.terms(&down, &along, self.columns)
+    }
+
+    /// The stops at which the window shows each pixel, each with the tap at which it does.
+    pub(super) fn stops_over(self) -> Terms {
+        let [down, along] = self.sides().map(|(length, stops)| {
+            let pairs = self.along(length, stops);
+            grouped(length, pairs.map(|[stop, tap, place]| (place, [tap, stop])))
+        });
+        self.terms(&down, &along, self.stops()[1])
+    }
+
+    /// Rows and columns, and in how many of each the window stops.
+    fn sides(self) -> [(usize, usize); 2] {
+        let [down, along] = self.stops();
+        [(self.rows, down), (self.columns, along)]
+    }
+
+    /// Along one side: a stop, a tap and the place of the image there.
+    fn along(self, length: usize, stops: usize) -> impl Iterator<Item = [usize; 3]> {
+        let pairs = (0..self.size).flat_map(move |tap| (0..stops).map(move |stop| [stop, tap]));
+        pairs.filter_map(move |[stop, tap]| {
+            let place = (stop * self.stride + tap).checked_sub(self.padding)?;
+            (place < length).then_some([stop, tap, place])
         })
+    }
+
+    /// Of each place the terms that its row and its column have together: taps `down` and `along`, each with what is there,
+    /// which is counted in rows of `width`.
+    fn terms(self, down: &[Vec<[usize; 2]>], along: &[Vec<[usize; 2]>], width: usize) -> Terms {
+        let mut terms = Terms::default();
+        for rows in down {
+            for columns in along {
+                terms.push(rows.iter().flat_map(|[row_tap, row]| {
+                    columns.iter().map(move |[tap, column]| Term {
+                        tap: row_tap * self.size + tap,
+                        pixel: row * width + column,
+                    })
+                }));
+            }
+        }
+        terms
     }
 
     /// The pixels that it shows at each stop, with zeros beyond the image: `[pixels, width]` to `[stops, taps, width]`.
@@ -74,36 +130,22 @@ impl Windows {
         let stops = self.stops().iter().product();
         let zeros = Tensor::zeros([1, width], (&x.device(), x.dtype()));
         let mut places = vec![self.pixels() as i32; stops * taps];
-        for (stop, places) in places.chunks_exact_mut(taps).enumerate() {
-            self.shown(stop).for_each(|term| places[term.tap] = term.pixel as i32);
+        for (terms, places) in self.shown().each().zip(places.chunks_exact_mut(taps)) {
+            terms.iter().for_each(|term| places[term.tap] = term.pixel as i32);
         }
         let places = TensorData::new(places, [stops * taps]);
         let places = Tensor::<B, 1, Int>::from_data(places, &x.device());
         Tensor::cat(vec![x, zeros], 0).select(0, places).reshape([stops, taps, width])
     }
+}
 
-    /// The stops at which the window shows a pixel, each with the tap at which it does.
-    pub(super) fn stops_over(self, pixel: usize) -> impl Iterator<Item = Term> {
-        let [rows, columns] = self.stops();
-        // Along one side: where the window begins is a stop if it is a multiple of the stride.
-        let stop = move |place: usize, tap: usize, stops: usize| {
-            let begin = (place + self.padding).checked_sub(tap)?;
-            let stop = begin / self.stride;
-            (begin.is_multiple_of(self.stride) && stop < stops).then_some(stop)
-        };
-        let [row, column] = [pixel / self.columns, pixel % self.columns];
-        (0..self.size).filter_map(move |down| Some((down, stop(row, down, rows)?))).flat_map(
-            move |(down, stop_row)| {
-                (0..self.size).filter_map(move |along| {
-                    let stop_column = stop(column, along, columns)?;
-                    Some(Term {
-                        tap: down * self.size + along,
-                        pixel: stop_row * columns + stop_column,
-                    })
-                })
-            },
-        )
-    }
+fn grouped(
+    groups: usize,
+    pairs: impl Iterator<Item = (usize, [usize; 2])>,
+) -> Vec<Vec<[usize; 2]>> {
+    let mut grouped = vec![Vec::new(); groups];
+    pairs.for_each(|(group, pair)| grouped[group].push(pair));
+    grouped
 }
 
 #[cfg(test)]
@@ -116,10 +158,13 @@ mod tests {
     fn a_window_of_three_reaches_over_the_edge() {
         let windows = Windows { rows: 2, columns: 3, size: 3, stride: 1, padding: 1 };
         assert_eq!(windows.stops(), [2, 3]);
-        let shown: Vec<_> = windows.shown(0).map(|term| (term.tap, term.pixel)).collect();
-        assert_eq!(shown, [(4, 0), (5, 1), (7, 3), (8, 4)]);
-        let shown: Vec<_> = windows.shown(4).map(|term| (term.tap, term.pixel)).collect();
-        assert_eq!(shown, [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]);
+        let shown = windows.shown();
+        let shown: Vec<Vec<_>> = shown
+            .each()
+            .map(|terms| terms.iter().map(|term| (term.tap, term.pixel)).collect())
+            .collect();
+        assert_eq!(shown[0], [(4, 0), (5, 1), (7, 3), (8, 4)]);
+        assert_eq!(shown[4], [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]);
     }
 
     #[test]
@@ -149,12 +194,14 @@ mod tests {
                 let column = (stop % along * stride + tap % size).checked_sub(padding).filter(|column| *column < columns);
                 expected.extend(row.zip(column).map(|(row, column)| (stop, tap, row * columns + column)));
             }
-            let shown: Vec<_> = (0..down * along)
-                .flat_map(|stop| windows.shown(stop).map(move |term| (stop, term.tap, term.pixel)))
+            let (shown, over) = (windows.shown(), windows.stops_over());
+            prop_assert_eq!([shown.each().len(), over.each().len()], [down * along, rows * columns]);
+            let shown: Vec<_> = (shown.each().enumerate())
+                .flat_map(|(stop, terms)| terms.iter().map(move |term| (stop, term.tap, term.pixel)))
                 .collect();
             prop_assert_eq!(&shown, &expected);
-            let mut over: Vec<_> = (0..rows * columns)
-                .flat_map(|pixel| windows.stops_over(pixel).map(move |term| (term.pixel, term.tap, pixel)))
+            let mut over: Vec<_> = (over.each().enumerate())
+                .flat_map(|(pixel, terms)| terms.iter().map(move |term| (term.pixel, term.tap, pixel)))
                 .collect();
             over.sort_unstable();
             prop_assert_eq!(&over, &expected);
