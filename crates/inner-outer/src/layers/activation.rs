@@ -38,8 +38,7 @@ pub fn gelu_tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
 fn gelu_by_hand<B: Backend, const D: usize>(x: Tensor<B, D>) -> Result<Tensor<B, D>, Tensor<B, D>> {
     let value = |[x]: [FlexTensor; 1]| {
         let mut x = contiguous(x);
-        let x_and_value: &mut [f32] = x.storage_mut();
-        gelu_of_all(x_and_value);
+        gelu_of_all(x.storage_mut());
         x
     };
     let value_and_pullback = |[x]: [FlexTensor; 1]| {
@@ -57,16 +56,12 @@ vectorised! {
     fn gelu_of_all(x_and_value: &mut [f32]) {
         x_and_value.iter_mut().for_each(|x| *x = gelu_of_element(*x).0);
     }
-}
 
-vectorised! {
     fn gelu_and_slopes(x_and_value: &mut [f32], slopes: &mut [f32]) {
         let elements = x_and_value.iter_mut().zip(slopes);
         elements.for_each(|(x, slope)| (*x, *slope) = gelu_of_element(*x));
     }
-}
 
-vectorised! {
     fn scale_all(gradient: &mut [f32], slopes: &[f32]) {
         gradient.iter_mut().zip(slopes).for_each(|(gradient, slope)| *gradient *= slope);
     }
@@ -101,9 +96,7 @@ vectorised! {
     fn tanh_of_all(x_and_value: &mut [f32]) {
         x_and_value.iter_mut().for_each(|x| *x = 2.0 / (1.0 + exp(-2.0 * *x)) - 1.0);
     }
-}
 
-vectorised! {
     fn pull_tanh(gradient: &mut [f32], value: &[f32]) {
         gradient.iter_mut().zip(value).for_each(|(gradient, y)| *gradient *= 1.0 - y * y);
     }
@@ -122,9 +115,7 @@ vectorised! {
         // What is not a number stays so.
         x_and_value.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x });
     }
-}
 
-vectorised! {
     fn pull_relu(gradient: &mut [f32], value: &[f32]) {
         let elements = gradient.iter_mut().zip(value);
         elements.for_each(|(gradient, y)| *gradient = if *y > 0.0 { *gradient } else { 0.0 });

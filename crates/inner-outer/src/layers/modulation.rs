@@ -101,7 +101,11 @@ impl Modulated {
 
 vectorised! {
     fn modulate_rows(
-        value: &mut [f32], normal: &[f32], shift: &[f32], scale: &[f32], groups: Groups,
+        value: &mut [f32],
+        normal: &[f32],
+        shift: &[f32],
+        scale: &[f32],
+        groups: Groups,
     ) {
         for [row, group] in groups.each_row() {
             let parts = shift[group.clone()].iter().zip(&scale[group]);
@@ -109,11 +113,13 @@ vectorised! {
             elements.for_each(|((value, y), (shift, scale))| *value = y * (scale + 1.0) + shift);
         }
     }
-}
 
-vectorised! {
     fn pull_modulated_rows(
-        gradient: &mut [f32], normal: &[f32], scale: &[f32], sums: [&mut [f32]; 2], groups: Groups,
+        gradient: &mut [f32],
+        normal: &[f32],
+        scale: &[f32],
+        sums: [&mut [f32]; 2],
+        groups: Groups,
     ) {
         let [of_shift, of_scale] = sums;
         for [row, group] in groups.each_row() {

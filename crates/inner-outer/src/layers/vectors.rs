@@ -2,16 +2,16 @@
 //!
 //! Everything here is arithmetic that rounds the same in vectors of any width.
 
-/// A function that is compiled for each kind of processor, and runs as compiled for this one.
+/// Functions that are compiled for each kind of processor, and run as compiled for this one.
 ///
-/// What it calls takes part where it is `#[inline(always)]`. A closure given to [`pulp::Arch::dispatch`] would not do: the compiler
+/// What they call takes part where it is `#[inline(always)]`. A closure given to [`pulp::Arch::dispatch`] would not do: the compiler
 /// may leave it a function of its own, shared by all kinds of processors and so in the narrowest vectors of all. It does as
 /// soon as the closure is as large as a softmax.
 macro_rules! vectorised {
-    (
+    ($(
         $(#[$attribute:meta])*
         $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block
-    ) => {
+    )+) => {$(
         $(#[$attribute])*
         $visibility fn $name($($argument: $type),*) {
             struct Pass<Arguments>(Arguments);
@@ -28,7 +28,7 @@ macro_rules! vectorised {
 
             pulp::Arch::new().dispatch(Pass(($($argument,)*)))
         }
-    };
+    )+};
 }
 
 pub(super) use vectorised;

@@ -7,8 +7,8 @@ use pulp::Simd;
 use super::batch_pass::{BatchPass, load, store};
 use super::windows::{Term, Terms};
 
-/// For each target, a pixel with some `terms`, `outputs` rows of `batch` numbers: the sum over its terms of `weight[tap]^T source[pixel]`,
-/// and `begin`, one number a row.
+/// For each target, which is a pixel with some `terms`, `outputs` rows of `batch` numbers: the sum over its terms of
+/// `weight[tap]^T source[pixel]`, and `begin`, one number a row.
 ///
 /// As a product of matrices each pixel would have its terms gathered, and the kernel for products would copy them once more
 /// into its own order, which for a convolution of few channels costs more than the arithmetic.
