@@ -81,9 +81,9 @@ pub fn merge_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 2> {
 mod tests {
     use burn::backend::Flex;
     use burn::tensor::activation::softmax;
-    use burn::tensor::{DType, Distribution, Int};
+    use burn::tensor::{DType, Int};
 
-    use super::super::check::{Loss, assert_close, assert_derivatives, double};
+    use super::super::check::{Loss, assert_close, assert_derivatives, double, draws};
     use super::*;
     use crate::tensors::to_f64;
 
@@ -165,9 +165,9 @@ mod tests {
     fn single_precision_has_the_gradient_of_the_composition() {
         type B = crate::Autodiff<Flex>;
         let device = Default::default();
-        let draw = |rows| Tensor::<B, 2>::random([rows, 21], Distribution::Default, &device);
-        let inputs = [draw(10), draw(12), draw(12)].map(Tensor::require_grad);
-        let weights = draw(10);
+        let mut draw = draws::<B, 2>();
+        let inputs = [10, 12, 12].map(|rows| draw([rows, 21]).require_grad());
+        let weights = draw([10, 21]);
         let outcome = |precision, hidden| {
             let [q, k, v] = inputs.clone().map(|input| split_heads(input.cast(precision), 2, 3));
             let mixed = merge_heads(attention(q, k, v, hidden));
@@ -175,10 +175,10 @@ mod tests {
             let gradient = |input: &Tensor<B, 2>| to_f64(&input.grad(&gradients).expect("a leaf"));
             [to_f64(&mixed)].into_iter().chain(inputs.iter().map(gradient)).collect::<Vec<_>>()
         };
+        let mut draw = draws::<B, 4>();
         let masks = [[1, 1, 5, 6], [2, 1, 1, 6], [2, 3, 5, 6]].map(|sides| {
-            let random = Tensor::<B, 4>::random(sides, Distribution::Default, &device);
             let first = Tensor::<B, 1, Int>::arange(0..6, &device).equal_elem(0).float();
-            Some((random - first.reshape([1, 1, 1, 6])).greater_elem(0.5))
+            Some((draw(sides) - first.reshape([1, 1, 1, 6])).greater_elem(0.0))
         });
         for hidden in [None].into_iter().chain(masks) {
             let single = outcome(DType::F32, hidden.clone());
@@ -191,9 +191,9 @@ mod tests {
     #[test]
     fn what_is_fixed_has_no_gradient() {
         type B = crate::Autodiff<Flex>;
-        let draw =
-            || Tensor::<B, 4>::random([1, 2, 3, 4], Distribution::Default, &Default::default());
-        let (q, k, v) = (draw().require_grad(), draw(), draw());
+        let mut draw = draws::<B, 4>();
+        let [q, k, v] = [[1, 2, 3, 4]; 3].map(&mut draw);
+        let q = q.require_grad();
         let gradients = attention(q.clone(), k.clone(), v.clone(), None).sum().backward();
         assert!(q.grad(&gradients).is_some());
         assert!(k.grad(&gradients).is_none() && v.grad(&gradients).is_none());

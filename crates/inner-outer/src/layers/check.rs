@@ -4,6 +4,8 @@ use burn::backend::Flex;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
 use forward_mode::{Dual, dual, tangent};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::Autodiff;
 use crate::tensors::to_f64;
@@ -23,6 +25,15 @@ pub fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
+    }
+}
+
+/// Tensors of numbers from -1 to 1. In every run the same, so that rounding never fails a test by chance.
+pub fn draws<B: Backend, const D: usize>() -> impl FnMut([usize; D]) -> Tensor<B, D> {
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    move |sides| {
+        let values = (0..sides.iter().product()).map(|_| random.random_range(-1.0..1.0));
+        Tensor::from_data(TensorData::new(values.collect::<Vec<f32>>(), sides), &Default::default())
     }
 }
 

@@ -187,13 +187,13 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use burn::tensor::DType;
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;
-    use burn::tensor::{DType, Distribution};
 
     use super::*;
     use crate::Autodiff;
-    use crate::layers::check::{Loss, assert_close, assert_derivatives};
+    use crate::layers::check::{Loss, assert_close, assert_derivatives, draws};
     use crate::tensors::to_f64;
 
     const WINDOWS: [Windows; 3] = [
@@ -204,12 +204,11 @@ mod tests {
 
     #[test]
     fn it_is_that_of_burn() {
-        let device = Default::default();
+        let mut draw = draws::<Flex, 4>();
         for windows in WINDOWS {
             let Windows { rows, columns, size, stride, padding } = windows;
-            let draw = |shape| Tensor::<Flex, 4>::random(shape, Distribution::Default, &device);
             let (images, kernel) = (draw([5, 2, rows, columns]), draw([7, 2, size, size]));
-            let bias = Tensor::<Flex, 1>::random([7], Distribution::Default, &device);
+            let bias = draw([7, 1, 1, 1]).reshape([7]);
             let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
             let x = images.clone().permute([2, 3, 1, 0]).reshape([rows * columns, 10]);
             let weight = kernel.clone().permute([0, 2, 3, 1]).reshape([7, size * size * 2]);
@@ -227,8 +226,7 @@ mod tests {
     #[test]
     fn single_precision_has_the_gradient_of_the_composition() {
         type B = Autodiff<Flex>;
-        let device = Default::default();
-        let draw = |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &device);
+        let mut draw = draws::<B, 2>();
         let asked = [[true; 3], [true, false, false], [false, true, false], [false, false, true]];
         // Gradients of images that are scattered and gathered, batches of part of a vector and of more than all registers.
         let sizes = [(2, 5), (5, 5), (SCATTERED_BELOW, 77)];

@@ -179,18 +179,18 @@ pub fn embedding<B: Backend>(layer: &Embedding<B>, tokens: Tensor<B, 1, Int>) ->
 mod tests {
     use burn::backend::Flex;
     use burn::nn::{EmbeddingConfig, LinearConfig};
-    use burn::tensor::{DType, Distribution};
+    use burn::tensor::DType;
 
-    use super::super::check::assert_close;
+    use super::super::check::{assert_close, draws};
     use super::*;
     use crate::tensors::to_f64;
 
     #[test]
     fn linear_is_that_of_burn() {
-        let device = Default::default();
+        let mut draw = draws::<Flex, 2>();
         for bias in [false, true] {
-            let layer = LinearConfig::new(3, 2).with_bias(bias).init::<Flex>(&device);
-            let x = Tensor::<Flex, 2>::random([4, 3], Distribution::Default, &device);
+            let layer = LinearConfig::new(3, 2).with_bias(bias).init::<Flex>(&Default::default());
+            let x = draw([4, 3]);
             assert_close(&to_f64(&linear(&layer, x.clone())), &to_f64(&layer.forward(x)), 1e-6);
         }
     }
@@ -199,8 +199,7 @@ mod tests {
     #[test]
     fn single_precision_has_the_gradient_of_the_composition() {
         type B = crate::Autodiff<Flex>;
-        let device = Default::default();
-        let draw = |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &device);
+        let mut draw = draws::<B, 2>();
         let inputs = [draw([5, 3]), draw([3, 8]), draw([1, 4])].map(Tensor::require_grad);
         let weights = draw([4, 5]);
         for with_bias in [false, true] {
@@ -231,8 +230,7 @@ mod tests {
     #[test]
     fn what_is_flipped_is_multiplied() {
         type B = crate::Autodiff<Flex>;
-        let device = Default::default();
-        let draw = |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &device);
+        let mut draw = draws::<B, 2>();
         let (x, weight, factors) = (draw([4, 3]).require_grad(), draw([3, 2]), draw([4, 2]));
         let value_and_gradient = |product: fn(Tensor<B, 2>, Tensor<B, 2>) -> Tensor<B, 2>| {
             let y = product(x.clone().flip([0]), weight.clone().flip([1])).flip([1]);
@@ -252,8 +250,7 @@ mod tests {
 
     #[test]
     fn copies_meet_their_own_rows() {
-        let device = Default::default();
-        let draw = |shape| Tensor::<Flex, 2>::random(shape, Distribution::Default, &device);
+        let mut draw = draws::<Flex, 2>();
         let (weights, biases) = ([draw([3, 2]), draw([3, 2])], [draw([1, 2]), draw([1, 2])]);
         let x = draw([4, 3]);
         let each = [0, 1].map(|copy| {
@@ -268,8 +265,7 @@ mod tests {
 
     #[test]
     fn parts_are_columns() {
-        let device = Default::default();
-        let draw = |shape| Tensor::<Flex, 2>::random(shape, Distribution::Default, &device);
+        let mut draw = draws::<Flex, 2>();
         for copies in [1, 2] {
             let (weight, bias) = (draw([3 * copies, 4]), draw([1, 4 * copies]).reshape([-1]));
             let x = draw([4, 3]);

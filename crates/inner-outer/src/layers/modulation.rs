@@ -206,11 +206,11 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
-    use burn::tensor::{DType, Distribution};
+    use burn::tensor::DType;
 
     use super::*;
     use crate::Autodiff;
-    use crate::layers::check::{Loss, assert_close, assert_derivatives};
+    use crate::layers::check::{Loss, assert_close, assert_derivatives, draws};
     use crate::tensors::to_f64;
 
     /// Of 6 rows in 2 groups: rows, two parts and rows.
@@ -222,10 +222,9 @@ mod tests {
     #[test]
     fn single_precision_has_the_gradient_of_the_composition() {
         type B = Autodiff<Flex>;
-        let device = Default::default();
-        let draw = |rows| Tensor::<B, 2>::random([rows, 19], Distribution::Default, &device);
-        let (inputs, weights) =
-            ([draw(6), draw(2), draw(2), draw(6)].map(Tensor::require_grad), draw(6));
+        let mut draw = draws::<B, 2>();
+        let inputs = [6, 2, 2, 6].map(|rows| draw([rows, 19]).require_grad());
+        let weights = draw([6, 19]);
         let outcome = |precision| {
             let y = of_both(inputs.clone().map(|input| input.cast(precision)));
             let gradients = (y.clone() * weights.clone().cast(precision)).sum().backward();
@@ -242,9 +241,7 @@ mod tests {
     /// What is added to in place is not what others hold.
     #[test]
     fn arguments_stay_as_they_are() {
-        let device = Default::default();
-        let draw = |rows| Tensor::<Flex, 2>::random([rows, 3], Distribution::Default, &device);
-        let (x, gate, y) = (draw(4), draw(2), draw(4));
+        let [x, gate, y] = [[4, 3], [2, 3], [4, 3]].map(draws::<Flex, 2>());
         let before = [&x, &y].map(to_f64);
         gated(x.clone(), gate, y.clone());
         assert_eq!([&x, &y].map(to_f64), before);

@@ -107,10 +107,9 @@ pub fn layer_norm<B: Backend>(layer: &LayerNorm<B>, x: Tensor<B, 2>) -> Tensor<B
 mod tests {
     use burn::backend::Flex;
     use burn::nn::LayerNormConfig;
-    use burn::tensor::Distribution;
 
     use super::*;
-    use crate::layers::check::{Loss, assert_close, assert_derivatives};
+    use crate::layers::check::{Loss, assert_close, assert_derivatives, draws};
     use crate::tensors::to_f64;
 
     struct Normal;
@@ -131,8 +130,8 @@ mod tests {
         type B = crate::Autodiff<Flex>;
         let device = Default::default();
         let norm = LayerNormConfig::new(37).with_epsilon(1e-5).init::<B>(&device);
-        let draw = || Tensor::<B, 2>::random([5, 37], Distribution::Default, &device);
-        let (x, weights) = (draw().require_grad(), draw());
+        let mut draw = draws::<B, 2>();
+        let (x, weights) = (draw([5, 37]).require_grad(), draw([5, 37]));
         let gradient = |y: Tensor<B, 2>| {
             to_f64(&x.grad(&(y * weights.clone()).sum().backward()).expect("x is a leaf"))
         };
@@ -146,14 +145,15 @@ mod tests {
     #[test]
     fn copies_normalise_their_own_rows() {
         let device = Default::default();
-        let draw = |rows| Tensor::<Flex, 2>::random([rows, 3], Distribution::Default, &device);
-        let layer = || {
+        let mut draw = draws::<Flex, 2>();
+        let x = draw([4, 3]);
+        let mut layer = || {
             let mut layer = LayerNormConfig::new(3).init::<Flex>(&device);
-            let draw = || Param::from_tensor(draw(1).reshape([3]));
+            let mut draw = || Param::from_tensor(draw([1, 3]).reshape([3]));
             (layer.gamma, layer.beta) = (draw(), Some(draw()));
             layer
         };
-        let ([first, second], x) = ([layer(), layer()], draw(4));
+        let [first, second] = [layer(), layer()];
         let mut both = first.clone();
         let cat = |a: &Param<Tensor<Flex, 1>>, b: &Param<Tensor<Flex, 1>>| {
             Param::from_tensor(Tensor::cat(vec![a.val(), b.val()], 0))

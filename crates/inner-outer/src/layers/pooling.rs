@@ -62,12 +62,12 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use burn::tensor::DType;
     use burn::tensor::module::avg_pool2d;
-    use burn::tensor::{DType, Distribution};
 
     use super::*;
     use crate::Autodiff;
-    use crate::layers::check::{Loss, assert_close, assert_derivatives};
+    use crate::layers::check::{Loss, assert_close, assert_derivatives, draws};
     use crate::tensors::to_f64;
 
     const WINDOWS: [Windows; 2] = [
@@ -77,11 +77,10 @@ mod tests {
 
     #[test]
     fn it_is_that_of_burn() {
+        let mut draw = draws::<Flex, 4>();
         for windows in WINDOWS {
             let Windows { rows, columns, size, stride, padding } = windows;
-            let shape = [2, 3, rows, columns];
-            let images =
-                Tensor::<Flex, 4>::random(shape, Distribution::Default, &Default::default());
+            let images = draw([2, 3, rows, columns]);
             let expected =
                 avg_pool2d(images.clone(), [size; 2], [stride; 2], [padding; 2], true, false);
             let x = images.permute([2, 3, 1, 0]).reshape([rows * columns, 6]);
@@ -94,8 +93,7 @@ mod tests {
     #[test]
     fn single_precision_has_the_gradient_of_the_composition() {
         type B = Autodiff<Flex>;
-        let draw =
-            |shape| Tensor::<B, 2>::random(shape, Distribution::Default, &Default::default());
+        let mut draw = draws::<B, 2>();
         for windows in WINDOWS {
             let stops = windows.stops().iter().product();
             let (x, weights) = (draw([windows.pixels(), 6]).require_grad(), draw([6, stops]));
