@@ -40,9 +40,6 @@ use crate::server::{
 };
 use crate::training_error::TrainingError;
 
-/// Keeps the logarithm of a count of zero finite (the constant of CalFAT's authors).
-const NO_SAMPLE: f64 = 1e-7;
-
 /// A server and its clients.
 pub struct Federation<B: Backend> {
     config: ExperimentConfig,
@@ -266,13 +263,14 @@ impl<B: Backend> Federation<B> {
         }
     }
 
-    /// Logarithms of the numbers of samples that a client has of each class, by the labels that it learns from.
+    /// Logarithms of the numbers of samples that a client has of each class, by the labels that it learns from. A class
+    /// that it lacks counts as one sample, as in the code of CalFAT's authors.
     fn class_counts(&self, client: usize) -> Tensor<B, 1> {
         let classes = self.images.classes();
         let mut counts = vec![0_usize; classes];
         let labels = self.labels(client, &self.partition.clients[client]);
         labels.into_iter().for_each(|label| counts[usize::from(label)] += 1);
-        let logarithms = counts.into_iter().map(|count| (count as f64 + NO_SAMPLE).ln());
+        let logarithms = counts.into_iter().map(|count| (count.max(1) as f64).ln());
         let logarithms: Vec<f64> = logarithms.collect();
         Tensor::from_data(TensorData::new(logarithms, [classes]), &self.device)
     }
@@ -329,12 +327,26 @@ impl<B: Backend> Federation<B> {
     /// Goes on from `state`.
     ///
     /// # Errors
-    /// [`TrainingError::State`] if it is that of another network.
+    /// [`TrainingError::State`] if it is that of another network, or of a training with or without control variates unlike
+    /// this one.
     pub fn with_state(mut self, state: FederationState) -> Result<Self, TrainingError> {
+        let refuse = |what, cause| Err(TrainingError::State { what, cause });
         let (expected, found) = (self.state.global.len(), state.global.len());
         if expected != found {
             let cause = format!("it has {found} parameters, and the network {expected}");
-            return Err(TrainingError::State { what: "the saved network", cause });
+            return refuse("the saved network", cause);
+        }
+        match (&self.state.scaffold, &state.scaffold) {
+            (Some(_), None) => {
+                return refuse("the saved control variates", "there are none".into());
+            }
+            (None, Some(_)) => {
+                return refuse("the saved control variates", "this training has none".into());
+            }
+            (Some(_), Some(variates)) if !variates.fit(expected) => {
+                return refuse("the saved control variates", "they are of another network".into());
+            }
+            _ => {}
         }
         self.state = state;
         Ok(self)

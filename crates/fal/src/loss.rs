@@ -5,10 +5,11 @@
 //! | [`LossChoice::CrossEntropy`] (Madry et al. 2018) | `CE(f(x'), y)` | the same |
 //! | [`LossChoice::Trades`] (Zhang et al. 2019) | `CE(f(x), y) + beta KL(p(x), p(x'))` | `KL(p(x), p(x'))` |
 //! | [`LossChoice::Mart`] (Wang et al. 2020) | `BCE(f(x'), y) + beta KL(p(x), p(x')) (1 - p_y(x))` | `CE(f(x'), y)` |
-//! | [`LossChoice::Calibrated`] (CalFAT, Chen et al. 2022) | `CE(c(f(x')), y)` | `KL(c(f(x)), c(f(x')))` |
+//! | [`LossChoice::Calibrated`] (CalFAT, Chen et al. 2022) | `CE(s c(f(x')), y)` | `KL(c(f(x)), c(f(x')))` |
 //!
-//! `p` is the softmax of the scores `f`, `x'` the perturbed sample. `c` adds the logarithms of the client's class counts to
-//! the scores, so that classes that the client hardly has are not unlearned. Every loss is a mean over samples.
+//! `p` is the softmax of the scores `f`, `x'` the perturbed sample. `c` adds the weighted logarithms of the client's class
+//! counts to the scores, so that classes that the client hardly has are not unlearned; `s` is a factor. Both are those of
+//! the code of CalFAT's authors, in which the adversary climbs without the factor. Every loss is a mean over samples.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::backend::Backend;
@@ -45,7 +46,7 @@ pub enum LossChoice {
         /// Weight of the logarithm of a class count, at least 0.
         #[serde(default = "one_tenth")]
         weight: f64,
-        /// Factor of all scores, above 0. With `weight * scale = 1` the calibration is that of Bayes' rule.
+        /// Factor of the client's scores, above 0. With `weight * scale = 1` the calibration is that of Bayes' rule.
         #[serde(default = "ten")]
         scale: f64,
     },
@@ -99,9 +100,7 @@ impl LossChoice {
         counts: &Tensor<B, 1>,
     ) -> Tensor<B, 2> {
         match *self {
-            Self::Calibrated { weight, scale } => {
-                (scores + counts.clone().unsqueeze() * weight) * scale
-            }
+            Self::Calibrated { weight, .. } => scores + counts.clone().unsqueeze() * weight,
             _ => scores,
         }
     }
@@ -129,7 +128,8 @@ impl LossChoice {
         clean: impl FnOnce() -> Tensor<B, 2>,
     ) -> Tensor<B, 1> {
         match *self {
-            Self::CrossEntropy | Self::Calibrated { .. } => cross_entropy(scores, labels),
+            Self::CrossEntropy => cross_entropy(scores, labels),
+            Self::Calibrated { scale, .. } => cross_entropy(scores * scale, labels),
             Self::Trades { beta } => {
                 let clean = clean();
                 cross_entropy(clean.clone(), labels) + divergence(clean, scores).mean() * beta

@@ -61,14 +61,14 @@ fn mart(weights: &[f64], beta: f64) -> f64 {
     })
 }
 
-/// Chen et al. 2022: scores calibrated by class counts, `(z + weight log n) scale`.
-fn calibrated(weights: &[f64], x: &[f64; 2], (weight, scale): (f64, f64)) -> Row {
+/// Chen et al. 2022: scores calibrated by class counts, `z + weight log n`.
+fn calibrated(weights: &[f64], x: &[f64; 2], weight: f64) -> Row {
     let z = scores(weights, x);
-    [0, 1, 2].map(|class| (z[class] + weight * COUNTS[class].ln()) * scale)
+    [0, 1, 2].map(|class| z[class] + weight * COUNTS[class].ln())
 }
 
-fn calfat(weights: &[f64], setting: (f64, f64)) -> f64 {
-    mean(|_, moved, y| -softmax(calibrated(weights, moved, setting))[y].ln())
+fn calfat(weights: &[f64], (weight, scale): (f64, f64)) -> f64 {
+    mean(|_, moved, y| -softmax(calibrated(weights, moved, weight).map(|z| z * scale))[y].ln())
 }
 
 fn tensor(values: &[f64], columns: usize) -> Tensor<A, 2> {
@@ -156,10 +156,11 @@ fn calibrated_scores_are_those_of_calfat() {
     }
 }
 
-/// `KL(p(x), p(x'))` for TRADES and, of calibrated scores, for CalFAT; the cross entropy of `x'` for the others.
+/// `KL(p(x), p(x'))` for TRADES and, of calibrated scores without the factor, for CalFAT; the cross entropy of `x'` for the
+/// others.
 #[test]
 fn adversaries_climb_what_their_papers_say() {
-    let calibration = (0.1, 10.0);
+    let (weight, scale) = (0.1, 10.0);
     let moved = MOVED.as_flattened();
     type OfSample<'f> = &'f dyn Fn(&[f64; 2], &[f64; 2], usize) -> f64;
     let each = |moved: &[f64], of: OfSample<'_>| {
@@ -170,12 +171,11 @@ fn adversaries_climb_what_their_papers_say() {
         kl(softmax(scores(&WEIGHTS, x)), softmax(scores(&WEIGHTS, moved)))
     };
     let of_calfat = |x: &[f64; 2], moved: &[f64; 2], _: usize| {
-        let [p, q] = [x, moved].map(|x| softmax(calibrated(&WEIGHTS, x, calibration)));
+        let [p, q] = [x, moved].map(|x| softmax(calibrated(&WEIGHTS, x, weight)));
         kl(p, q)
     };
     let cross_entropy =
         |_: &[f64; 2], moved: &[f64; 2], y: usize| -softmax(scores(&WEIGHTS, moved))[y].ln();
-    let (weight, scale) = calibration;
     let cases: [(LossChoice, OfSample<'_>); 4] = [
         (LossChoice::Trades { beta: 6.0 }, &of_trades),
         (LossChoice::Calibrated { weight, scale }, &of_calfat),
