@@ -67,7 +67,7 @@ fn demo<B: Backend>(arguments: &Arguments, page: &Path) -> Result<Vec<Group>, Fa
 }
 
 fn adversarial(arguments: &Arguments) -> ExperimentConfig {
-    let partition = PartitionChoice::Dirichlet { alpha: 0.5, minimum: 20 };
+    let partition = PartitionChoice::Dirichlet { alpha: 0.5, capped: false, minimum: 20 };
     let mut config = ExperimentConfig {
         seed: arguments.seed,
         rounds: arguments.rounds,

@@ -19,6 +19,10 @@ pub enum PartitionChoice {
     Dirichlet {
         /// Concentration, above 0, at most 1e9.
         alpha: f64,
+        /// Whether a client that has an equal share of all samples gets none of the classes that follow, as in the code of
+        /// NIID-Bench and CalFAT: numbers of samples are then less unequal.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        capped: bool,
         /// Samples that each client has at least: whoever has fewer is given some of the largest client's, at random.
         #[serde(default = "one")]
         minimum: usize,
@@ -109,7 +113,7 @@ impl PartitionChoice {
         let samples = Samples { labels, classes, clients, seed };
         let mut divided = match *self {
             Self::Iid => samples.iid(),
-            Self::Dirichlet { alpha, .. } => samples.dirichlet(alpha),
+            Self::Dirichlet { alpha, capped, .. } => samples.dirichlet(alpha, capped),
             Self::Shards { per_client } => samples.shards(per_client)?,
             Self::OwnClasses { given } => samples.own_classes(given)?,
             Self::Quantity { alpha, .. } => samples.quantity(alpha),
@@ -142,11 +146,16 @@ mod tests {
         choice.divide(&labels(600, 10), 10, clients, &Seed::new(number)).unwrap()
     }
 
+    fn dirichlet(alpha: f64, capped: bool) -> PartitionChoice {
+        PartitionChoice::Dirichlet { alpha, capped, minimum: 1 }
+    }
+
     fn any_choice() -> impl Strategy<Value = PartitionChoice> {
         prop_oneof![
             Just(PartitionChoice::Iid),
-            (0.01..100.0_f64, 1..6_usize)
-                .prop_map(|(alpha, minimum)| PartitionChoice::Dirichlet { alpha, minimum }),
+            (0.01..100.0_f64, any::<bool>(), 1..6_usize).prop_map(|(alpha, capped, minimum)| {
+                PartitionChoice::Dirichlet { alpha, capped, minimum }
+            }),
             (1..4_usize).prop_map(|per_client| PartitionChoice::Shards { per_client }),
             (0.0..0.1_f64).prop_map(|given| PartitionChoice::OwnClasses { given }),
             (0.01..100.0_f64, 1..6_usize)
@@ -187,19 +196,37 @@ mod tests {
     #[test]
     fn a_smaller_alpha_makes_clients_less_alike() {
         let skew = |alpha| {
-            let skews = (0..5).map(|number| {
-                divide(PartitionChoice::Dirichlet { alpha, minimum: 1 }, 5, number).label_skew()
-            });
+            let skews =
+                (0..5).map(|number| divide(dirichlet(alpha, false), 5, number).label_skew());
             skews.sum::<f64>() / 5.0
         };
         let (near, middle, far) = (skew(1000.0), skew(1.0), skew(0.05));
         assert!(near < 0.05 && near < middle && middle < far && far > 0.5, "{near} {middle} {far}");
     }
 
+    /// Whoever has an equal share gets no more classes, so that nobody has more than that and one class; the classes until
+    /// then are as without the cap.
+    #[test]
+    fn a_cap_makes_numbers_less_unequal() {
+        let (mut free, mut capped) = (0.0, 0.0);
+        for number in 0..20 {
+            let divisions = [false, true].map(|capped| divide(dirichlet(0.1, capped), 5, number));
+            assert!(divisions[1].sizes().iter().all(|size| *size < 600 / 5 + 60));
+            let of_first_class = divisions.each_ref().map(|division| {
+                division.counts().iter().map(|counts| counts[0]).collect::<Vec<_>>()
+            });
+            let given = |counts: &[usize]| counts.iter().filter(|count| **count > 1).count();
+            assert_eq!(given(&of_first_class[0]), given(&of_first_class[1]));
+            free += divisions[0].quantity_skew() / 20.0;
+            capped += divisions[1].quantity_skew() / 20.0;
+        }
+        assert!(capped < 0.6 * free, "{capped} and {free}");
+    }
+
     /// The expected share of the largest of five parts under Dirichlet(1, ..., 1) is (1 + 1/2 + ... + 1/5) / 5.
     #[test]
     fn shares_are_those_of_the_distribution() {
-        let choice = PartitionChoice::Dirichlet { alpha: 1.0, minimum: 1 };
+        let choice = dirichlet(1.0, false);
         let largest = (0..400).map(|number| {
             let one_class = choice.divide(&[0; 500], 1, 5, &Seed::new(number)).unwrap();
             one_class.sizes().into_iter().max().unwrap() as f64 / 500.0
@@ -255,8 +282,7 @@ mod tests {
         assert_eq!(refuse(PartitionChoice::Iid, 0), PartitionError::NoClients);
         assert!(matches!(refuse(PartitionChoice::Iid, 21), PartitionError::TooFewSamples { .. }));
         for alpha in [0.0, -1.0, 1e-310, 2e9, f64::NAN, f64::INFINITY] {
-            let dirichlet = PartitionChoice::Dirichlet { alpha, minimum: 1 };
-            assert_eq!(setting(refuse(dirichlet, 2)), "alpha");
+            assert_eq!(setting(refuse(dirichlet(alpha, false), 2)), "alpha");
         }
         let quantity = PartitionChoice::Quantity { alpha: 1.0, minimum: 11 };
         assert!(matches!(refuse(quantity, 2), PartitionError::TooFewSamples { minimum: 11, .. }));
@@ -274,10 +300,10 @@ mod tests {
     #[test]
     fn choices_are_read_from_configurations() {
         let read = serde_json::from_str::<PartitionChoice>;
-        assert_eq!(
-            read(r#"{"kind": "dirichlet", "alpha": 0.1}"#).unwrap(),
-            PartitionChoice::Dirichlet { alpha: 0.1, minimum: 1 }
-        );
+        let bare = r#"{"kind": "dirichlet", "alpha": 0.1}"#;
+        assert_eq!(read(bare).unwrap(), dirichlet(0.1, false));
+        let capped = r#"{"kind": "dirichlet", "alpha": 0.1, "capped": true}"#;
+        assert_eq!(read(capped).unwrap(), dirichlet(0.1, true));
         let own = PartitionChoice::OwnClasses { given: 0.02 };
         assert_eq!(read(r#"{"kind": "own-classes"}"#).unwrap(), own);
         assert!(read(r#"{"kind": "dirichlet", "beta": 0.1}"#).is_err());

@@ -29,16 +29,35 @@ impl Samples<'_> {
         clients
     }
 
-    /// Divides each class by its own draw of shares.
-    pub(super) fn dirichlet(&self, alpha: f64) -> Vec<Vec<usize>> {
+    /// Divides each class by its own draw of shares; `capped`, among those who have less than an equal share of all samples.
+    pub(super) fn dirichlet(&self, alpha: f64, capped: bool) -> Vec<Vec<usize>> {
         let mut clients = vec![Vec::new(); self.clients];
         for (class, samples) in self.by_class().into_iter().enumerate() {
-            let shares = self.shares(alpha, class);
+            let mut shares = self.shares(alpha, class);
+            if capped {
+                self.close(&mut shares, &clients);
+            }
             for (client, part) in clients.iter_mut().zip(cut(&samples, &shares)) {
                 client.extend(part);
             }
         }
         clients
+    }
+
+    /// Leaves no share to clients that have an equal share of all samples. Where the shares of all others vanish, theirs are
+    /// equal.
+    fn close(&self, shares: &mut [f64], clients: &[Vec<usize>]) {
+        let open =
+            clients.iter().map(|own: &Vec<usize>| own.len() * self.clients < self.labels.len());
+        let open: Vec<bool> = open.collect();
+        let none_left = shares.iter().zip(&open).all(|(share, open)| !open || *share == 0.0);
+        for (share, open) in shares.iter_mut().zip(open) {
+            *share = match (open, none_left) {
+                (true, false) => *share,
+                (true, true) => 1.0,
+                (false, _) => 0.0,
+            };
+        }
     }
 
     /// Deals out equal shards of the samples sorted by class.
