@@ -26,6 +26,9 @@ pub struct Judgement {
     /// Rounds of communication; none for weights that do not tell.
     #[serde(default)]
     pub rounds: Option<u64>,
+    /// The seed that what was attacked was trained with, where it is a run.
+    #[serde(default)]
+    pub trained_with_seed: Option<u64>,
     /// Test images.
     pub samples: usize,
     /// Accuracies.
@@ -135,6 +138,11 @@ impl FinishedRun {
         Ok(Self { path: folder.to_owned(), config, rows, judgement })
     }
 
+    /// The seed of the training.
+    pub fn seed(&self) -> u64 {
+        self.judgement.trained_with_seed.unwrap_or(self.config.seed)
+    }
+
     /// Whether both are samples of the same. The configuration beside weights that do not tell how they came about says nothing
     /// of them, so that they are like themselves alone.
     fn differs_only_in_seed(&self, other: &Self) -> bool {
@@ -168,9 +176,9 @@ pub fn grouped(runs: Vec<FinishedRun>) -> Result<Vec<Group>, FinishedError> {
             groups.push(Group { name: String::new(), runs: vec![run] });
             continue;
         };
-        if let Some(twin) = group.runs.iter().find(|other| other.config.seed == run.config.seed) {
-            let paths = [twin.path.clone(), run.path];
-            return Err(FinishedError::Twice { paths, seed: twin.config.seed });
+        if let Some(twin) = group.runs.iter().find(|other| other.seed() == run.seed()) {
+            let paths = [twin.path.clone(), run.path.clone()];
+            return Err(FinishedError::Twice { paths, seed: run.seed() });
         }
         group.runs.push(run);
     }
@@ -252,6 +260,7 @@ pub(crate) mod tests {
             judgement: Judgement {
                 network: None,
                 rounds: Some(3),
+                trained_with_seed: None,
                 samples: 100,
                 report: Accuracies { clean: interval(clean), robust, checks: None },
                 warnings: Vec::new(),
@@ -290,6 +299,20 @@ pub(crate) mod tests {
         let weights = |other| vec![judged("one", 0, None, "a"), judged("other", 0, None, other)];
         assert_eq!(grouped(weights("b")).unwrap().len(), 2);
         assert!(grouped(weights("a")).is_err());
+    }
+
+    /// `fal attack --seed` draws other images and beginnings, and trains nothing anew.
+    #[test]
+    fn the_seed_of_an_attack_is_not_that_of_the_training() {
+        let attacked = |name: &str, seed: u64, trained_with: u64| {
+            let mut run = run(name, seed, 0.8);
+            run.judgement.trained_with_seed = Some(trained_with);
+            run
+        };
+        let refusal = grouped(vec![attacked("a", 0, 0), attacked("b", 1, 0)]).unwrap_err();
+        assert!(refusal.to_string().contains("seed 0"), "{refusal}");
+        let groups = grouped(vec![attacked("a", 1, 0), attacked("b", 1, 1)]).unwrap();
+        assert_eq!(groups[0].runs.len(), 2);
     }
 
     #[test]

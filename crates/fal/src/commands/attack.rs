@@ -109,14 +109,21 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     Ok(config)
 }
 
-/// The network with the rounds that it was trained for: of a file of weights, of a finished run or its folder `network`, or of
+/// How a network came about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Training {
+    rounds: u64,
+    seed: u64,
+}
+
+/// The network with its training, where it is known: of a file of weights, of a finished run or its folder `network`, or of
 /// the last checkpoint of a run that has not written its network to the end.
 fn network<B: Backend>(
     path: &Path,
     config: &ExperimentConfig,
     test: &ImageSet,
     device: &Device<B>,
-) -> Result<(Trained<B>, Option<u64>), Failure> {
+) -> Result<(Trained<B>, Option<Training>), Failure> {
     if path.is_file() {
         let description = Description::new(config.network.clone(), test);
         let trained = Trained::with_weights(description, path, device);
@@ -131,10 +138,11 @@ fn network<B: Backend>(
         return Ok((trained, None));
     };
     // What is set for the attack says nothing of the training.
-    let training: ExperimentConfig = run.config().bad_input()?;
-    require_same(path, &config.network, &training.network)?;
+    let trained_as: ExperimentConfig = run.config().bad_input()?;
+    require_same(path, &config.network, &trained_as.network)?;
+    let training = |rounds| Some(Training { rounds, seed: trained_as.seed });
     if is_saved(&path.join(NETWORK_FOLDER)) {
-        return Ok((Trained::load(path, device).bad_input()?, Some(training.rounds)));
+        return Ok((Trained::load(path, device).bad_input()?, training(trained_as.rounds)));
     }
     let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).bad_input()?;
     let Some(round) = checkpoints.latest().bad_input()? else {
@@ -146,7 +154,7 @@ fn network<B: Backend>(
     let state = FederationState::from_bytes(checkpoint.file(STATE_FILE).bad_input()?.to_vec());
     let description = Description::new(config.network.clone(), test);
     let trained = Trained::with_parameters(description, &state.bad_input()?.global, device);
-    Ok((trained.bad_input()?, Some(round)))
+    Ok((trained.bad_input()?, training(round)))
 }
 
 /// Another network than the trained one cannot be attacked, whatever is set.
@@ -168,7 +176,7 @@ fn attack<B: Backend>(
     test: &ImageSet,
     resumed: Option<RunDirectory>,
 ) -> Result<Results, Failure> {
-    let (trained, rounds) = network::<B>(path, config, test, &Default::default())?;
+    let (trained, training) = network::<B>(path, config, test, &Default::default())?;
     trained.description.require_fit(test).bad_input()?;
     config.evaluation.check_images(test).bad_input()?;
     // Found again from any working directory.
@@ -195,8 +203,14 @@ fn attack<B: Backend>(
     let parts = Parts::new(run.as_ref().map(RunDirectory::path), &interrupt);
     let report = judge(config, &trained.network, &samples, &parts)?;
     let warnings = report.checks.warnings();
-    let results =
-        Results { network: Some(anchored), rounds, samples: samples.len(), report, warnings };
+    let results = Results {
+        network: Some(anchored),
+        rounds: training.map(|training| training.rounds),
+        trained_with_seed: training.map(|training| training.seed),
+        samples: samples.len(),
+        report,
+        warnings,
+    };
     if let Some(run) = &run {
         leave(run.path(), &results)?;
     }
@@ -233,13 +247,14 @@ mod tests {
         let state = federation.state().to_bytes().unwrap();
         let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).unwrap();
         checkpoints.save(3, &[(STATE_FILE, &state)]).unwrap();
-        let rounds = || network::<Flex>(&path, &config, &test, &device).unwrap().1;
-        assert_eq!(rounds(), Some(3));
+        let training = || network::<Flex>(&path, &config, &test, &device).unwrap().1;
+        let after = |rounds| Some(Training { rounds, seed: config.seed });
+        assert_eq!(training(), after(3));
         let description = Description::new(choice, &test);
         let trained = Trained { description, network: federation.network() };
         trained.save(&path.join(NETWORK_FOLDER)).unwrap();
-        assert_eq!(rounds(), Some(config.rounds));
+        assert_eq!(training(), after(config.rounds));
         fs::remove_file(path.join(NETWORK_FOLDER).join("network.json")).unwrap();
-        assert_eq!(rounds(), Some(3));
+        assert_eq!(training(), after(3));
     }
 }

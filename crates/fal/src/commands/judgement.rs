@@ -32,6 +32,9 @@ pub struct Results {
     pub network: Option<PathBuf>,
     /// Rounds of communication; none for weights that do not tell.
     pub rounds: Option<u64>,
+    /// The seed that what was attacked was trained with, where it is a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained_with_seed: Option<u64>,
     /// Test images.
     pub samples: usize,
     /// Accuracy clean and under attack, with the checks.

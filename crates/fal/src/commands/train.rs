@@ -218,6 +218,7 @@ impl<B: Backend> Experiment<B> {
         let results = Results {
             network: None,
             rounds: Some(self.federation.rounds()),
+            trained_with_seed: None,
             samples: samples.len(),
             warnings: report.checks.warnings(),
             report,
