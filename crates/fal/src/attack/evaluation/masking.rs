@@ -236,6 +236,18 @@ mod tests {
         }
     }
 
+    /// Nothing is attacked then, so nothing is said of gradients.
+    #[test]
+    fn a_model_that_gets_all_wrong_is_no_sign_of_masking() {
+        let model = toy::network_model(6, 5);
+        let samples = toy::right_samples(&model, toy::noise(24, 5));
+        let wrong = samples.labels().iter().map(|label| (label + 1) % 6).collect();
+        let samples = Samples::new(samples.images().clone(), wrong).unwrap();
+        let checks = MaskingChecks::run(&campaign(), BUDGET, &model, &samples).unwrap();
+        assert_eq!(checks.few_steps.mean, 0.0);
+        assert_eq!(checks.warnings(), Vec::<String>::new(), "{checks}");
+    }
+
     #[test]
     fn a_model_that_hides_its_gradients_is_caught() {
         let model = toy::masked_model(6, 5);

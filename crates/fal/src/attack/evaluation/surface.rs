@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::attack::error::require;
 use crate::attack::model::BlackBox;
 use crate::attack::objective::Objective;
-use crate::attack::{AttackError, Campaign, Images, Outcome, Samples, ThreatModel};
+use crate::attack::{AttackError, Campaign, Fate, Images, Outcome, Samples, ThreatModel};
 
 /// By how much of its range the mean loss may fall on the way up: a start may lie beyond the highest point of single samples.
 const DIP: f64 = 0.05;
@@ -15,7 +15,8 @@ const DIP: f64 = 0.05;
 /// random change of length epsilon; pixels are cut to their range.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossSurface {
-    /// The values of `a`, and of `b`; at an epsilon of 0 only 0.
+    /// The values of `a`, and of `b`; only 0 at an epsilon of 0, and where the model gets all samples wrong, so that none is
+    /// attacked.
     pub shares: Vec<f64>,
     /// `losses[i][j]` is the mean loss at `b = shares[i]` and `a = shares[j]`.
     pub losses: Vec<Vec<f64>>,
@@ -23,7 +24,8 @@ pub struct LossSurface {
 
 impl LossSurface {
     /// The surface of `model` around `samples` and what the attack made of them, with `points` on each side. Samples that the
-    /// model gets wrong by themselves are left out, unless it gets all wrong. At an epsilon of 0 it is a single point.
+    /// model gets wrong by themselves are left out, unless it gets all wrong. Then, and at an epsilon of 0, it is a single
+    /// point.
     ///
     /// # Errors
     /// Those of the model, and [`AttackError::Setting`] unless `points` is odd and at least 3.
@@ -43,8 +45,9 @@ impl LossSurface {
         )?;
         let half = (points / 2) as f64;
         let shares = (0..points).map(|point| point as f64 / half - 1.0);
-        let shares: Vec<f64> =
-            if campaign.threat.epsilon == 0.0 { vec![0.0] } else { shares.collect() };
+        let nothing_moves = campaign.threat.epsilon == 0.0
+            || attacked.fates.iter().all(|fate| *fate == Fate::Misclassified);
+        let shares: Vec<f64> = if nothing_moves { vec![0.0] } else { shares.collect() };
         let neighbours = Neighbours::of(campaign, samples, attacked);
         let losses = shares.iter().map(|&random| {
             shares
@@ -56,7 +59,7 @@ impl LossSurface {
         Ok(Self { shares, losses })
     }
 
-    /// Whether there is a way to go on it, and so a slope: not at an epsilon of 0.
+    /// Whether there is a way to go on it, and so a slope.
     pub fn has_extent(&self) -> bool {
         self.shares.len() > 1
     }
@@ -108,7 +111,7 @@ impl Neighbours {
     fn of(campaign: &Campaign, samples: &Samples, attacked: &Outcome) -> Self {
         let ThreatModel { norm, epsilon, .. } = campaign.threat;
         let right: Vec<usize> = (0..samples.len())
-            .filter(|&index| attacked.fates[index] != crate::attack::Fate::Misclassified)
+            .filter(|&index| attacked.fates[index] != Fate::Misclassified)
             .collect();
         let right = if right.is_empty() { (0..samples.len()).collect() } else { right };
         let originals = samples.images().select(&right);
