@@ -59,6 +59,7 @@ struct State {
     session: usize,
     replies: Vec<(Metadata, Result<Records, Error>)>,
     idle: usize,
+    awaited: Option<(Method, usize)>,
 }
 
 impl FakeSuperLink {
@@ -72,6 +73,12 @@ impl FakeSuperLink {
         let fake = Self::new();
         fake.state().faults = Some(Box::new(faults));
         fake
+    }
+
+    /// One that is not over before `method` was called so often, however long that takes.
+    pub fn until(self, method: Method, calls: usize) -> Self {
+        self.state().awaited = Some((method, calls));
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -134,7 +141,7 @@ impl FleetTransport for FakeSuperLink {
             Some(Fault::AnswerLost | Fault::Wrong) | None => {}
         }
         let answer = state.answer(method, request, matches!(fault, Some(Fault::Wrong)));
-        if state.idle >= IDLE {
+        if state.idle >= IDLE && state.has_what_it_awaits() {
             self.interrupt.request();
         }
         match fault {
@@ -145,6 +152,12 @@ impl FleetTransport for FakeSuperLink {
 }
 
 impl State {
+    fn has_what_it_awaits(&self) -> bool {
+        self.awaited.is_none_or(|(method, calls)| {
+            self.calls.iter().filter(|called| **called == method).count() >= calls
+        })
+    }
+
     fn answer(&mut self, method: Method, request: &[u8], wrong: bool) -> Vec<u8> {
         match method {
             Method::ActivateNode => {

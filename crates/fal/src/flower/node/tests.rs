@@ -8,10 +8,10 @@ use super::super::record::Array;
 use super::super::transport::{Method, RetryPolicy, TransportError};
 use super::*;
 
-/// Everything within a blink.
+/// Everything within a blink, but for the patience with a machine that is busy.
 fn options() -> Options {
     Options {
-        heartbeat_interval: 0.2,
+        heartbeat_interval: 0.6,
         poll_interval: 0.01,
         object_patience: 20.0,
         retry: RetryPolicy { attempts: 4, first_wait: 0.001, longest_wait: 0.002 },
@@ -142,7 +142,7 @@ fn a_lost_answer_to_the_first_activation_is_waited_out() {
     // Longer than a node without heartbeats counts as on line.
     let events = survives(move |method, nth| {
         if (method, nth) == (Method::ActivateNode, 0) {
-            thread::sleep(Duration::from_millis(700));
+            thread::sleep(Duration::from_millis(1500));
         }
         lost(method, nth)
     });
@@ -338,7 +338,8 @@ fn heartbeats_that_are_missed_resume() {
     let fake = FakeSuperLink::with_faults(|method, nth| {
         (method == Method::SendNodeHeartbeat && nth < 2).then_some(Fault::Status(503, None))
     });
-    let options = Options { poll_interval: 0.1, ..options() };
+    let fake = fake.until(Method::SendNodeHeartbeat, 3);
+    let options = Options { heartbeat_interval: 0.2, poll_interval: 0.1, ..options() };
     let (ended, events) = take_part(&fake, &mut AddsConstant::new(10, 0.5), &options);
     ended.unwrap();
     let missed = events.iter().filter(|event| matches!(event, Event::HeartbeatMissed { .. }));
@@ -352,7 +353,9 @@ fn a_node_that_was_removed_ends() {
     let faults =
         |method, nth| (method == Method::SendNodeHeartbeat && nth > 0).then_some(Fault::Wrong);
     let fake = FakeSuperLink::with_faults(faults);
-    let options = Options { poll_interval: 0.2, ..options() };
+    // Long after the refusal, so that a node that did not heed it would end well.
+    let fake = fake.until(Method::SendNodeHeartbeat, 100);
+    let options = Options { heartbeat_interval: 0.2, poll_interval: 0.2, ..options() };
     let failure = take_part(&fake, &mut AddsConstant::new(10, 0.5), &options).0.unwrap_err();
     assert!(matches!(failure, FlowerError::Removed { node: NODE }));
     assert!(failure.to_string().contains("start the client again"), "{failure}");
