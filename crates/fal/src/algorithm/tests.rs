@@ -2,7 +2,7 @@ use burn::backend::{Autodiff, Flex};
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, TensorData};
-use inner_outer::tensors::Tensors;
+use inner_outer::tensors::{Tensors, to_f64};
 
 use super::*;
 use crate::Classifier;
@@ -219,6 +219,27 @@ fn a_state_of_another_network_is_refused() {
     let refused = federation(&plain(2)).with_state(federation(&other).state().clone());
     let refused = refused.err().expect("another network").to_string();
     assert!(refused.contains("parameters"), "{refused}");
+}
+
+/// A training with SCAFFOLD does not go on without its variates, nor another one with them.
+#[test]
+fn a_state_with_other_control_variates_is_refused() {
+    let mut corrected = plain(2);
+    corrected.client.drift = DriftControl::Scaffold;
+    let with_variates = |parameters| {
+        let state = federation(&plain(2)).state().clone();
+        FederationState { scaffold: Some(Scaffold::new(parameters)), ..state }
+    };
+    let parameters = federation(&plain(2)).state().global.len();
+    for (config, state, cause) in [
+        (&corrected, federation(&plain(2)).state().clone(), "there are none"),
+        (&plain(2), with_variates(parameters), "this training has none"),
+        (&corrected, with_variates(3), "another network"),
+    ] {
+        let refused = federation(config).with_state(state).err().expect("other variates");
+        assert!(refused.to_string().contains(cause), "{refused}");
+    }
+    assert!(federation(&corrected).with_state(with_variates(parameters)).is_ok());
 }
 
 /// Accuracy on the images themselves.
@@ -440,7 +461,10 @@ fn settings_that_do_not_fit_are_refused() {
             c.clients.attackers =
                 Some(Attackers { share: 2.0, behaviour: AttackerChoice::LabelFlip });
         }),
-        ("alpha", &|c| c.clients.partition = PartitionChoice::Dirichlet { alpha: 0.0, minimum: 1 }),
+        ("alpha", &|c| {
+            c.clients.partition =
+                PartitionChoice::Dirichlet { alpha: 0.0, capped: false, minimum: 1 }
+        }),
         ("clients", &|c| c.clients.count = 0),
         ("client.momentum = 0", &|c| {
             c.client.momentum = 0.9;
@@ -458,6 +482,20 @@ fn settings_that_do_not_fit_are_refused() {
 }
 
 /// Every pass shows every sample once, in another order than the pass before, however many steps are taken.
+/// As in the code of CalFAT's authors; a class with one sample is told from it by nothing.
+#[test]
+fn a_class_that_a_client_lacks_counts_as_one_sample() {
+    let mut config = plain(3);
+    config.clients.partition = PartitionChoice::OwnClasses { given: 0.0 };
+    let federation = federation(&config);
+    let counts = federation.partition().counts()[1].clone();
+    assert_eq!(counts.iter().filter(|count| **count == 0).count(), 2);
+    let found = to_f64(&federation.class_counts(1));
+    for (found, count) in found.iter().zip(counts) {
+        assert!((found - (count.max(1) as f64).ln()).abs() < 1e-6, "{found} for {count}");
+    }
+}
+
 #[test]
 fn batches_go_through_the_samples_pass_after_pass() {
     let client = ClientConfig { batch: 4, ..ClientConfig::default() };

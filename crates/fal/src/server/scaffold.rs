@@ -27,6 +27,11 @@ impl Scaffold {
         Self { server: vec![0.0; parameters], clients: BTreeMap::new() }
     }
 
+    /// Whether all are of a model of so many parameters.
+    pub(crate) fn fit(&self, parameters: usize) -> bool {
+        [&self.server].into_iter().chain(self.clients.values()).all(|own| own.len() == parameters)
+    }
+
     /// `c - c_i`, which client `client` adds to its gradient.
     pub fn correction(&self, client: usize) -> Vec<f32> {
         match self.clients.get(&client) {
