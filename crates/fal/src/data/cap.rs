@@ -28,7 +28,9 @@ pub fn chord_projection<B: Backend>(
     let cosine = (centre.clone() * direction.clone()).sum_dim(1);
     let tangent = to_unit(direction.clone() - centre.clone() * cosine.clone());
     let rim = centre.clone() * angle.cos() + tangent * angle.sin();
-    let outside = cosine.lower_elem(angle.cos()).expand([batch, dimension - 1]);
+    // Not by the cosine, which single precision rounds to 1 within a ten-thousandth of the centre.
+    let apart = (direction.clone() - centre.clone()).powi_scalar(2).sum_dim(1).sqrt();
+    let outside = apart.greater_elem(2.0 * (angle / 2.0).sin()).expand([batch, dimension - 1]);
     let found = direction.mask_where(outside, to_unit(rim));
     Tensor::cat(vec![found * radius(), last], 1)
 }
@@ -52,7 +54,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(40))]
 
         #[test]
-        fn projected_points_stay_on_the_sphere_and_near(number: u64, bound in 0.01..1.5_f64, push in 0.0..3.0_f64) {
+        fn projected_points_stay_on_the_sphere_and_near(number: u64, bound in prop_oneof![0.01..1.5_f64, 1e-6..0.01_f64], push in 0.0..3.0_f64) {
             let device = Default::default();
             let set = SphereSet::separable(4, 5, 0.0, &Seed::new(number)).unwrap();
             let (centres, _) = set.batch::<Flex>(&[0, 1], &device);
@@ -62,7 +64,7 @@ mod tests {
             for (index, point) in found.chunks(5).enumerate() {
                 prop_assert!((norm(point) - 1.0).abs() < 1e-5);
                 prop_assert_eq!(point[4], 0.5);
-                prop_assert!(distance(point, set.point(index)) < bound + 1e-5);
+                prop_assert!(distance(point, set.point(index)) < bound + 1e-6);
             }
         }
     }

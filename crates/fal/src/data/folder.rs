@@ -50,7 +50,8 @@ pub(super) fn load(
     let set = common_set(&members, expected)?;
     let name = match set {
         Some(set) => set.name.to_owned(),
-        None => folder.display().to_string(),
+        // The slash tells a folder that is called like a set from the set.
+        None => folder.join("").display().to_string(),
     };
     let known_names = set.map_or(&[][..], |set| set.class_names);
     let largest = members[1].array.values.iter().max().copied().unwrap_or(0);

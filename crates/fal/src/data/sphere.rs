@@ -28,8 +28,8 @@ pub struct SphereSet {
 }
 
 impl SphereSet {
-    /// Points that are at least `separation` apart, drawn uniformly among those that are, with targets of -1 or 1 drawn
-    /// for each: nothing but memory can tell them.
+    /// Points that are at least `separation` apart, each drawn uniformly among the places that are far enough from all before
+    /// it, with targets of -1 or 1 drawn for each: nothing but memory can tell them.
     ///
     /// # Errors
     /// [`SphereError::Dimension`] below 3 dimensions, [`SphereError::Separation`] outside of 0 to sqrt(3), and

@@ -17,6 +17,10 @@ pub enum Weighting {
     Samples,
 }
 
+/// Names of rules in errors.
+const KRUM: &str = "krum";
+const MULTI_KRUM: &str = "multi-krum";
+
 /// A way to make one update of many. Where nothing else is said, every client counts the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -31,7 +35,8 @@ pub enum AggregatorChoice {
     /// steps; clients that take more steps do not pull more.
     Nova,
     /// Slack aggregation of SFAT (Zhu et al. 2023): the `top` clients with the smallest adversarial loss count
-    /// `(1 + alpha) / (1 - alpha)` times as much as others. The first round is a plain mean.
+    /// `(1 + alpha) / (1 - alpha)` times as much as others. The first round is a plain mean. The loss is the mean over all
+    /// local steps of the round; that of the authors' code is of the last local pass, which is the same for one pass.
     Slack {
         /// Above 0, below 1; 1/11 to 3/13 for the factors 1.2 to 1.6 of the authors.
         alpha: f64,
@@ -148,9 +153,10 @@ impl AggregatorChoice {
                 require(top < clients, "top", top as f64, range)
             }
             Self::TrimmedMean { share } => robust::trimmed(clients, share).map(drop),
-            Self::Krum { byzantine } => krum::require_nearest(clients, byzantine, 1),
+            Self::Krum { byzantine } => krum::require_nearest(KRUM, clients, byzantine, 1),
             Self::MultiKrum { byzantine, keep } => {
-                krum::require_nearest(clients, byzantine, kept(keep, clients, byzantine))
+                let keep = kept(keep, clients, byzantine);
+                krum::require_nearest(MULTI_KRUM, clients, byzantine, keep)
             }
             Self::Bulyan { byzantine } => krum::require_bulyan(clients, byzantine),
             Self::Mean { .. } | Self::Nova | Self::Median | Self::GeometricMedian { .. } => Ok(()),
@@ -181,11 +187,11 @@ impl AggregatorChoice {
             Self::Median => Ok(robust::median(&deltas)),
             Self::TrimmedMean { share } => robust::trimmed_mean(&deltas, share),
             Self::Krum { byzantine } => {
-                Ok(deltas[krum::nearest(&deltas, byzantine, 1)?[0]].to_vec())
+                Ok(deltas[krum::nearest(KRUM, &deltas, byzantine, 1)?[0]].to_vec())
             }
             Self::MultiKrum { byzantine, keep } => {
                 let keep = kept(keep, deltas.len(), byzantine);
-                let nearest = krum::nearest(&deltas, byzantine, keep)?;
+                let nearest = krum::nearest(MULTI_KRUM, &deltas, byzantine, keep)?;
                 let nearest: Vec<_> = nearest.into_iter().map(|index| deltas[index]).collect();
                 Ok(mean::uniform(&nearest))
             }

@@ -9,12 +9,13 @@ use super::robust::{average, by_coordinate, middle};
 /// # Errors
 /// Those of [`require_nearest`].
 pub(super) fn nearest(
+    rule: &'static str,
     deltas: &[&[f32]],
     byzantine: usize,
     keep: usize,
 ) -> Result<Vec<usize>, ServerError> {
     let updates = deltas.len();
-    require_nearest(updates, byzantine, keep)?;
+    require_nearest(rule, updates, byzantine, keep)?;
     let everybody: Vec<usize> = (0..updates).collect();
     Ok(ranked(&distances(deltas), &everybody, byzantine).into_iter().take(keep).collect())
 }
@@ -48,16 +49,17 @@ fn around_middle(sorted: &[f32], keep: usize) -> &[f32] {
     windows.min_by(|left, right| farthest(left).total_cmp(&farthest(right))).unwrap_or(sorted)
 }
 
-/// Whether Krum withstands `byzantine` bad ones among so many updates and can keep `keep` of them.
+/// Whether `rule`, Krum or Multi-Krum, withstands `byzantine` bad ones among so many updates and can keep `keep` of them.
 ///
 /// # Errors
 /// [`ServerError::TooFewUpdates`] below `2 f + 3` updates, [`ServerError::Keep`] for more than can be good.
 pub(super) fn require_nearest(
+    rule: &'static str,
     updates: usize,
     byzantine: usize,
     keep: usize,
 ) -> Result<(), ServerError> {
-    require_updates("krum", byzantine, 2, updates)?;
+    require_updates(rule, byzantine, 2, updates)?;
     match keep == 0 || keep > updates - byzantine {
         true => Err(ServerError::Keep { keep, updates, byzantine }),
         false => Ok(()),
@@ -136,20 +138,20 @@ mod tests {
     #[test]
     fn krum_takes_the_update_with_the_nearest_neighbours() {
         let points = points(&[0.0, 1.0, 2.0, 4.0, 100.0]);
-        assert_eq!(nearest(&slices(&points), 1, 1).unwrap(), [1]);
-        assert_eq!(nearest(&slices(&points), 1, 4).unwrap(), [1, 2, 0, 3]);
+        assert_eq!(nearest("krum", &slices(&points), 1, 1).unwrap(), [1]);
+        assert_eq!(nearest("multi-krum", &slices(&points), 1, 4).unwrap(), [1, 2, 0, 3]);
     }
 
     #[test]
     fn too_few_updates_are_refused() {
         let points = points(&[0.0; 10]);
         let deltas = slices(&points);
-        let few = nearest(&deltas[..4], 1, 1).unwrap_err();
+        let few = nearest("krum", &deltas[..4], 1, 1).unwrap_err();
         let expected =
             ServerError::TooFewUpdates { rule: "krum", byzantine: 1, needed: 5, found: 4 };
         assert_eq!(few, expected);
         for keep in [0, 5] {
-            let refused = nearest(&deltas[..5], 1, keep);
+            let refused = nearest("multi-krum", &deltas[..5], 1, keep);
             assert_eq!(refused, Err(ServerError::Keep { keep, updates: 5, byzantine: 1 }));
         }
         let few = bulyan(&deltas, 2).unwrap_err();

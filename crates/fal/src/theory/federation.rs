@@ -12,7 +12,7 @@ use crate::client::client_update;
 use crate::data::SphereSet;
 use crate::network::TwoLayer;
 use crate::server::parameters::{flatten, unflatten};
-use crate::server::{ServerState, Update};
+use crate::server::{ServerError, ServerState, Update};
 use crate::training_error::TrainingError;
 
 /// A server and its clients in the regime of the theorem. The algorithm is that of
@@ -82,7 +82,15 @@ impl<B: Backend> TheoryFederation<B> {
             |_, update| updates.push(update),
         )?;
         let loss = updates.iter().map(|update| update.loss).sum::<f64>() / updates.len() as f64;
-        self.settings.server().step(&mut self.server, &mut self.global, updates)?;
+        // What bounds updates elsewhere is no setting of the theorem's simulation.
+        self.settings.server().step(&mut self.server, &mut self.global, updates).map_err(
+            |refusal| match refusal {
+                ServerError::NotFinite { .. } | ServerError::Overflow { .. } => {
+                    TrainingError::Diverged { round: t + 1 }
+                }
+                other => other.into(),
+            },
+        )?;
         Ok(loss)
     }
 

@@ -104,7 +104,7 @@ fn the_original_is_recognised_and_named() {
     changed[0][16] = 254;
     let folder = folder_of(&changed);
     let own = load(folder.path(), Expected::Any, &[], None).unwrap();
-    assert_eq!(own.train.name(), folder.path().display().to_string());
+    assert_eq!(own.train.name(), folder.path().join("").display().to_string());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_set_that_keeps_files_of_a_known_one_is_a_set_of_its_own() {
     let folder = folder_of(&derived);
     let Split { train, test } =
         load(folder.path(), Expected::Derived, &[bright, dark], None).unwrap();
-    assert_eq!(train.name(), folder.path().display().to_string());
+    assert_eq!(train.name(), folder.path().join("").display().to_string());
     assert_eq!(
         (train.pixels(), test.class_names()),
         (&[0.0; 6][..], &["0", "1"].map(String::from)[..])

@@ -225,6 +225,15 @@ fn a_client_that_diverges_is_named() {
     assert_eq!((federation.global, federation.server.rounds), (before, 0));
 }
 
+/// The one step of a client is not looked at before the server sees where it led.
+#[test]
+fn an_update_that_is_not_finite_is_a_simulation_that_diverged() {
+    let mut federation =
+        federation(TheorySettings { local_steps: 1, local_rate: 1e40, ..settings() });
+    let refused = federation.round().unwrap_err();
+    assert!(matches!(refused, TrainingError::Diverged { round: 1 }), "{refused}");
+}
+
 #[test]
 fn gradients_are_not_hidden_from_the_absolute_loss() {
     let loss = RegressionLoss::Absolute;
