@@ -74,6 +74,12 @@ class Evaluation:
     def gain(self, name, key):
         return interval(self.gains(name, key).values())
 
+    def gains_on_the_way(self, name, back):
+        """The gains in revisit PSNR of episodes that see more than one frame again, as those do which go their way back, or of the others, which
+        come to an earlier pose in their last frame alone."""
+        revisits = {(score["episode"], score["seed"]): score["revisits"][0] for score in self.scores["no memory"]}
+        return {at: gain for at, gain in self.gains(name, "revisit_psnr").items() if (revisits[at] > 1) == back}
+
     def share(self, name, key):
         return self.mean(name, key)[0]
 
@@ -149,12 +155,29 @@ def forms(folder, together):
         print(f"| {name} | " + " | ".join(over_seeds(column) for column in zip(*of_seeds)) + " |")
 
 
+def by_way(folder, together):
+    """The gains in revisit PSNR apart for episodes that go their way back and for those that return in their last frame."""
+    seeds = sorted(folder.glob("seed-*"))
+    rows = [(label, model, "Temp-LoRA") for model, label in MODELS.items()]
+    rows += [(f"{name}, slow learning alone", "slow", name) for name in ("longer context", "anchor frame", "retrieved by pose")]
+    forms = [Evaluation(seed / "eval-forms", together) for seed in seeds][0].scores
+    known = ("ground truth", "through the autoencoder", "copy of the last given frame", "no memory")
+    rows += [(f"form: {name}", "forms", name) for name in forms if name not in known]
+    print("\n| gain, dB | on the way back: " + " | ".join(seed.name.replace("-", " ") for seed in seeds) + " | mean | in the last frame alone, mean |\n" + "|---" * (len(seeds) + 3) + "|")
+    for label, model, name in rows:
+        found = [Evaluation(seed / f"eval-{model}", together) for seed in seeds]
+        back, last = ([evaluation.gains_on_the_way(name, back) for evaluation in found] for back in (True, False))
+        cells = [*(told(interval(gains.values())) for gains in back), over_seeds(back), over_seeds(last)]
+        print(f"| {label} | " + " | ".join(cells) + " |")
+
+
 def main():
     folder, together = Path(sys.argv[1]), int(sys.argv[2])
     memories(folder, together)
     print()
     others(folder, together)
     forms(folder, together)
+    by_way(folder, together)
 
 
 if __name__ == "__main__":
