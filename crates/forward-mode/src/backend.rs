@@ -44,8 +44,10 @@ impl<B: Backend> BackendTypes for Dual<B> {
 }
 
 impl<B: Backend> Backend for Dual<B> {
-    fn ad_enabled(device: &Self::Device) -> bool {
-        B::ad_enabled(device)
+    /// Always, for `detach` takes the tangent away: code that states a derivative where this is true states it here. Burn's
+    /// layers that differ in training, dropout and batch norm, therefore behave as in training.
+    fn ad_enabled(_device: &Self::Device) -> bool {
+        true
     }
 
     fn memory_persistent_allocations<

@@ -9,12 +9,16 @@ use super::rows::reorder_rows;
 
 /// Scaled dot-product attention `softmax(q k^T / sqrt(width) + mask) v`.
 ///
-/// `q`, `k`, `v` are `[batch, heads, tokens, width]`; `hidden` is true where a query must not look,
-/// broadcastable to `[batch, heads, tokens, tokens]`. A query that sees no key gets some mean of the values. A mask that all heads
-/// and sequences share, `[1, 1, tokens, tokens]`, is fastest, and none faster still.
+/// `q` is `[batch, heads, queries, width]`, `k` `[batch, heads, keys, width]` and `v` `[batch, heads, keys, value width]`, which
+/// give `[batch, heads, queries, value width]`; `hidden` is true where a query must not look, broadcastable to
+/// `[batch, heads, queries, keys]`. A query that sees no key gets some mean of the values. A mask that all heads
+/// and sequences share, `[1, 1, queries, keys]`, is fastest, and none faster still.
 ///
 /// What can be done to the operands or to the result is not done to the weights between them: a pass over those costs as much
 /// as a product.
+///
+/// # Panics
+/// If the shapes do not fit.
 pub fn attention<B: Backend>(
     q: Tensor<B, 4>,
     k: Tensor<B, 4>,
@@ -53,6 +57,9 @@ fn hide<B: Backend>(scores: Tensor<B, 4>, hidden: Tensor<B, 4, Bool>) -> Tensor<
 }
 
 /// `[batch tokens, width]` to `[batch, heads, tokens, width / heads]`.
+///
+/// # Panics
+/// If the rows are no multiple of `batch`, or the width none of `heads`.
 pub fn split_heads<B: Backend>(x: Tensor<B, 2>, batch: usize, heads: usize) -> Tensor<B, 4> {
     let [rows, width] = x.dims();
     let (tokens, head_width) = (rows / batch, width / heads);

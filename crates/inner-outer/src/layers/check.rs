@@ -42,8 +42,8 @@ pub fn numbers(count: usize, shift: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 37 + shift) % 101) as f32 / 50.0 - 1.0).collect()
 }
 
-/// The gradient against differences of the loss without a graph, and the second derivative along a direction, nested
-/// and forward over reverse, against differences of the gradient.
+/// The gradient, and the slope along a direction by the forward mode alone, against differences of the loss without a graph;
+/// the second derivative along the direction, nested and forward over reverse, against differences of the gradient.
 pub fn assert_derivatives(loss: &impl Loss, x: &[f64]) {
     let n = x.len();
     let value = |x: &[f64]| to_f64(&loss.on(double::<Flex, 1>(x, [n])));
@@ -51,11 +51,16 @@ pub fn assert_derivatives(loss: &impl Loss, x: &[f64]) {
         let x = double::<Autodiff<Flex>, 1>(x, [n]).require_grad();
         to_f64(&x.grad(&loss.on(x.clone()).backward()).expect("x is a leaf"))
     };
+    let direction: Vec<f64> = (0..n).map(|i| (1.0 + i as f64).cos()).collect();
     let unit = |i: usize| -> Vec<f64> { (0..n).map(|j| f64::from(i == j)).collect() };
     let expected: Vec<f64> = (0..n).map(|i| difference(value, x, &unit(i))[0]).collect();
     assert_close(&gradient(x), &expected, 1e-9);
 
-    let direction: Vec<f64> = (0..n).map(|i| (1.0 + i as f64).cos()).collect();
+    let varying = dual(double::<Flex, 1>(x, [n]), double(&direction, [n]));
+    let along = to_f64(&tangent(loss.on(varying)).expect("the loss varies"));
+    let expected: f64 = expected.iter().zip(&direction).map(|(slope, d)| slope * d).sum();
+    assert_close(&along, &[expected], 1e-8);
+
     let expected = difference(gradient, x, &direction);
     assert_close(&forward_over_reverse(loss, x, &direction), &expected, 1e-9);
     assert_close(&nested(loss, x, &direction), &expected, 1e-9);

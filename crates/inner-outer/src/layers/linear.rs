@@ -28,7 +28,7 @@ pub fn affine<B: Backend>(
     bias: Option<Tensor<B, 1>>,
 ) -> Tensor<B, 2> {
     let ([rows, inputs], [weight_rows, outputs]) = (x.dims(), weight.dims());
-    let copies = (weight_rows / inputs).max(1);
+    let copies = weight_rows.checked_div(inputs).unwrap_or(1).max(1);
     assert_eq!(
         weight_rows,
         copies * inputs,
