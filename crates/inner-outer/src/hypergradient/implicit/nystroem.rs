@@ -25,7 +25,8 @@ pub struct Nystroem {
     pub rank: usize,
     /// Added to the diagonal, above 0.
     pub damping: f64,
-    /// Seed of the sketch.
+    /// Seed of the sketch. It is the same in every solve, so that what it misses is missed at every outer step and in every task:
+    /// choose the rank for that, for it does not average out.
     pub seed: u64,
 }
 
