@@ -100,7 +100,8 @@ impl Metrics {
     ///
     /// # Errors
     /// [`MetricsError::Name`] for a name that is given twice, or is `step` or `seconds`, and
-    /// [`MetricsError::FileSystem`], after which the file ends with the last whole row.
+    /// [`MetricsError::FileSystem`], after which the file ends with the last whole row; where the file of events for TensorBoard
+    /// refuses, that is the row of `step`.
     pub fn log(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), MetricsError> {
         check_names(values)?;
         let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
@@ -110,7 +111,8 @@ impl Metrics {
         line.push(b'\n');
         self.append(&line).map_err(refused(&self.path))?;
         for (name, value) in values {
-            self.events.scalar(step, name, *value).map_err(refused(&self.path))?;
+            let written = self.events.scalar(step, name, *value);
+            written.map_err(refused(self.events.path()))?;
         }
         Ok(())
     }

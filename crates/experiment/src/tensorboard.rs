@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use protobuf::Message;
@@ -17,6 +17,7 @@ const PREFIX: &str = "events.out.tfevents.";
 
 /// A new event file, after those of earlier processes of the same run.
 pub(crate) struct EventFile {
+    path: PathBuf,
     records: RecordWriter<File>,
 }
 
@@ -25,8 +26,9 @@ impl EventFile {
     /// ones say of steps from `first_step` on.
     pub(crate) fn create(folder: &Path, first_step: u64) -> io::Result<Self> {
         let number = next_number(folder)?;
-        let file = File::create_new(folder.join(format!("{PREFIX}{number:06}")))?;
-        let mut events = Self { records: RecordWriter::new(file) };
+        let path = folder.join(format!("{PREFIX}{number:06}"));
+        let records = RecordWriter::new(File::create_new(&path)?);
+        let mut events = Self { path, records };
 
         let mut version = Event::new();
         version.set_file_version("brain.Event:2".to_owned());
@@ -37,6 +39,10 @@ impl EventFile {
         restart.set_session_log(start);
         events.write(restart, first_step)?;
         Ok(events)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes one point of the curve `name`, which is rounded to single precision.

@@ -69,11 +69,13 @@ fn save_for_ever() {
     let run = RunDirectory::resume(folder()).unwrap();
     let checkpoints = Checkpoints::new(&run, 2).unwrap();
     let first = checkpoints.latest().unwrap().unwrap_or(0);
-    println!("at work");
     for step in first + 1.. {
         checkpoints
             .save(step, &[("model", &vec![step as u8; 200_000]), ("step", &step.to_le_bytes())])
             .unwrap();
+        if step == first + 1 {
+            println!("at work");
+        }
     }
 }
 

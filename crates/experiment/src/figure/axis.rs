@@ -161,6 +161,10 @@ impl Span {
         if size != 0.0 && !(1e-4..1e7).contains(&size) {
             return scientific(tick, digits_below(10_f64.powf(size.log10().floor())).min(17));
         }
+        // Its neighbours are scientific.
+        if tick == 0.0 && spacing < 1e-4 {
+            return "0".into();
+        }
         let decimals = digits_below(1.0);
         let text = format!("{tick:.decimals$}");
         if size >= 1e4 { in_thousands(&text) } else { text }
@@ -258,6 +262,7 @@ mod tests {
         let millions = labels(Span::linear(1e7, 1.04e7));
         assert_eq!(millions[..3], ["10⁷", "1.005×10⁷", "1.01×10⁷"]);
         assert_eq!(labels(Span::linear(-2e-5, 1e-5))[..2], ["-2×10⁻⁵", "-1.5×10⁻⁵"]);
+        assert_eq!(labels(Span::linear(0.0, 2e-5))[..2], ["0", "5×10⁻⁶"]);
         for span in [Span::linear(3e-9, 9e-9), Span::linear(-1e9, 1.3e9), Span::linear(9.99e5, 1e6)]
         {
             let labels = labels(span);
