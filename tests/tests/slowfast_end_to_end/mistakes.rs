@@ -15,6 +15,7 @@ fn what_is_missing_or_wrong_is_named() {
         (train(&["data=nowhere"]), "nowhere"),
         (train(&["autoencoder=nothing.safetensors"]), "nothing.safetensors"),
         (train(&["batch=0"]), "`batch`"),
+        (train(&["batch=3", "graphs=2"]), "`graphs`"),
         (train(&["windows.least_past=9"]), "least_past"),
         (train(&["windows.future=200"]), "204 frames"),
         (train(&["windows.future=5"]), "frames"),

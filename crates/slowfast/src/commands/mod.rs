@@ -139,6 +139,18 @@ fn positive(field: &str, count: usize) -> Result<(), Failure> {
     }
 }
 
+/// Every graph counts as much, and so must hold as many windows.
+fn even_graphs(batch: usize, graphs: usize) -> Result<(), Failure> {
+    positive("batch", batch)?;
+    positive("graphs", graphs)?;
+    match batch.is_multiple_of(graphs) {
+        true => Ok(()),
+        false => Err(Failure::BadInput(anyhow::anyhow!(
+            "`batch` is {batch} and `graphs` {graphs}: choose a batch that is a multiple of the graphs"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

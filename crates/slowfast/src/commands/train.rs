@@ -15,8 +15,8 @@ use super::eval::load_model;
 use super::next_chunk::{NextChunk, NextChunkScores};
 use super::training::{Pace, Place, Training, Values};
 use super::{
-    MODEL_FOLDER, RESULTS_FILE, inputs, note_trained_scenes, note_unknown_words, open_clips,
-    positive,
+    MODEL_FOLDER, RESULTS_FILE, even_graphs, inputs, note_trained_scenes, note_unknown_words,
+    open_clips, positive,
 };
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
@@ -48,7 +48,7 @@ pub struct SlowRun {
     pub start_from: Option<PathBuf>,
     /// How long, and how often to look up.
     pub pace: Pace,
-    /// Windows in a step.
+    /// Windows in a step, a multiple of `graphs`.
     pub batch: usize,
     /// Graphs that a step's windows are divided among: each has its own number of given frames, and they may run side by
     /// side.
@@ -279,8 +279,7 @@ fn check(config: &SlowRun) -> Result<(), Failure> {
     config.pace.check()?;
     config.windows.check().bad_input()?;
     config.pace.check_rate("slow.rate", &config.slow.rate)?;
-    positive("batch", config.batch)?;
-    positive("graphs", config.graphs)?;
+    even_graphs(config.batch, config.graphs)?;
     positive("frames_per_action", config.frames_per_action)?;
     positive("glance_windows", config.glance_windows)?;
     positive("final_windows", config.final_windows)
@@ -293,7 +292,7 @@ impl<B: Backend> Training for SlowTraining<B> {
 
     fn step(&mut self) -> Result<Values, Failure> {
         let places = self.windows.batch(self.steps_taken(), self.config.batch);
-        let share = places.len().div_ceil(self.config.graphs);
+        let share = places.len() / self.config.graphs;
         let length = self.windows.length();
         let batches: Vec<Clip<B>> =
             places.chunks(share).map(|part| self.episodes.windows(part, length)).collect();

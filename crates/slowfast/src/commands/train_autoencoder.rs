@@ -35,7 +35,7 @@ pub struct AutoencoderRun {
     pub data: PathBuf,
     /// How long, and how often to look up.
     pub pace: Pace,
-    /// Frames in a step.
+    /// Frames in a step, a multiple of `graphs`.
     pub batch: usize,
     /// Graphs that a step's frames are divided among, which may run side by side.
     pub graphs: usize,
@@ -150,8 +150,7 @@ impl<B: Backend> AutoencoderTraining<B> {
     fn new(mut config: AutoencoderRun) -> Result<Self, Failure> {
         config.pace.check()?;
         config.pace.check_rate("rate", &config.rate)?;
-        super::positive("batch", config.batch)?;
-        super::positive("graphs", config.graphs)?;
+        super::even_graphs(config.batch, config.graphs)?;
         super::positive("glance_frames", config.glance_frames)?;
         super::positive("final_frames", config.final_frames)?;
         let clips = open_clips(&config.data)?;
@@ -253,7 +252,7 @@ impl<B: Backend> Training for AutoencoderTraining<B> {
 
     fn step(&mut self) -> Result<Values, Failure> {
         let places = self.windows.batch(self.steps_taken(), self.config.batch);
-        let share = places.len().div_ceil(self.config.graphs);
+        let share = places.len() / self.config.graphs;
         let batches: Vec<_> =
             places.chunks(share).map(|part| self.images(part)).collect::<Result<_, _>>()?;
         let done = self.trainer.step(&batches).failed()?;

@@ -14,7 +14,8 @@ use crate::text::Phrases;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spacing {
-    /// From the last timestep downwards (Lin et al. 2024): the start is as noisy as the noise it is drawn from.
+    /// From the last timestep downwards (Lin et al. 2024): the start is nearly as noisy as the noise it is drawn from. The schedule
+    /// is not rescaled to end without any signal.
     #[default]
     Trailing,
     /// From the first timestep upwards, as DDIM had it; the last timesteps are left out.

@@ -91,7 +91,7 @@ impl<'j, B: Backend> Judge<'j, B> {
     /// Measures the frames `found`, of which the first `given` were given, against the true episode.
     ///
     /// # Errors
-    /// Those of the measures.
+    /// [`EvaluationError::Given`] unless at least one frame was given, all of `found`; those of the measures.
     pub fn measure(
         &self,
         found: &[u8],
@@ -100,6 +100,10 @@ impl<'j, B: Backend> Judge<'j, B> {
     ) -> Result<Scores, EvaluationError> {
         let (height, width) = (truth.height, truth.width);
         let first = given * truth.frame_bytes();
+        if given == 0 || first > found.len().min(truth.frames.len()) {
+            let frames = found.len().min(truth.frames.len()) / truth.frame_bytes();
+            return Err(EvaluationError::Given { given, frames });
+        }
         let video = |bytes| Video::new(bytes, height, width);
         let (whole, expected_whole) = (video(found)?, Video::of(truth)?);
         let (made, expected) = (video(&found[first..])?, video(&truth.frames[first..])?);
