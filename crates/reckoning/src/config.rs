@@ -27,7 +27,9 @@ pub struct ExperimentConfig {
     /// The language model.
     pub model: ModelConfig,
     /// Folder to start from: of a trained system, or of a GPT-2 as Hugging Face saves it (`config.json`,
-    /// `model.safetensors`, `tokenizer.json`). Its model and tokeniser replace those described here.
+    /// `model.safetensors`, `tokenizer.json`). Its model and tokeniser replace those described here. Examples and positions
+    /// are other ones than in a training of the same seed that starts from something else, and nothing that a trained system
+    /// was trained on is tested or validated on.
     pub start_from: Option<PathBuf>,
     /// What the targets of questions are.
     pub objective: Objective,
@@ -52,7 +54,8 @@ pub enum Method {
     NoFacts,
     /// Facts by the inner loop, but no question: what the facts alone give away.
     NoQuestion,
-    /// The facts of another knowledge set by the inner loop, then the question.
+    /// The facts of another knowledge set by the inner loop, then the question. None of them is to be recalled: with recall the
+    /// target is the answer and `because` alone.
     RandomFacts,
     /// No questions: causal language modelling of facts, questions and answers in one context. Pre-training.
     Language,
@@ -172,7 +175,8 @@ impl Recall {
     }
 }
 
-/// How the losses of a knowledge set's facts make its inner loss. A fact's own loss is the mean over its tokens.
+/// How the losses of a knowledge set's facts make its inner loss. A fact's own loss is the mean over its tokens but the first,
+/// which nothing predicts; behind a numbered prefix ([`Objective::numbered_facts`]) the first counts too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FactLoss {
@@ -204,7 +208,8 @@ pub struct Objective {
     /// In training, begin each question row at a random position, so that positions beyond the training texts are
     /// learned too (shifted absolute positions, Kiyono et al. 2021). For methods without inner loop, whose tests may be longer.
     pub shifted_positions: bool,
-    /// Begin each fact with a numbered prefix `fact 3 :` that carries no loss, as the official code does.
+    /// Begin each fact with a numbered prefix `fact 3 :` that carries no loss, as the official code does. The first word of the
+    /// fact then has something before it, and counts.
     pub numbered_facts: bool,
 }
 

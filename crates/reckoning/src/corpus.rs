@@ -14,13 +14,13 @@ use crate::config::{DataConfig, EvaluationConfig, Source};
 use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
 use crate::data::rules::{RuleConfig, RuleGenerator};
 use crate::data::{
-    DataError, Dataset, Distractors, KnowledgeSet, Split, letters, load, some_by_id, split_by_id,
-    words,
+    DataError, Dataset, Distractors, KnowledgeSet, Split, letters, load, some_by_id, words,
 };
 use crate::encoding::TARGET_WORDS;
-use crate::history::TrainedFile;
+use crate::fingerprint::Fingerprint;
+use crate::history::{TrainedFile, divided_for_validation, unseen_by, untrained};
 
-use divided::Divided;
+use divided::{Divided, validated};
 
 pub use asked::asked;
 pub(crate) use asked::{asked_splits, asking, keep_hops, require_asked};
@@ -34,6 +34,11 @@ const TRIED: usize = 256;
 const MOST_NUMBERED_FACTS: usize = 100;
 /// Generated training sets have numbers below half of this, validation sets from there on, test sets from here on.
 const FIRST_TEST_SET: u64 = 1 << 40;
+
+const TRAINED_ON_VALIDATION: &str = "the system in start_from was trained on all that there is to validate on: validation accuracies will be \
+                                     missing";
+const NO_HISTORY: &str = "the system in start_from does not tell what it was trained on: tests and validation are what this \
+                          configuration does not train on, and the system may have been";
 
 /// Where training examples come from.
 enum Training {
@@ -70,6 +75,8 @@ pub struct Corpus {
     pub validation: Vec<KnowledgeSet>,
     /// The files that training examples come from; none for a generator.
     pub trained_on: Vec<TrainedFile>,
+    /// The other files that tests and validation come from.
+    pub examined_on: Vec<Fingerprint>,
     /// Every word that may occur.
     pub vocabulary: Vec<String>,
     /// What of the data is left out or not there, for the user to know.
@@ -77,23 +84,37 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Loads or prepares the knowledge sets that `config` describes.
+    /// Loads or prepares the knowledge sets that `config` describes, for a training that starts from nothing.
     ///
     /// # Errors
     /// As the readers and generators.
     pub fn new(config: &DataConfig, evaluation: &EvaluationConfig) -> Result<Self, DataError> {
+        Self::after(config, evaluation, Some(&[]))
+    }
+
+    /// The same for a training that starts from a system with this `history` (`None`: it does not tell). Nothing of a file that
+    /// the system was trained on is tested ([`unseen_by`]) or validated on ([`untrained`]). What a generator told an earlier stage is
+    /// not known.
+    ///
+    /// # Errors
+    /// As the readers and generators; [`DataError::Configuration`] if nothing is left of a test split.
+    pub fn after(
+        config: &DataConfig,
+        evaluation: &EvaluationConfig,
+        history: Option<&[TrainedFile]>,
+    ) -> Result<Self, DataError> {
         match &config.source {
             Source::Kinship(kinship) => Self::of_kinship(config, kinship, evaluation),
             Source::Rules(rules) => Self::of_rules(config, rules, evaluation),
             Source::File { path, options } => {
-                Self::of_dataset(config, load(path, options)?, evaluation)
+                Self::of_dataset(config, load(path, options)?, evaluation, history)
             }
         }
     }
 
     /// The training example at `place` of step `step`: of one or several stories, renamed and cut as the configuration
     /// says, and of none that is asked, if it is generated. A pure function of its arguments, so that resuming needs no
-    /// state.
+    /// state. Stages of a training that are not to draw the same need seeds of their own.
     ///
     /// # Errors
     /// As the generators; [`DataError::Exhausted`] if all that they generate is asked, [`DataError::TooFewNames`] if the
@@ -260,6 +281,7 @@ impl Corpus {
             tests,
             validation,
             trained_on: Vec::new(),
+            examined_on: Vec::new(),
             vocabulary,
             remarks: Vec::new(),
         };
@@ -292,6 +314,7 @@ impl Corpus {
             tests,
             validation,
             trained_on: Vec::new(),
+            examined_on: Vec::new(),
             vocabulary,
             remarks: Vec::new(),
         };
@@ -302,13 +325,20 @@ impl Corpus {
         config: &DataConfig,
         mut dataset: Dataset,
         evaluation: &EvaluationConfig,
+        history: Option<&[TrainedFile]>,
     ) -> Result<Self, DataError> {
         let vocabulary = vocabulary_of(&dataset);
         let mut remarks = std::mem::take(&mut dataset.remarks);
-        let Divided { training, mut tests, trained_on } = Divided::new(config, dataset)?;
-        let (mut training, validation) = match tests.get(&Split::Validation) {
-            Some(validation) => (training, validation.clone()),
-            None => split_by_id(training, config.held_out.min(0.05), config.split_seed ^ 1),
+        let Divided { training, mut tests, files, trained_on } = Divided::new(config, dataset)?;
+        let of_training: Vec<Fingerprint> = trained_on.iter().map(|file| file.content).collect();
+        let files_of = |split: &Split| files.get(split).map_or(&[][..], Vec::as_slice);
+        let (mut training, mut validation, validated_on) = match tests.get(&Split::Validation) {
+            Some(validation) => (training, validation.clone(), files_of(&Split::Validation)),
+            None => {
+                let (training, validation) =
+                    divided_for_validation(training, validated(config), config.split_seed);
+                (training, validation, &of_training[..])
+            }
         };
         keep_hops(&mut training, &config.train_hops);
         if training.is_empty() {
@@ -317,6 +347,22 @@ impl Corpus {
             return Err(DataError::Configuration { field: "data", problem: problem.into() });
         }
         let asked = asked_splits(tests.keys());
+        match history {
+            Some(history) => {
+                for split in &asked {
+                    let Some(sets) = tests.get_mut(split) else { continue };
+                    *sets = left_to_test(history, split, files_of(split), std::mem::take(sets))?;
+                }
+                let had_some = !validation.is_empty();
+                validation = untrained(history, validated_on, validated(config), validation);
+                if had_some && validation.is_empty() {
+                    remarks.push(TRAINED_ON_VALIDATION.to_owned());
+                }
+            }
+            None => remarks.push(NO_HISTORY.to_owned()),
+        }
+        let examined = asked.iter().flat_map(files_of).chain(validated_on);
+        let examined_on = examined.filter(|file| !of_training.contains(file)).copied().collect();
         tests.retain(|split, sets| {
             keep_hops(sets, &evaluation.hops);
             asked.contains(split) && !sets.is_empty()
@@ -337,6 +383,7 @@ impl Corpus {
             tests: tests.into_iter().map(named).collect(),
             validation: some_by_id(validation, evaluation.sets, config.split_seed),
             trained_on,
+            examined_on,
             vocabulary: with_target_words(vocabulary),
             remarks,
         };
@@ -383,7 +430,33 @@ fn by_answer(sets: &[KnowledgeSet]) -> BTreeMap<String, Vec<usize>> {
     places
 }
 
+/// The sets of a test split, from `files`, that a system with this history was not trained on.
+///
+/// # Errors
+/// [`DataError::Configuration`] if there were some and none is left.
+fn left_to_test(
+    history: &[TrainedFile],
+    split: &Split,
+    files: &[Fingerprint],
+    sets: Vec<KnowledgeSet>,
+) -> Result<Vec<KnowledgeSet>, DataError> {
+    let had_some = !sets.is_empty();
+    let (_, left) = unseen_by(history, files, sets);
+    if had_some && left.is_empty() {
+        let problem = format!(
+            "the system in start_from was trained on all of the split `{split}`, which leaves nothing to test on; give data with another test split, or \
+             train the earlier stage with data.held_out above 0 and the same data.split_seed"
+        );
+        return Err(DataError::Configuration { field: "data", problem });
+    }
+    Ok(left)
+}
+
 /// Every set with the facts of the next one that is about something else: the control with random facts.
+///
+/// The facts are those of one other set as a whole; the official code draws each of its own from all facts of the file. No
+/// fact is relevant to the question any more, so where facts are recalled the target is the answer and `because` with nothing
+/// behind it.
 pub fn with_facts_of_others(sets: &[KnowledgeSet]) -> Vec<KnowledgeSet> {
     let exchanged = |(index, set): (usize, &KnowledgeSet)| {
         let mut others = sets[index + 1..].iter().chain(&sets[..index]);

@@ -130,7 +130,9 @@ impl Encoder {
         set.questions.iter().map(encode).collect()
     }
 
-    /// Each fact as a row; the loss is the mean or the sum over facts of the mean over a fact's tokens.
+    /// Each fact as a row; the loss is the mean or the sum over facts of the mean over a fact's tokens that are predicted from
+    /// others: all but the first, for which nothing stands before it, or all of them behind a numbered prefix, which carries no
+    /// loss itself.
     ///
     /// # Errors
     /// As [`Self::task`].

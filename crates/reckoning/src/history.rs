@@ -15,6 +15,20 @@ pub struct TrainedFile {
     pub held_out: f64,
     /// Seed of that division.
     pub split_seed: u64,
+    /// Share of the rest that was validated on and not trained on, as [`divided_for_validation`] takes it; 0 where there was
+    /// a validation split of its own. `None` in a system that was saved before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated: Option<f64>,
+}
+
+/// Divides what is left for training into (what is trained on, about `share` of it to validate on), apart from the division
+/// for tests by the same seed. `share` is from 0 to 1.
+pub fn divided_for_validation(
+    sets: Vec<KnowledgeSet>,
+    share: f64,
+    split_seed: u64,
+) -> (Vec<KnowledgeSet>, Vec<KnowledgeSet>) {
+    split_by_id(sets, share, split_seed ^ 1)
 }
 
 /// How much of a test set a system may be examined on.
@@ -53,14 +67,51 @@ pub fn unseen(
     presumed: &TrainedFile,
     sets: Vec<KnowledgeSet>,
 ) -> (Part, Vec<KnowledgeSet>) {
-    let held_out = |sets, file: &TrainedFile| split_by_id(sets, file.held_out, file.split_seed).1;
-    let Some(history) = history else { return (Part::Presumed, held_out(sets, presumed)) };
-    let seen: Vec<&TrainedFile> =
-        history.iter().filter(|file| files.contains(&file.content)).collect();
+    match history {
+        Some(history) => unseen_by(history, files, sets),
+        None => (Part::Presumed, held_out(sets, presumed)),
+    }
+}
+
+/// As [`unseen`], for a system that tells its history.
+pub fn unseen_by(
+    history: &[TrainedFile],
+    files: &[Fingerprint],
+    sets: Vec<KnowledgeSet>,
+) -> (Part, Vec<KnowledgeSet>) {
+    let seen: Vec<&TrainedFile> = of_files(history, files).collect();
     match seen.is_empty() {
         true => (Part::Whole, sets),
         false => (Part::HeldOut, seen.into_iter().fold(sets, held_out)),
     }
+}
+
+/// The sets of files to validate on that no earlier stage in `history` was trained on: what it held out, and what it validated
+/// on itself. An entry that does not tell the share of the latter is taken to have had `presumed`.
+pub fn untrained(
+    history: &[TrainedFile],
+    files: &[Fingerprint],
+    presumed: f64,
+    sets: Vec<KnowledgeSet>,
+) -> Vec<KnowledgeSet> {
+    let left_out = |sets, file: &TrainedFile| {
+        let (rest, held_out) = split_by_id(sets, file.held_out, file.split_seed);
+        let validated = file.validated.unwrap_or(presumed);
+        [held_out, divided_for_validation(rest, validated, file.split_seed).1].concat()
+    };
+    of_files(history, files).fold(sets, left_out)
+}
+
+fn held_out(sets: Vec<KnowledgeSet>, file: &TrainedFile) -> Vec<KnowledgeSet> {
+    split_by_id(sets, file.held_out, file.split_seed).1
+}
+
+/// The entries of `history` that are of one of `files`.
+fn of_files<'a>(
+    history: &'a [TrainedFile],
+    files: &'a [Fingerprint],
+) -> impl Iterator<Item = &'a TrainedFile> {
+    history.iter().filter(|file| files.contains(&file.content))
 }
 
 #[cfg(test)]
@@ -69,13 +120,18 @@ mod tests {
     use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
 
     fn file(text: &str, held_out: f64, split_seed: u64) -> TrainedFile {
-        TrainedFile { content: Fingerprint::of_parts(&[text.as_bytes()]), held_out, split_seed }
+        let content = Fingerprint::of_parts(&[text.as_bytes()]);
+        TrainedFile { content, held_out, split_seed, validated: Some(0.2) }
+    }
+
+    fn sets() -> Vec<KnowledgeSet> {
+        let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
+        generator.knowledge_sets(Chains::Any, 200).unwrap()
     }
 
     #[test]
     fn only_what_was_held_out_every_time_is_unseen() {
-        let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
-        let sets = generator.knowledge_sets(Chains::Any, 200).unwrap();
+        let sets = sets();
         let (first, second) = (file("this", 0.5, 0), file("this", 0.5, 1));
         let presumed = file("", 0.2, 0);
         let part = |history: Option<&[TrainedFile]>| {
@@ -94,5 +150,40 @@ mod tests {
                 .all(|set| held_out(&first).contains(set) && held_out(&second).contains(set))
         );
         assert!(part(Some(&[file("this", 0.0, 0)])).1.is_empty(), "a training split of its own");
+    }
+
+    #[test]
+    fn what_an_earlier_stage_validated_on_may_be_validated_on_again() {
+        let (training, held_out) = split_by_id(sets(), 0.1, 0);
+        let (trained, validated) = divided_for_validation(training.clone(), 0.2, 0);
+        assert!(!trained.is_empty() && !validated.is_empty() && !held_out.is_empty());
+        let earlier = file("this", 0.1, 0);
+        let left = |history: &[TrainedFile], presumed, sets: &[KnowledgeSet]| {
+            untrained(history, &[earlier.content], presumed, sets.to_vec())
+        };
+        let stage = std::slice::from_ref(&earlier);
+        assert_eq!(left(stage, 0.0, &validated), validated);
+        assert!(left(stage, 0.0, &trained).is_empty());
+        assert_eq!(left(stage, 0.0, &training), validated);
+        assert_eq!(left(stage, 0.0, &held_out), held_out);
+        assert_eq!(left(&[file("other", 0.0, 0)], 0.0, &trained), trained);
+        let untold = [TrainedFile { validated: None, ..earlier.clone() }];
+        assert_eq!(left(&untold, 0.2, &validated), validated);
+        assert!(left(&untold, 0.0, &validated).is_empty());
+        // What one stage held out another may have been trained on.
+        let both = [earlier.clone(), file("this", 0.0, 7)];
+        assert!(left(&both, 0.0, &sets()).len() < validated.len() + held_out.len());
+    }
+
+    #[test]
+    fn systems_saved_without_the_share_of_validation_are_read() {
+        let told = file("this", 0.1, 0);
+        let untold = TrainedFile { validated: None, ..told.clone() };
+        let text = serde_json::to_string(&untold).unwrap();
+        assert!(!text.contains("validated"), "{text}");
+        for file in [told, untold] {
+            let text = serde_json::to_string(&file).unwrap();
+            assert_eq!(serde_json::from_str::<TrainedFile>(&text).unwrap(), file);
+        }
     }
 }

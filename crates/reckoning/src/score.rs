@@ -1,8 +1,10 @@
 //! Scores of generated texts: exact match of the answer, and recall of the facts behind it.
 //!
-//! A multi-task answer reads `label because fact, fact`. The label is scored by exact match after the usual
-//! normalisation, as in the official code. Recalled facts are scored twice: by the official measure, which takes any
-//! part of the gold text for a recalled fact, and as sets of whole facts.
+//! A multi-task answer reads `label because fact, fact`. The label is what stands before `because`, scored by exact match
+//! after the usual normalisation, as in the official code. Where a generated text has no `because`, the official code takes its
+//! first word for the label, and in either case cuts the label at a comma; here the whole text is the label and nothing is cut,
+//! which is stricter. Recalled facts are scored twice: by the official measure, which takes any part of the gold text for a
+//! recalled fact, and as sets of whole facts.
 
 use std::collections::BTreeSet;
 

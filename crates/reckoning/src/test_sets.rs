@@ -54,7 +54,8 @@ pub fn test_sets(
         let is_divided = is_alone || split == Split::Train;
         let held_out = if is_divided { config.held_out } else { 1.0 };
         let content = Fingerprint::of_parts(&[]);
-        let presumed = TrainedFile { content, held_out, split_seed: config.split_seed };
+        let split_seed = config.split_seed;
+        let presumed = TrainedFile { content, held_out, split_seed, validated: None };
         let (part, mut sets) = unseen(history, &files, &presumed, sets);
         if sets.is_empty() {
             let problem = format!(

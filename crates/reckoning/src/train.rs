@@ -102,9 +102,11 @@ pub enum TrainingError {
 pub struct Trainer<B: Backend> {
     config: ExperimentConfig,
     settings: SystemSettings,
-    seed: Seed,
+    /// Seed of the examples and their positions.
+    draws: Seed,
     tokenizer: StoredTokenizer,
-    /// Fingerprints of the files to train on and of the system to start from: a run goes on only with the same.
+    /// Fingerprints of the files to train and to test on, of the tokenizer and of the system to start from: a run goes on only
+    /// with the same.
     pub inputs: Vec<String>,
     /// The knowledge sets.
     pub corpus: Corpus,
@@ -125,23 +127,30 @@ impl<B: Backend> Trainer<B> {
         let mut config = config.clone();
         config.check().map_err(TrainingError::Config)?;
         let seed = Seed::new(config.seed);
-        let corpus = Corpus::new(&config.data, &config.evaluation)?;
-        let Start { model, tokenizer, trained_on, .. } =
-            start(&mut config, &corpus, &seed, device)?;
+        let begun = config.start_from.as_deref().map(|folder| Start::load(folder, device));
+        let begun = begun.transpose()?;
+        let before = begun.as_ref().map_or(Some(&[][..]), |begun| begun.trained_on.as_deref());
+        let corpus = Corpus::after(&config.data, &config.evaluation, before)?;
+        let Start { model, tokenizer, trained_on, .. } = match begun {
+            Some(begun) => adapted(begun, &mut config, &seed)?,
+            None => fresh(&mut config, &corpus, &seed, device)?,
+        };
         config.check_scope().map_err(TrainingError::Config)?;
         let begun_from = config.start_from.is_some().then(|| of_start(&model, &tokenizer));
-        let inputs = inputs(&corpus, begun_from);
+        let inputs = inputs(&corpus, &tokenizer, begun_from);
+        let draws = draws(&seed, begun_from);
         let history = trained_on.map(|before| [before, corpus.trained_on.clone()].concat());
         let settings = config.settings(history);
         let SystemSettings { method, objective, .. } = settings;
         let encoder = Encoder { tokenizer: tokenizer.tokenizer().clone(), method, objective };
-        let first = encoder.task(&corpus.training_set(0, 0, config.outer.batch, &seed)?, device)?;
+        let first =
+            encoder.task(&corpus.training_set(0, 0, config.outer.batch, &draws)?, device)?;
         let first = encoder.fitting(first, model.context())?;
         let learner = learner(&config, &settings, model, &first)
             .map_err(|source| TrainingError::Learning { step: 0, source })?;
         let device = device.clone();
         let trainer =
-            Self { config, settings, seed, tokenizer, inputs, corpus, encoder, learner, device };
+            Self { config, settings, draws, tokenizer, inputs, corpus, encoder, learner, device };
         trainer.check_tests()?;
         trainer.check_training()?;
         Ok(trainer)
@@ -184,9 +193,7 @@ impl<B: Backend> Trainer<B> {
     /// If data cannot be generated or encoded, or a loss is not finite.
     pub fn step(&mut self) -> Result<MetaStep, TrainingError> {
         let step = self.learner.steps_taken();
-        let batch = self.config.outer.batch;
-        let sets = (0..batch).map(|place| self.corpus.training_set(step, place, batch, &self.seed));
-        let mut sets = self.exchanged(step, sets.collect::<Result<_, _>>()?)?;
+        let mut sets = self.exchanged(step, self.drawn(step)?)?;
         if self.config.method.has_inner_loop() {
             // Sets of one graph are filled up to the largest of them.
             sets.sort_by_key(|set| (set.facts.len(), words_of(set)));
@@ -194,7 +201,7 @@ impl<B: Backend> Trainer<B> {
         let groups = self.grouped(&sets, self.sets_a_graph());
         let mut tasks = self.tasks(&groups, sets.len())?;
         if self.config.objective.shifted_positions {
-            let mut random = self.seed.child("positions").index(step as u64).rng();
+            let mut random = self.draws.child("positions").index(step as u64).rng();
             tasks = tasks.into_iter().map(|task| self.shifted(task, &mut random)).collect();
         }
         let mut done =
@@ -203,6 +210,13 @@ impl<B: Backend> Trainer<B> {
         let share = tasks.len() as f64 / sets.len() as f64;
         done.inner_losses.iter_mut().for_each(|loss| *loss *= share);
         Ok(done)
+    }
+
+    /// The training examples of a step.
+    fn drawn(&self, step: usize) -> Result<Vec<KnowledgeSet>, DataError> {
+        let batch = self.config.outer.batch;
+        let set = |place| self.corpus.training_set(step, place, batch, &self.draws);
+        (0..batch).map(set).collect()
     }
 
     /// Outcomes of every question of `sets`, in order.
@@ -314,7 +328,7 @@ impl<B: Backend> Trainer<B> {
             && sets.iter().all(|set| set.theory() == theory)
         {
             let mut drawn = (batch..batch + DRAWS_OF_ANOTHER_THEORY)
-                .map(|place| self.corpus.training_set(step, place, batch, &self.seed));
+                .map(|place| self.corpus.training_set(step, place, batch, &self.draws));
             let is_another = |set: &Result<KnowledgeSet, _>| {
                 !set.as_ref().is_ok_and(|set| set.theory() == theory)
             };
@@ -350,7 +364,7 @@ impl<B: Backend> Trainer<B> {
 
     /// Encodes the longest of what may be trained on, for the same reason.
     fn check_training(&self) -> Result<(), TrainingError> {
-        let longest = self.corpus.longest_training_sets(&self.seed)?;
+        let longest = self.corpus.longest_training_sets(&self.draws)?;
         longest.iter().try_for_each(|set| self.check_fits(set))
     }
 
@@ -377,11 +391,30 @@ fn words_of(set: &KnowledgeSet) -> usize {
     set.texts().map(|text| text.split(' ').count()).sum()
 }
 
-/// The files in the order of their fingerprints, then the system to start from, if any.
-fn inputs(corpus: &Corpus, begun_from: Option<Fingerprint>) -> Vec<String> {
+/// The seed of a training's examples and positions. One that starts from a system has another than the system's own training,
+/// whose draws it would repeat with the same seed and data.
+fn draws(seed: &Seed, begun_from: Option<Fingerprint>) -> Seed {
+    match begun_from {
+        Some(system) => seed.child("after").child(&system.to_string()),
+        None => seed.clone(),
+    }
+}
+
+/// The files in the order of their fingerprints, those trained on before those only tested on, then the tokenizer, without
+/// whose vocabulary a stored state means nothing, then the system to start from, if any.
+fn inputs(
+    corpus: &Corpus,
+    tokenizer: &StoredTokenizer,
+    begun_from: Option<Fingerprint>,
+) -> Vec<String> {
     let file = |file: &TrainedFile| format!("data {}", file.content);
     let mut inputs: Vec<String> = corpus.trained_on.iter().map(file).collect();
     inputs.sort();
+    let mut examined: Vec<String> =
+        corpus.examined_on.iter().map(|content| format!("test {content}")).collect();
+    examined.sort();
+    inputs.extend(examined);
+    inputs.push(format!("tokenizer {}", tokenizer.fingerprint()));
     inputs.extend(begun_from.map(|system| format!("start_from {system}")));
     inputs
 }
@@ -392,22 +425,27 @@ fn of_start<B: Backend>(model: &Gpt2<B>, tokenizer: &StoredTokenizer) -> Fingerp
     Fingerprint::of_all(&[parameters, tokenizer.fingerprint()])
 }
 
-/// The model to start from, fresh or from a folder; `config.model` becomes its shape.
-fn start<B: Backend>(
+/// A model of random weights, with the words of the corpus; `config.model` gets their number.
+fn fresh<B: Backend>(
     config: &mut ExperimentConfig,
     corpus: &Corpus,
     seed: &Seed,
     device: &Device<B>,
 ) -> Result<Start<B>, TrainingError> {
-    let Some(folder) = &config.start_from else {
-        let words = WordTokenizer::from_words(&corpus.vocabulary)?;
-        config.model.vocabulary = words.vocabulary_size();
-        config.model.check().map_err(TrainingError::Config)?;
-        let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
-        let (tokenizer, trained_on) = (StoredTokenizer::from(words), Some(Vec::new()));
-        return Ok(Start { config: config.model.clone(), model, tokenizer, trained_on });
-    };
-    let mut start = Start::load(folder, device)?;
+    let words = WordTokenizer::from_words(&corpus.vocabulary)?;
+    config.model.vocabulary = words.vocabulary_size();
+    config.model.check().map_err(TrainingError::Config)?;
+    let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
+    let (tokenizer, trained_on) = (StoredTokenizer::from(words), Some(Vec::new()));
+    Ok(Start { config: config.model.clone(), model, tokenizer, trained_on })
+}
+
+/// The model of a folder, with adapters if it has none and the configuration wants them; `config.model` becomes its shape.
+fn adapted<B: Backend>(
+    mut start: Start<B>,
+    config: &mut ExperimentConfig,
+    seed: &Seed,
+) -> Result<Start<B>, TrainingError> {
     let lora = config.model.lora.filter(|_| start.config.lora.is_none());
     start.config.lora = lora.or(start.config.lora);
     config.model = start.config.clone();

@@ -33,6 +33,7 @@ for seed in 0 1 2; do
 done
 for seed in 0 1 2; do
     train no-question $seed clutrr --set method=no-question
+    # With the configuration's recall, of which nothing is left to recall: the target is the answer and an empty recall.
     train random-facts $seed clutrr --set method=random-facts
     # Generated answers and recall of those that recite facts.
     for name in reckoning in-context-recall; do

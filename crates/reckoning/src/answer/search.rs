@@ -21,9 +21,10 @@ pub struct Limit {
 pub struct BeamSearch {
     /// Continuations kept, at least 1. The paper's evaluation keeps 5.
     pub beams: usize,
-    /// Continuations are ordered by the sum of their log-probabilities over their length to this power. 1, as Hugging
-    /// Face's `generate` has it where nothing is said, compares means. 0 compares sums, by which an answer that recites no
-    /// facts, such as `none`, comes before likelier ones that have to.
+    /// Continuations are ordered by the sum of their log-probabilities over their own length, without the prompt's, to this
+    /// power. 1 compares means. 0 compares sums, by which an answer that recites no facts, such as `none`, comes before likelier
+    /// ones that have to. The `generate` of Hugging Face that the official code calls has 1 where nothing is said, but took the
+    /// length of prompt and continuation together until the end of 2023.
     pub length_penalty: f64,
 }
 
@@ -78,7 +79,8 @@ impl<B: Backend> Prompt<'_, B> {
 
     /// The best continuations that beam search finds, best first, at most as many as there are beams. With one beam and
     /// no length penalty this is [`Self::greedy`]. A continuation that the limit cuts off competes with those that
-    /// ended.
+    /// ended. The search goes on until no live continuation can come before those that ended; the official code stops as soon
+    /// as there are as many of these as beams (`early_stopping=True`).
     ///
     /// # Errors
     /// As [`Self::greedy`]; [`AnswerError::Nothing`] for no beam and [`AnswerError::LengthPenalty`] for a negative one.

@@ -11,7 +11,14 @@ use crate::history::TrainedFile;
 pub(super) struct Divided {
     pub(super) training: Vec<KnowledgeSet>,
     pub(super) tests: BTreeMap<Split, Vec<KnowledgeSet>>,
+    /// The files of each of `tests`; of a part that is held out, those that it is a part of.
+    pub(super) files: BTreeMap<Split, Vec<Fingerprint>>,
     pub(super) trained_on: Vec<TrainedFile>,
+}
+
+/// The share of the training data that is validated on where there is no split for it.
+pub(super) fn validated(config: &DataConfig) -> f64 {
+    config.held_out.min(0.05)
 }
 
 impl Divided {
@@ -30,24 +37,22 @@ impl Divided {
             );
             return Err(DataError::Configuration { field: "data", problem });
         };
-        let files = files.remove(&of_training).unwrap_or_default();
+        let of_training = files.remove(&of_training).unwrap_or_default();
+        let validated =
+            if tests.contains_key(&Split::Validation) { 0.0 } else { validated(config) };
+        let trained_on = |held_out| {
+            let (split_seed, validated) = (config.split_seed, Some(validated));
+            let file = |&content| TrainedFile { content, held_out, split_seed, validated };
+            of_training.iter().map(file).collect()
+        };
         if tests.keys().any(|split| *split != Split::Validation) {
-            let trained_on = trained_files(files, 0.0, config);
-            return Ok(Self { training, tests, trained_on });
+            let trained_on = trained_on(0.0);
+            return Ok(Self { training, tests, files, trained_on });
         }
         let (training, test) = split_by_id(training, config.held_out, config.split_seed);
         tests.insert(Split::Test, test);
-        let trained_on = trained_files(files, config.held_out, config);
-        Ok(Self { training, tests, trained_on })
+        let trained_on = trained_on(config.held_out);
+        files.insert(Split::Test, of_training);
+        Ok(Self { training, tests, files, trained_on })
     }
-}
-
-/// The files with how they were divided.
-fn trained_files(
-    files: impl IntoIterator<Item = Fingerprint>,
-    held_out: f64,
-    config: &DataConfig,
-) -> Vec<TrainedFile> {
-    let split_seed = config.split_seed;
-    files.into_iter().map(|content| TrainedFile { content, held_out, split_seed }).collect()
 }

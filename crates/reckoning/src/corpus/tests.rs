@@ -50,7 +50,7 @@ fn of_sets(config: DataConfig, training: Vec<KnowledgeSet>) -> Result<Corpus, Da
         skipped: Vec::new(),
         remarks: vec!["something".to_owned()],
     };
-    Corpus::of_dataset(&config, dataset, &EvaluationConfig::default())
+    Corpus::of_dataset(&config, dataset, &EvaluationConfig::default(), Some(&[]))
 }
 
 fn kinship_sets(count: usize) -> Vec<KnowledgeSet> {
@@ -101,4 +101,37 @@ fn a_generator_of_which_everything_is_asked_is_refused() {
     let corpus = small_world(2, 1000);
     let refused = corpus.training_set(0, 0, 1, &Seed::new(0)).unwrap_err();
     assert!(matches!(refused, DataError::Exhausted { attempts: DRAWS, .. }), "{refused}");
+}
+
+#[test]
+fn validation_that_an_earlier_stage_was_trained_on_is_left_out_and_remarked() {
+    let sets = kinship_sets(200);
+    let (tested, training) = sets.split_at(20);
+    let content = Fingerprint::of_parts(&[b"training"]);
+    let dataset = || Dataset {
+        kind: crate::data::Kind::Native,
+        splits: BTreeMap::from([(Split::Train, training.to_vec()), (Split::Test, tested.to_vec())]),
+        files: BTreeMap::from([(Split::Train, vec![content])]),
+        skipped: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let corpus = |history: Option<&[TrainedFile]>| {
+        let config = DataConfig { held_out: 0.2, ..DataConfig::default() };
+        Corpus::of_dataset(&config, dataset(), &EvaluationConfig::default(), history).unwrap()
+    };
+    let alone = corpus(Some(&[]));
+    assert!(!alone.validation.is_empty() && alone.remarks.is_empty());
+    let [stage] = &alone.trained_on[..] else { panic!("one file") };
+    let left = |validated| {
+        let stage = TrainedFile { validated, ..stage.clone() };
+        let corpus = corpus(Some(&[stage]));
+        assert_eq!(corpus.tests, alone.tests, "of a file of their own");
+        (corpus.validation.len(), corpus.remarks)
+    };
+    let all = alone.validation.len();
+    assert_eq!(left(stage.validated), (all, Vec::new()), "the same as before");
+    assert_eq!(left(None), (all, Vec::new()), "as this configuration has it");
+    assert_eq!(left(Some(0.0)), (0, vec![TRAINED_ON_VALIDATION.to_owned()]));
+    let untold = corpus(None);
+    assert_eq!((untold.validation.len(), &untold.remarks[..]), (all, &[NO_HISTORY.to_owned()][..]));
 }

@@ -135,7 +135,7 @@ fn a_batch_of_one_theory_takes_the_facts_of_the_next() {
     config.outer.batch = 2;
     config.data.held_out = 0.2;
     let trainer = Trainer::<Flex>::new(&config, &Default::default()).unwrap();
-    let set = |place| trainer.corpus.training_set(0, place, 2, &trainer.seed).unwrap();
+    let set = |place| trainer.corpus.training_set(0, place, 2, &trainer.draws).unwrap();
     let first = set(0);
     let other = (2..).map(set).find(|set| set.theory() != first.theory()).unwrap();
     let exchanged = trainer.exchanged(0, vec![first.clone(), first.clone()]).unwrap();
@@ -143,4 +143,94 @@ fn a_batch_of_one_theory_takes_the_facts_of_the_next() {
     for set in exchanged {
         assert_eq!((&set.questions[0].text, &set.facts), (&first.questions[0].text, &other.facts));
     }
+}
+
+fn trainer(config: &ExperimentConfig) -> Trainer<Flex> {
+    Trainer::new(config, &Default::default()).unwrap()
+}
+
+/// The configuration of a second stage, after one step of a first.
+fn later_stage(config: &ExperimentConfig) -> (tempfile::TempDir, ExperimentConfig) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = trainer(config);
+    first.step().unwrap();
+    first.system().save(folder.path()).unwrap();
+    let start_from = Some(folder.path().to_owned());
+    (folder, ExperimentConfig { start_from, ..config.clone() })
+}
+
+#[test]
+fn a_later_stage_of_the_same_seed_draws_anew_and_again_when_it_is_resumed() {
+    let mut config = config();
+    config.method = Method::InContext;
+    config.model.context = 40;
+    config.objective.retention = 0.0;
+    config.objective.shifted_positions = true;
+    let (_folder, later) = later_stage(&config);
+    let (first, mut whole) = (trainer(&config), trainer(&later));
+    // Examples and positions of a training without a start are those of its seed alone.
+    assert!(first.draws == Seed::new(config.seed) && whole.draws != first.draws);
+    assert_ne!(whole.drawn(0).unwrap(), first.drawn(0).unwrap());
+    whole.step().unwrap();
+    let state = whole.learner.state().unwrap();
+    let mut resumed = trainer(&later).with_state(&state).unwrap();
+    assert_eq!(resumed.drawn(1).unwrap(), whole.drawn(1).unwrap());
+    let [whole, resumed] = [&mut whole, &mut resumed].map(|trainer| trainer.step().unwrap());
+    assert_eq!(resumed.outer_loss.to_bits(), whole.outer_loss.to_bits());
+    assert_eq!(resumed.gradient_norm.to_bits(), whole.gradient_norm.to_bits());
+}
+
+#[test]
+fn a_later_stage_tests_and_validates_on_nothing_that_the_first_was_trained_on() {
+    let (_file, mut config) = file_of_stories(|_| {});
+    config.data.held_out = 0.3;
+    config.evaluation.sets = 1000;
+    let (_folder, later) = later_stage(&config);
+    let first = trainer(&config).corpus;
+    let again = trainer(&later).corpus;
+    assert!(again.tests == first.tests && again.validation == first.validation);
+    assert!(!again.tests[0].1.is_empty() && !again.validation.is_empty());
+
+    let divided_anew = |config: &ExperimentConfig| {
+        let mut config = config.clone();
+        config.data.split_seed = 7;
+        trainer(&config).corpus
+    };
+    let (alone, after) = (divided_anew(&config), divided_anew(&later));
+    let left_out = [first.tests[0].1.clone(), first.validation].concat();
+    for (alone, after) in
+        [(&alone.tests[0].1, &after.tests[0].1), (&alone.validation, &after.validation)]
+    {
+        assert!(after.len() < alone.len() && after.iter().all(|set| left_out.contains(set)));
+    }
+    assert!(!after.tests[0].1.is_empty());
+
+    config.data.held_out = 0.0;
+    let (_folder, mut later) = later_stage(&config);
+    later.data.held_out = 0.3;
+    let refused = Trainer::<Flex>::new(&later, &Default::default()).err().expect("refused");
+    assert!(refused.to_string().contains("start_from was trained on all"), "{refused}");
+}
+
+#[test]
+fn a_run_goes_on_only_with_the_same_words_and_test_files() {
+    let (folder, mut config) = file_of_stories(|_| {});
+    let stories = folder.path().join("stories");
+    std::fs::create_dir(&stories).unwrap();
+    std::fs::rename(folder.path().join("stories.jsonl"), stories.join("train.jsonl")).unwrap();
+    config.data.source = Source::File { path: stories.clone(), options: LoadOptions::default() };
+    let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
+    let mut tested = generator.knowledge_sets(Chains::Any, 5).unwrap();
+    let inputs = |tested: &[KnowledgeSet]| {
+        let file = std::fs::File::create(stories.join("test.jsonl")).unwrap();
+        native::write(file, tested).unwrap();
+        trainer(&config).inputs
+    };
+    let [all, fewer] = [inputs(&tested), inputs(&tested[..4])];
+    let what = |input: &String| input.split(' ').next().unwrap().to_owned();
+    assert_eq!(all.iter().map(what).collect::<Vec<_>>(), ["data", "test", "tokenizer"]);
+    assert!(fewer[0] == all[0] && fewer[1] != all[1] && fewer[2] == all[2]);
+    tested[0].questions[0].text += " please";
+    let words = inputs(&tested);
+    assert!(words[0] == all[0] && words[1] != all[1] && words[2] != all[2]);
 }
