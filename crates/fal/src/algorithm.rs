@@ -263,14 +263,13 @@ impl<B: Backend> Federation<B> {
         }
     }
 
-    /// Logarithms of the numbers of samples that a client has of each class, by the labels that it learns from. A class
-    /// that it lacks counts as one sample, as in the code of CalFAT's authors.
+    /// Logarithms of what the classes of a client count as, by the labels that it learns from.
     fn class_counts(&self, client: usize) -> Tensor<B, 1> {
         let classes = self.images.classes();
         let mut counts = vec![0_usize; classes];
         let labels = self.labels(client, &self.partition.clients[client]);
         labels.into_iter().for_each(|label| counts[usize::from(label)] += 1);
-        let logarithms = counts.into_iter().map(|count| (count.max(1) as f64).ln());
+        let logarithms = counts.into_iter().map(|count| self.config.loss.log_count(count));
         let logarithms: Vec<f64> = logarithms.collect();
         Tensor::from_data(TensorData::new(logarithms, [classes]), &self.device)
     }

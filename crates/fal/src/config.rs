@@ -399,9 +399,7 @@ mod tests {
 
     #[test]
     fn a_divergence_is_not_climbed_from_the_sample_itself() {
-        for loss in
-            [LossChoice::Trades { beta: 6.0 }, LossChoice::Calibrated { weight: 0.1, scale: 10.0 }]
-        {
+        for loss in [LossChoice::Trades { beta: 6.0 }, LossChoice::calfat()] {
             let mut config = ExperimentConfig { loss, ..ExperimentConfig::default() };
             config.check().unwrap();
             config.adversary.start = Start::Sample;

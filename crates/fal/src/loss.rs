@@ -9,7 +9,8 @@
 //!
 //! `p` is the softmax of the scores `f`, `x'` the perturbed sample. `c` adds the weighted logarithms of the client's class
 //! counts to the scores, so that classes that the client hardly has are not unlearned; `s` is a factor. Both are those of
-//! the code of CalFAT's authors, in which the adversary climbs without the factor. Every loss is a mean over samples.
+//! the code of CalFAT's authors, in which the adversary climbs without the factor; with it ([`Scope::Both`]) networks withstand
+//! more. Every loss is a mean over samples.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::backend::Backend;
@@ -49,7 +50,24 @@ pub enum LossChoice {
         /// Factor of the client's scores, above 0. With `weight * scale = 1` the calibration is that of Bayes' rule.
         #[serde(default = "ten")]
         scale: f64,
+        /// Whose scores have the factor.
+        #[serde(default)]
+        scaled: Scope,
+        /// Samples that a class counts as which the client lacks, above 0; 1 in the authors' code.
+        #[serde(default = "one")]
+        absent: f64,
     },
+}
+
+/// Who takes scores times the factor of [`LossChoice::Calibrated`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The client alone, as in the authors' code.
+    #[default]
+    Client,
+    /// The client and its adversary, which then climbs what the client descends.
+    Both,
 }
 
 fn six() -> f64 {
@@ -68,7 +86,21 @@ fn ten() -> f64 {
     10.0
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 impl LossChoice {
+    /// CalFAT with the constants of its authors' code.
+    pub fn calfat() -> Self {
+        Self::Calibrated {
+            weight: one_tenth(),
+            scale: ten(),
+            scaled: Scope::default(),
+            absent: one(),
+        }
+    }
+
     /// Whether the settings make sense.
     ///
     /// # Errors
@@ -80,9 +112,10 @@ impl LossChoice {
         match *self {
             Self::CrossEntropy => Ok(()),
             Self::Trades { beta } | Self::Mart { beta } => weight("loss.beta", beta),
-            Self::Calibrated { weight: of_counts, scale } => {
+            Self::Calibrated { weight: of_counts, scale, absent, .. } => {
                 weight("loss.weight", of_counts)?;
-                require(scale.is_finite() && scale > 0.0, "loss.scale", scale, "above 0")
+                require(scale.is_finite() && scale > 0.0, "loss.scale", scale, "above 0")?;
+                require(absent.is_finite() && absent > 0.0, "loss.absent", absent, "above 0")
             }
         }
     }
@@ -105,6 +138,15 @@ impl LossChoice {
         }
     }
 
+    /// The logarithm of what a class of `count` samples counts as.
+    pub fn log_count(&self, count: usize) -> f64 {
+        let absent = match *self {
+            Self::Calibrated { absent, .. } => absent,
+            _ => one(),
+        };
+        if count == 0 { absent.ln() } else { (count as f64).ln() }
+    }
+
     /// What the adversary climbs, `[1]`: calibrated scores of perturbed samples, `[batch, classes]`, their `labels`, and the
     /// calibrated scores of the `clean` samples where [`Self::climbs_divergence`].
     pub fn of_adversary<B: Backend>(
@@ -113,8 +155,12 @@ impl LossChoice {
         labels: Tensor<B, 1, Int>,
         clean: Option<Tensor<B, 2>>,
     ) -> Tensor<B, 1> {
+        let scaled = |scores| match *self {
+            Self::Calibrated { scale, scaled: Scope::Both, .. } => scores * scale,
+            _ => scores,
+        };
         match clean {
-            Some(clean) => divergence(clean, scores).mean(),
+            Some(clean) => divergence(scaled(clean), scaled(scores)).mean(),
             None => cross_entropy(scores, labels),
         }
     }

@@ -10,7 +10,7 @@ out=$2/at-$3-margin
 
 mkdir -p "$out"
 for seed in 0 1 2; do
-    for method in fat calfat; do
+    for method in fat calfat calfat-scaled; do
         name=fashion-mnist-iid-$method-$seed
         [ -e "$out/$name/results.json" ] && continue
         "$fal" attack --network "$runs/$name" --set evaluation.radius=0.1 --set evaluation.final_samples=500 \

@@ -13,6 +13,7 @@ METHODS = {
     "fal-2-steps": "FAL, K = 2",
     "fal-5-steps": "FAL, K = 5",
     "calfat": "CalFAT",
+    "calfat-scaled": "CalFAT, adversary on scaled scores",
     "sfat": "SFAT",
 }
 SETTINGS = {
@@ -34,6 +35,8 @@ def main():
         attacks = [name for name, _ in accuracies[f"{setting}-plain"]]
         print(f"\n{title}\n\n| | " + " | ".join(attacks) + " |\n" + "|---" * (len(attacks) + 1) + "|")
         for method, name in METHODS.items():
+            if f"{setting}-{method}" not in accuracies:
+                continue
             print(f"| {name} | " + " | ".join(cell(found) for _, found in accuracies[f"{setting}-{method}"]) + " |")
 
 

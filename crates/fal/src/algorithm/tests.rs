@@ -11,7 +11,7 @@ use crate::attack::Norm;
 use crate::client::{ClientConfig, Work};
 use crate::config::PopulationConfig;
 use crate::data::{ImageSet, ImageShape};
-use crate::loss::LossChoice;
+use crate::loss::{LossChoice, Scope};
 use crate::network::NetworkChoice;
 use crate::partition::PartitionChoice;
 use crate::server::{
@@ -257,7 +257,7 @@ fn every_loss_and_server_learns_the_toy() {
         LossChoice::CrossEntropy,
         LossChoice::Trades { beta: 1.0 },
         LossChoice::Mart { beta: 1.0 },
-        LossChoice::Calibrated { weight: 0.1, scale: 10.0 },
+        LossChoice::calfat(),
     ];
     let start = Start::Normal { deviation: 0.01 };
     let adversary =
@@ -412,7 +412,7 @@ fn who_flips_labels_learns_what_honest_clients_learn_from_flipped_ones() {
     let unequal: Vec<usize> = (0..24).filter(|image| image % CLASSES > 0 || *image < 9).collect();
     let [honest, flipped] = [honest, flipped].map(|set| set.subset(&unequal).unwrap());
     config.clients.attackers = None;
-    config.loss = LossChoice::Calibrated { weight: 0.1, scale: 10.0 };
+    config.loss = LossChoice::calfat();
     config.client.rate /= 10.0;
     config.adversary.start = Start::Normal { deviation: 0.01 };
     let expected = after(&config, flipped);
@@ -451,7 +451,14 @@ fn settings_that_do_not_fit_are_refused() {
         ("adversary.step", &|c| c.adversary.step = 0.0),
         ("adversary.start.deviation", &|c| c.adversary.start = Start::Normal { deviation: 0.0 }),
         ("loss.beta", &|c| c.loss = LossChoice::Trades { beta: -1.0 }),
-        ("loss.scale", &|c| c.loss = LossChoice::Calibrated { weight: 0.1, scale: 0.0 }),
+        ("loss.scale", &|c| {
+            c.loss =
+                LossChoice::Calibrated { weight: 0.1, scale: 0.0, scaled: Scope::Both, absent: 1.0 }
+        }),
+        ("loss.absent", &|c| {
+            c.loss =
+                LossChoice::Calibrated { weight: 0.1, scale: 1.0, scaled: Scope::Both, absent: 0.0 }
+        }),
         ("client.work.count", &|c| c.client.work = Work::Epochs { count: 0 }),
         ("client.rate", &|c| c.client.rate = 0.0),
         ("client.momentum", &|c| c.client.momentum = 1.0),
@@ -482,17 +489,25 @@ fn settings_that_do_not_fit_are_refused() {
 }
 
 /// Every pass shows every sample once, in another order than the pass before, however many steps are taken.
-/// As in the code of CalFAT's authors; a class with one sample is told from it by nothing.
+/// One sample in the code of CalFAT's authors.
 #[test]
-fn a_class_that_a_client_lacks_counts_as_one_sample() {
+fn a_class_that_a_client_lacks_counts_as_it_is_set() {
     let mut config = plain(3);
     config.clients.partition = PartitionChoice::OwnClasses { given: 0.0 };
-    let federation = federation(&config);
-    let counts = federation.partition().counts()[1].clone();
-    assert_eq!(counts.iter().filter(|count| **count == 0).count(), 2);
-    let found = to_f64(&federation.class_counts(1));
-    for (found, count) in found.iter().zip(counts) {
-        assert!((found - (count.max(1) as f64).ln()).abs() < 1e-6, "{found} for {count}");
+    let calibrated = |json| serde_json::from_str::<LossChoice>(json).unwrap();
+    for (loss, absent) in [
+        (r#"{"kind": "calibrated"}"#, 1.0_f64),
+        (r#"{"kind": "calibrated", "absent": 1e-7}"#, 1e-7),
+    ] {
+        config.loss = calibrated(loss);
+        let federation = federation(&config);
+        let counts = federation.partition().counts()[1].clone();
+        assert_eq!(counts.iter().filter(|count| **count == 0).count(), 2);
+        let found = to_f64(&federation.class_counts(1));
+        for (found, count) in found.iter().zip(counts) {
+            let expected = if count == 0 { absent.ln() } else { (count as f64).ln() };
+            assert!((found - expected).abs() < 1e-6, "{found} for {count}");
+        }
     }
 }
 

@@ -67,6 +67,10 @@ fn calibrated(weights: &[f64], x: &[f64; 2], weight: f64) -> Row {
     [0, 1, 2].map(|class| z[class] + weight * COUNTS[class].ln())
 }
 
+fn with(weight: f64, scale: f64, scaled: Scope) -> LossChoice {
+    LossChoice::Calibrated { weight, scale, scaled, absent: 1.0 }
+}
+
 fn calfat(weights: &[f64], (weight, scale): (f64, f64)) -> f64 {
     mean(|_, moved, y| -softmax(calibrated(weights, moved, weight).map(|z| z * scale))[y].ln())
 }
@@ -151,13 +155,13 @@ fn mart_is_that_of_its_paper() {
 fn calibrated_scores_are_those_of_calfat() {
     for (weight, scale) in [(0.0, 1.0), (0.1, 10.0), (0.5, 2.0)] {
         let of_paper = |weights: &[f64]| calfat(weights, (weight, scale));
-        let found = of_client(LossChoice::Calibrated { weight, scale });
+        let found = of_client(with(weight, scale, Scope::Client));
         assert_agree(found, of_paper(&WEIGHTS), &slopes(of_paper, &WEIGHTS));
     }
 }
 
-/// `KL(p(x), p(x'))` for TRADES and, of calibrated scores without the factor, for CalFAT; the cross entropy of `x'` for the
-/// others.
+/// `KL(p(x), p(x'))` for TRADES and, of calibrated scores without the factor, for CalFAT, or with it; the cross entropy
+/// of `x'` for the others.
 #[test]
 fn adversaries_climb_what_their_papers_say() {
     let (weight, scale) = (0.1, 10.0);
@@ -174,11 +178,16 @@ fn adversaries_climb_what_their_papers_say() {
         let [p, q] = [x, moved].map(|x| softmax(calibrated(&WEIGHTS, x, weight)));
         kl(p, q)
     };
+    let of_scaled = |x: &[f64; 2], moved: &[f64; 2], _: usize| {
+        let scaled = |x| calibrated(&WEIGHTS, x, weight).map(|z| z * scale);
+        kl(softmax(scaled(x)), softmax(scaled(moved)))
+    };
     let cross_entropy =
         |_: &[f64; 2], moved: &[f64; 2], y: usize| -softmax(scores(&WEIGHTS, moved))[y].ln();
-    let cases: [(LossChoice, OfSample<'_>); 4] = [
+    let cases: [(LossChoice, OfSample<'_>); 5] = [
         (LossChoice::Trades { beta: 6.0 }, &of_trades),
-        (LossChoice::Calibrated { weight, scale }, &of_calfat),
+        (with(weight, scale, Scope::Client), &of_calfat),
+        (with(weight, scale, Scope::Both), &of_scaled),
         (LossChoice::Mart { beta: 5.0 }, &cross_entropy),
         (LossChoice::CrossEntropy, &cross_entropy),
     ];
@@ -213,7 +222,7 @@ fn the_game_plays_these_losses() {
     let cases = [
         (LossChoice::Trades { beta: 6.0 }, trades(&WEIGHTS, 6.0)),
         (LossChoice::Mart { beta: 5.0 }, mart(&WEIGHTS, 5.0)),
-        (LossChoice::Calibrated { weight: 0.1, scale: 10.0 }, calfat(&WEIGHTS, calibration)),
+        (LossChoice::calfat(), calfat(&WEIGHTS, calibration)),
     ];
     for (loss, expected) in cases {
         let game = AdversarialGame { loss };
