@@ -442,7 +442,7 @@ fn settings_that_do_not_fit_are_refused() {
             .to_string()
     };
     type Change<'a> = &'a dyn Fn(&mut ExperimentConfig);
-    let cases: [(&str, Change<'_>); 19] = [
+    let cases: [(&str, Change<'_>); 20] = [
         ("checkpoint_every", &|c: &mut ExperimentConfig| c.checkpoint_every = 0),
         ("evaluation.every", &|c| c.evaluation.every = 0),
         ("evaluation.samples", &|c| c.evaluation.samples = 0),
@@ -488,7 +488,6 @@ fn settings_that_do_not_fit_are_refused() {
     }
 }
 
-/// Every pass shows every sample once, in another order than the pass before, however many steps are taken.
 /// One sample in the code of CalFAT's authors.
 #[test]
 fn a_class_that_a_client_lacks_counts_as_it_is_set() {
@@ -511,6 +510,7 @@ fn a_class_that_a_client_lacks_counts_as_it_is_set() {
     }
 }
 
+/// Every pass shows every sample once, in another order than the pass before, however many steps are taken.
 #[test]
 fn batches_go_through_the_samples_pass_after_pass() {
     let client = ClientConfig { batch: 4, ..ClientConfig::default() };
