@@ -493,6 +493,7 @@ fn settings_that_do_not_fit_are_refused() {
 fn a_class_that_a_client_lacks_counts_as_it_is_set() {
     let mut config = plain(3);
     config.clients.partition = PartitionChoice::OwnClasses { given: 0.0 };
+    config.adversary.start = Start::Uniform;
     let calibrated = |json| serde_json::from_str::<LossChoice>(json).unwrap();
     for (loss, absent) in [
         (r#"{"kind": "calibrated"}"#, 1.0_f64),
