@@ -50,7 +50,7 @@ pub(super) fn print_json(page: &Path, groups: &[Group]) -> Result<(), Failure> {
         let mut checks = json!(report.checks);
         // Eighty-one numbers for a picture, which `results.json` has.
         checks.as_object_mut().map(|checks| checks.remove("surface"));
-        json!({ "run": run.path, "seed": run.config.seed, "checks": checks, "warnings": warnings })
+        json!({ "run": run.path, "seed": run.seed(), "checks": checks, "warnings": warnings })
     };
     let of = |group: &Group| {
         let runs: Vec<_> = group.runs.iter().map(of_run).collect();
@@ -80,7 +80,7 @@ fn print_checks(run: &FinishedRun) -> Result<(), Failure> {
         Some(checks) => checks.to_string(),
         None => [&["without checks".to_owned()], &warnings[..]].concat().join("\n  WARNING: "),
     };
-    print_line(format!("\n{} (seed {}): {checks}", run.path.display(), run.config.seed))
+    print_line(format!("\n{} (seed {}): {checks}", run.path.display(), run.seed()))
 }
 
 fn header(columns: &[String]) -> Vec<String> {
@@ -133,10 +133,10 @@ fn page(groups: &[Group], figures: &[Figure]) -> Report {
     }
     for group in groups {
         let run = &group.runs[0];
-        report = report.heading(&format!("{} (seed {})", group.name, run.config.seed));
-        for FinishedRun { config, judgement, .. } in &group.runs {
-            if let Some(checks) = &judgement.report.checks {
-                let title = format!("Checks against hidden gradients (seed {}):", config.seed);
+        report = report.heading(&format!("{} (seed {})", group.name, run.seed()));
+        for run in &group.runs {
+            if let Some(checks) = &run.judgement.report.checks {
+                let title = format!("Checks against hidden gradients (seed {}):", run.seed());
                 report = report.paragraph(&title).table(["check", "accuracy"], checks.rows());
             }
         }

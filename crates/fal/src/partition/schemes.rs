@@ -47,9 +47,8 @@ impl Samples<'_> {
     /// Leaves no share to clients that have an equal share of all samples. Where the shares of all others vanish, theirs are
     /// equal.
     fn close(&self, shares: &mut [f64], clients: &[Vec<usize>]) {
-        let open =
-            clients.iter().map(|own: &Vec<usize>| own.len() * self.clients < self.labels.len());
-        let open: Vec<bool> = open.collect();
+        let is_open = |own: &Vec<usize>| own.len() * self.clients < self.labels.len();
+        let open: Vec<bool> = clients.iter().map(is_open).collect();
         let none_left = shares.iter().zip(&open).all(|(share, open)| !open || *share == 0.0);
         for (share, open) in shares.iter_mut().zip(open) {
             *share = match (open, none_left) {
