@@ -9,8 +9,8 @@
 //!
 //! `p` is the softmax of the scores `f`, `x'` the perturbed sample. `c` adds the weighted logarithms of the client's class
 //! counts to the scores, so that classes that the client hardly has are not unlearned; `s` is a factor. Both are those of
-//! the code of CalFAT's authors, in which the adversary climbs without the factor; with it ([`Scope::Both`]) networks withstand
-//! more. Every loss is a mean over samples.
+//! the code of CalFAT's authors, in which the adversary climbs without the factor; with it ([`Scope::Both`]) networks
+//! withstood more on Fashion-MNIST, and as much on MNIST. Every loss is a mean over samples.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::backend::Backend;

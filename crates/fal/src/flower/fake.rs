@@ -115,14 +115,14 @@ impl FakeSuperLink {
 
     /// How often `method` was called.
     pub fn calls(&self, method: Method) -> usize {
-        self.state().calls.iter().filter(|called| **called == method).count()
+        self.state().calls(method)
     }
 }
 
 impl FleetTransport for FakeSuperLink {
     fn call(&self, method: Method, request: &[u8]) -> Result<Vec<u8>, TransportError> {
         let mut state = self.state();
-        let nth = state.calls.iter().filter(|called| **called == method).count();
+        let nth = state.calls(method);
         state.calls.push(method);
         let fault = state.faults.as_ref().and_then(|faults| faults(method, nth));
         let broken = |cause: &str| TransportError::Connection {
@@ -153,9 +153,11 @@ impl FleetTransport for FakeSuperLink {
 
 impl State {
     fn has_what_it_awaits(&self) -> bool {
-        self.awaited.is_none_or(|(method, calls)| {
-            self.calls.iter().filter(|called| **called == method).count() >= calls
-        })
+        self.awaited.is_none_or(|(method, calls)| self.calls(method) >= calls)
+    }
+
+    fn calls(&self, method: Method) -> usize {
+        self.calls.iter().filter(|called| **called == method).count()
     }
 
     fn answer(&mut self, method: Method, request: &[u8], wrong: bool) -> Vec<u8> {
