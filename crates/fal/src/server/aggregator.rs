@@ -36,7 +36,9 @@ pub enum AggregatorChoice {
     Nova,
     /// Slack aggregation of SFAT (Zhu et al. 2023): the `top` clients with the smallest adversarial loss count
     /// `(1 + alpha) / (1 - alpha)` times as much as others. The first round is a plain mean. The loss is the mean over all
-    /// local steps of the round; that of the authors' code is of the last local pass, which is the same for one pass.
+    /// local steps of the round. The authors' code ranks by the sum of the losses of the samples of the last local pass over its
+    /// number of batches, which gives the same order where every client has as many, full batches; of unlike clients those with
+    /// small batches come first there.
     Slack {
         /// Above 0, below 1; 1/11 to 3/13 for the factors 1.2 to 1.6 of the authors.
         alpha: f64,
