@@ -112,6 +112,15 @@ pub enum Error {
         /// Path of the other.
         second: String,
     },
+    /// The inner module has a plain tensor that `init` computes from learned parameters, which would get no derivative.
+    #[error(
+        "the {loss} loss reads a plain tensor of the inner module that `Problem::init` computes from learned parameters. Only parameters are differentiated: \
+         make it a `Param::initialized(ParamId::new(), value)` that `Problem::adapted` leaves out, or compute it in the losses"
+    )]
+    ComputedField {
+        /// Which loss: `inner`, `trajectory` or `outer`.
+        loss: &'static str,
+    },
     /// Two parameters of the inner module with one id, of which one at least is adapted.
     #[error(
         "the inner parameters `{first}` and `{second}` have the same id, as if they were one, but the inner loop moves each by its own gradient. \

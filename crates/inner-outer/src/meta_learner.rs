@@ -12,7 +12,7 @@ use crate::inner::{Adapted, InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::learner_state::{State, StoredModule, unread, unwritten};
 use crate::meta_batch::{MetaBatch, mean};
 use crate::parallel::{Threads, in_order};
-use crate::problem::Problem;
+use crate::problem::{Instance, Problem, Roles};
 use crate::schedule::Schedule;
 use crate::tensors::{Cotangents, Tensors, repeated_parameter};
 use crate::{Autodiff, Error, On, Result};
@@ -121,8 +121,9 @@ where
         outer_optimizer: impl Optimizer<On<P::Outer, Autodiff<B>>, Autodiff<B>> + 'static,
         rates_optimizer: impl Optimizer<Rates<Autodiff<B>>, Autodiff<B>> + 'static,
     ) -> Self {
-        // Clones of parameters that nobody has read yet would draw other random values.
-        let _drawn = (Tensors::of(&outer), Tensors::of(&rates));
+        // Clones of parameters that nobody has read yet would draw other random values. Writing them takes away what Burn does to
+        // a column-major layer when it is stored and loaded, which a step takes away too: states of both must be alike.
+        let (outer, rates) = (Tensors::of(&outer).write(outer), Tensors::of(&rates).write(rates));
         Self {
             problem,
             inner_loop,
@@ -179,11 +180,35 @@ where
         starts: Option<&[Option<Iterate<B>>]>,
     ) -> Result<(MetaBatch<B>, Vec<Iterate<B>>)> {
         self.config.check()?;
+        if self.step == 0 {
+            self.refuse_computed_fields(tasks)?;
+        }
         let Self { hypergradient, problem, inner_loop, outer, rates, threads, .. } = self;
         let (batch, ends) =
             mean(hypergradient, problem, inner_loop, outer, rates, tasks, starts, *threads)?;
         let batch = if self.config.allow_unreached { batch } else { batch.reached()? };
         Ok((batch, ends))
+    }
+
+    /// Looks at the first task alone: that costs one evaluation of the losses once.
+    fn refuse_computed_fields(&self, tasks: &[On<P::Task, B>]) -> Result<()> {
+        let Self { problem, inner_loop, outer, .. } = self;
+        let loss = |task: &On<P::Task, B>| {
+            let instance = Instance::new(problem, outer, task);
+            let learned = Roles::of(&instance)?.learned;
+            let phi = instance.phi().track_where(&learned);
+            Ok(instance.lift().loss_of_computed_field(&phi, inner_loop.steps))
+        };
+        let refuse = |index, task: &On<P::Task, B>| {
+            let found = match loss(task) {
+                Ok(None) => return Ok(()),
+                Ok(Some(loss)) => Error::ComputedField { loss },
+                Err(refused) => refused,
+            };
+            Err(Error::InTask { task: index, source: Box::new(found) })
+        };
+        let first = &tasks[..tasks.len().min(1)];
+        in_order(first, self.threads, refuse, |_, ()| ())
     }
 
     fn descend(&mut self, batch: MetaBatch<B>) -> Result<MetaStep> {
@@ -341,13 +366,14 @@ fn non_finite<B: Backend>(batch: &MetaBatch<B>) -> Error {
 mod tests {
     use burn::backend::Flex;
     use burn::module::{Module, Param};
+    use burn::nn::{Linear, LinearConfig, LinearLayout};
     use burn::optim::SgdConfig;
     use burn::tensor::Tensor;
 
     use super::*;
     use crate::{
         Decay, Envelope, FirstOrder, HypergradientChoice, Implicit, RateScope, Reptile, Sgd,
-        Unrolled, family,
+        Unrolled, family, layers,
     };
 
     /// As many numbers as there are layers.
@@ -430,6 +456,82 @@ mod tests {
 
     fn exact(layers: usize, scope: RateScope) -> MetaLearner<Pulled, Sgd, Unrolled, Flex> {
         learner(layers, scope, Unrolled::default(), MetaLearnerConfig::default())
+    }
+
+    /// A layer whose weights Burn transposes when it stores and loads them.
+    #[derive(Module, Debug)]
+    struct Column<B: Backend> {
+        layer: Linear<B>,
+    }
+
+    family!(Columns => Column);
+
+    struct Doubled;
+
+    impl Problem for Doubled {
+        type Outer = Columns;
+        type Inner = Columns;
+        type Task = Stacks;
+
+        fn init<B: Backend>(&self, outer: &Column<B>, _task: &Stack<B>) -> Column<B> {
+            outer.clone()
+        }
+
+        fn inner_loss<B: Backend>(
+            &self,
+            inner: &Column<B>,
+            _outer: &Column<B>,
+            task: &Stack<B>,
+            _step: usize,
+        ) -> Tensor<B, 1> {
+            let x = Tensor::cat(vec![task.layers[0].val(), task.layers[0].val() * 3.0], 0);
+            let x: Tensor<B, 2> = x.reshape([1, 2]);
+            (layers::linear(&inner.layer, x.clone()) - x * 2.0).square().mean()
+        }
+
+        fn outer_loss<B: Backend>(
+            &self,
+            inner: &Column<B>,
+            outer: &Column<B>,
+            task: &Stack<B>,
+        ) -> Tensor<B, 1> {
+            self.inner_loss(inner, outer, task, 0)
+        }
+    }
+
+    #[test]
+    fn layers_that_burn_stores_transposed_go_on_as_they_were() {
+        let fresh = |seed| {
+            Flex::seed(&Default::default(), seed);
+            let config = LinearConfig::new(2, 2).with_bias(false).with_layout(LinearLayout::Col);
+            let outer = Column { layer: config.init(&Default::default()) };
+            let inner_loop = InnerLoop { optimizer: Sgd, steps: 1 };
+            let rates = inner_loop.rates(&Doubled, RateScope::Global, 0.03, &outer, &stack(1, 1.0));
+            let [outer_rule, rates_rule] = [(); 2].map(|()| SgdConfig::new());
+            let config = MetaLearnerConfig { rates_rate: None, ..MetaLearnerConfig::default() };
+            MetaLearner::new(
+                Doubled,
+                inner_loop,
+                Unrolled::default(),
+                config,
+                outer,
+                rates.unwrap(),
+                outer_rule.init(),
+                rates_rule.init(),
+            )
+        };
+        let mut learner: MetaLearner<Doubled, Sgd, Unrolled, Flex> = fresh(1);
+        let weights = |learner: &MetaLearner<Doubled, Sgd, Unrolled, Flex>| {
+            Tensors::of(learner.outer()).to_f64()
+        };
+        for _ in 0..2 {
+            let resumed =
+                fresh(2).with_state(&learner.state().unwrap(), &Default::default()).unwrap();
+            assert_eq!(weights(&resumed), weights(&learner));
+            learner.step(&[stack(1, 1.0)]).unwrap();
+        }
+        let [_, up, down, _] = weights(&learner)[..] else { panic!("two by two") };
+        assert_ne!(up, down, "a transpose would not show");
     }
 
     #[test]

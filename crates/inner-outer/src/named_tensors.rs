@@ -216,17 +216,19 @@ where
         if self.failure.is_some() {
             return parameter;
         }
-        match (self.value)(&self.path.join("."), parameter.lazy_shape().as_slice()) {
+        // Not its lazy shape, which for a column-major layer is that of the file of a Burn record.
+        match (self.value)(&self.path.join("."), parameter.shape().as_slice()) {
             Ok(None) => parameter,
-            Ok(Some(data)) => {
+            // Whether it is learned, and how Burn's records write it, stay as they are.
+            Ok(Some(data)) => parameter.map(|old| {
                 let precision = match self.precision {
                     Precision::OfValue => data.dtype,
-                    Precision::OfParameter => parameter.val().dtype(),
+                    Precision::OfParameter => old.dtype(),
                 };
-                let options = (&parameter.lazy_device(), precision);
+                let options = (&old.device(), precision);
                 let value = Tensor::from_data(data.convert_dtype(precision), options);
-                Param::initialized(parameter.id, value)
-            }
+                value.set_require_grad(old.is_require_grad())
+            }),
             Err(failure) => {
                 self.failure = Some(failure);
                 parameter

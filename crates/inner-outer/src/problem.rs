@@ -6,8 +6,8 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use crate::tensors::{Tensors, parameter_paths, repeated_parameter};
-use crate::{Error, Family, On, Result, Selection};
+use crate::tensors::{Tensors, is_tracked, parameter_paths, repeated_parameter};
+use crate::{Autodiff, Error, Family, On, Result, Selection};
 
 /// A bi-level problem, written once for every backend on ordinary Burn modules.
 ///
@@ -36,7 +36,9 @@ pub trait Problem: Send + Sync {
     /// The inner module before the first step, `theta_0 = init(phi, task)`.
     ///
     /// Parameters that are computed are put in place by `Param::initialized(id, value)`: Burn's `Param::from_tensor`
-    /// makes its value a leaf of the graph and so panics on one that hangs on `phi`.
+    /// makes its value a leaf of the graph and so panics on one that hangs on `phi`. Only parameters are differentiated: a plain
+    /// tensor of the inner module must not be computed from `phi`. Let it be a parameter that [`Self::adapted`] leaves out, or compute it
+    /// in the losses ([`Error::ComputedField`]).
     fn init<B: Backend>(
         &self,
         outer: &On<Self::Outer, B>,
@@ -141,6 +143,30 @@ impl<'p, P: Problem, B: Backend> Instance<'p, P, B> {
     /// The outer module's parameters.
     pub fn phi(&self) -> Tensors<B> {
         Tensors::of(&self.outer)
+    }
+}
+
+impl<P: Problem, B: Backend> Instance<'_, P, Autodiff<B>> {
+    /// The loss that reads a plain tensor of the inner module that `init` computes from tracked parameters among `phi`; `None` if
+    /// there is none. Such a tensor is a constant in all losses, so that it would get no derivative.
+    pub fn loss_of_computed_field(
+        &self,
+        phi: &Tensors<Autodiff<B>>,
+        steps: usize,
+    ) -> Option<&'static str> {
+        let Self { problem, outer, task, .. } = self;
+        let inner = self.start().write(problem.init(&self.outer(phi), task));
+        let at_first_step = |loss: &dyn Fn() -> Option<Tensor<Autodiff<B>, 1>>| match steps {
+            0 => None,
+            _ => loss(),
+        };
+        let losses = [
+            ("inner", at_first_step(&|| Some(problem.inner_loss(&inner, outer, task, 0)))),
+            ("trajectory", at_first_step(&|| problem.trajectory_loss(&inner, outer, task, 0))),
+            ("outer", Some(problem.outer_loss(&inner, outer, task))),
+        ];
+        let reads = |loss: Option<Tensor<_, 1>>| loss.is_some_and(|loss| is_tracked(&loss));
+        losses.into_iter().find_map(|(name, loss)| reads(loss).then_some(name))
     }
 }
 

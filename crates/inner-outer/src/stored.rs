@@ -59,7 +59,7 @@ pub fn load_selected<B: Backend, M: Module<B>>(
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
-    use burn::nn::{Linear, LinearConfig};
+    use burn::nn::{Linear, LinearConfig, LinearLayout};
     use burn::tensor::{DType, Tensor};
     use safetensors::tensor::TensorView;
     use safetensors::{Dtype, SafeTensors};
@@ -125,6 +125,32 @@ mod tests {
         let loaded = load_selected(adapted(3, DType::F64), &Selection::All, &bytes).unwrap();
         assert_eq!(values(&loaded), values(&saved));
         assert!(Tensors::of(&loaded).0.iter().all(|tensor| tensor.dtype() == DType::F64));
+    }
+
+    #[test]
+    fn a_new_value_does_not_freeze_a_parameter() {
+        type B = crate::Autodiff<Flex>;
+        let fresh = || -> Linear<B> { LinearConfig::new(3, 2).init(&Default::default()) };
+        let bytes = save_selected(&fresh(), &Selection::All).unwrap();
+        let loaded = load_selected(fresh(), &Selection::All, &bytes).unwrap();
+        assert!(loaded.weight.is_require_grad());
+        let frozen = load_selected(fresh().no_grad(), &Selection::All, &bytes).unwrap();
+        assert!(!frozen.weight.is_require_grad());
+    }
+
+    /// Burn keeps the weights of such a layer as `[outputs, inputs]` in its own records.
+    #[test]
+    fn layers_that_burn_stores_transposed_come_back() {
+        let fresh = || -> Linear<Flex> {
+            let config = LinearConfig::new(3, 2).with_bias(false);
+            config.with_layout(LinearLayout::Col).init(&Default::default())
+        };
+        let saved = fresh();
+        let bytes = save_selected(&saved, &Selection::All).unwrap();
+        let loaded = load_selected(fresh(), &Selection::All, &bytes).unwrap();
+        assert_eq!(to_f64(&loaded.weight.val()), to_f64(&saved.weight.val()));
+        let again = fresh().load_record(loaded.into_record());
+        assert_eq!(to_f64(&again.weight.val()), to_f64(&saved.weight.val()));
     }
 
     #[test]

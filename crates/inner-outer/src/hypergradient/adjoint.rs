@@ -101,8 +101,7 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         let roles = Roles::of(&instance)?;
         let (phi, start) = (instance.phi(), instance.start());
         let lifted = instance.lift::<Autodiff<B>>();
-        let from_learned = lifted.init(&phi.track_where(&roles.learned)).tracked();
-        let relevant = roles.adapted.iter().zip(from_learned).map(|(&a, l)| a || l).collect();
+        let relevant = relevant(&lifted, &roles, &phi);
         let begin = inner_loop.begin(&start.select(&roles.adapted), from)?;
         let goes_on = from.is_some();
         Ok(Self { instance, lifted, roles, phi, start, begin, goes_on, relevant })
@@ -202,6 +201,23 @@ impl<'p, P: Problem, B: Backend> Walk<'p, P, B> {
         }
         read
     }
+}
+
+/// Adapted inner parameters, and those that `init` makes from learned outer ones.
+fn relevant<P: Problem, B: Backend>(
+    lifted: &Instance<P, Autodiff<B>>,
+    roles: &Roles,
+    phi: &Tensors<B>,
+) -> Vec<bool> {
+    let tracked = lifted.init(&phi.track_where(&roles.learned)).tracked();
+    let is_asked = |(adapted, tracked): (&bool, &bool)| !adapted && *tracked;
+    // Burn's `Param::from_tensor` and fresh layers are leaves of their own, whatever they are made from.
+    let leaves = match roles.adapted.iter().zip(&tracked).any(is_asked) {
+        true => lifted.init(&phi.lift()).tracked(),
+        false => vec![false; tracked.len()],
+    };
+    let made = tracked.into_iter().zip(leaves).map(|(tracked, leaf)| tracked && !leaf);
+    roles.adapted.iter().zip(made).map(|(&adapted, made)| adapted || made).collect()
 }
 
 /// The walk with curvature in the last `exact_steps` inner steps; in the steps before, the inner gradient is
