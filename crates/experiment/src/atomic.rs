@@ -66,6 +66,14 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Makes the folder `path` and those above it that are not there, to stay after a power cut.
+pub(crate) fn create_folders(path: &Path) -> io::Result<()> {
+    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let new: Vec<&Path> = path.ancestors().take_while(is_new).collect();
+    fs::create_dir_all(path)?;
+    new.into_iter().rev().try_for_each(|folder| sync_folder(folder_of(folder)))
+}
+
 /// Temporary files with the permissions of ordinary ones: a run's files are read by the user's other tools.
 fn temporaries() -> Builder<'static, 'static> {
     with_permissions(0o666)

@@ -122,9 +122,11 @@ impl Checkpoints {
         let place = self.path_of(step);
         let replaced = place.exists().then(|| self.set_aside(step)).transpose()?;
         if let Err(failure) = fs::rename(finished, &place) {
-            if let Some(replaced) = replaced {
-                // If this fails too there is no better answer than the first error.
-                let _ = fs::rename(replaced.path().join(SET_ASIDE), &place);
+            if let Some(replaced) = replaced
+                && fs::rename(replaced.path().join(SET_ASIDE), &place).is_err()
+            {
+                // There is no better answer than the first error. Whoever opens the run again puts it back.
+                let _ = replaced.keep();
             }
             return Err(refused(&place)(failure));
         }
@@ -211,11 +213,22 @@ impl Checkpoints {
     fn remove_unfinished(&self) -> Result<(), CheckpointError> {
         for name in self.entries()?.iter().filter(|name| name.starts_with(UNFINISHED)) {
             let path = self.folder.join(name);
+            self.put_back(&path.join(SET_ASIDE))?;
             let removed =
                 if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(refused(&path))?;
         }
         Ok(())
+    }
+
+    /// Gives the checkpoint `aside` its name again if it is later than all others: it was to be replaced, and the other one never
+    /// came. One that was to go because it is old has later ones beside it.
+    fn put_back(&self, aside: &Path) -> Result<(), CheckpointError> {
+        let Some(step) = manifest::step(aside) else { return Ok(()) };
+        if self.latest()?.is_some_and(|latest| latest >= step) {
+            return Ok(());
+        }
+        fs::rename(aside, self.path_of(step)).map_err(refused(aside))
     }
 
     /// The names in the folder, which is not there for a run that was opened before its first checkpoint.

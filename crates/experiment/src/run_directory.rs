@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::atomic::write_atomically;
+use crate::atomic::{create_folders, write_atomically};
 use crate::checkpoint;
 use crate::cli::print_note;
 use crate::fingerprint::Fingerprint;
@@ -102,7 +102,7 @@ impl RunDirectory {
     pub fn create<C: Serialize>(path: impl Into<PathBuf>, config: &C) -> Result<Self, RunError> {
         let path = path.into();
         let text = toml::to_string_pretty(config)?;
-        fs::create_dir_all(&path).map_err(refused(&path))?;
+        create_folders(&path).map_err(refused(&path))?;
         let lock = lock(&path)?;
         let file = path.join(CONFIG);
         if file.exists() {

@@ -69,6 +69,13 @@ fn damage(reason: String) -> Flaw {
     Flaw::Damage(reason)
 }
 
+/// The step of the checkpoint in `folder`, whose files may be damaged; `None` if there is no checkpoint.
+pub(super) fn step(folder: &Path) -> Option<u64> {
+    let manifest: Manifest =
+        serde_json::from_slice(&fs::read(folder.join(FILE_NAME)).ok()?).ok()?;
+    Some(manifest.step)
+}
+
 /// The checkpoint in `folder`, or what is wrong with it.
 pub(super) fn verified(folder: &Path, step: u64) -> Result<Checkpoint, Flaw> {
     let read = |name: &str| match fs::read(folder.join(name)) {

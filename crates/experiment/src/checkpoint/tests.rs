@@ -72,6 +72,23 @@ fn saving_a_step_again_replaces_it() {
     assert!(matches!(loaded.file("old"), Err(CheckpointError::NoFile { step: 3, .. })));
 }
 
+/// A kill between the going of a checkpoint and the coming of the one that replaces it.
+#[test]
+fn a_checkpoint_that_was_not_replaced_in_the_end_is_put_back() {
+    let fixture = keeping(2);
+    fixture.save(1);
+    fixture.checkpoints.save(3, &[("old", b"a")]).unwrap();
+    let _ = fixture.checkpoints.set_aside(3).unwrap().keep();
+    assert_eq!(fixture.steps(), [1]);
+    let reopened = fixture.reopened();
+    assert_eq!(reopened.steps().unwrap(), [1, 3]);
+    assert_eq!(reopened.load(3).unwrap().file("old").unwrap(), b"a");
+    // One that was to go, as older ones do, goes.
+    let _ = reopened.set_aside(1).unwrap().keep();
+    fixture.reopened();
+    assert_eq!(fixture.names(), ["step-000000000003"]);
+}
+
 #[test]
 fn what_a_kill_left_unfinished_is_ignored_and_removed() {
     let fixture = keeping(2);
