@@ -188,7 +188,7 @@ pub enum FactLoss {
 }
 
 impl FactLoss {
-    fn is_mean(&self) -> bool {
+    pub(crate) fn is_mean(&self) -> bool {
         *self == Self::Mean
     }
 }

@@ -14,7 +14,8 @@ use crate::config::{DataConfig, EvaluationConfig, Source};
 use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
 use crate::data::rules::{RuleConfig, RuleGenerator};
 use crate::data::{
-    DataError, Dataset, Distractors, KnowledgeSet, Split, letters, load, some_by_id, words,
+    DataError, Dataset, Distractors, Fact, KnowledgeSet, Question, Split, Statement, letters, load,
+    says_what_is_relevant, some_by_id, words,
 };
 use crate::encoding::TARGET_WORDS;
 use crate::fingerprint::Fingerprint;
@@ -47,19 +48,22 @@ enum Training {
     Pool { by_answer: BTreeMap<String, Vec<usize>>, sets: Vec<KnowledgeSet> },
 }
 
-/// What a knowledge set says and asks, in whatever order.
+/// A question and what is said before it, in whatever order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Text {
     facts: BTreeSet<String>,
-    questions: BTreeSet<String>,
+    question: String,
 }
 
 impl Text {
-    fn of(set: &KnowledgeSet) -> Self {
-        Self {
-            facts: set.facts.iter().map(|fact| fact.text.clone()).collect(),
-            questions: set.questions.iter().map(|question| question.text.clone()).collect(),
-        }
+    /// One for each question of a set.
+    fn of(set: &KnowledgeSet) -> impl Iterator<Item = Self> {
+        let facts: BTreeSet<String> = set.facts.iter().map(|fact| fact.text.clone()).collect();
+        let text = move |question: &Question| Self {
+            facts: facts.clone(),
+            question: question.text.clone(),
+        };
+        set.questions.iter().map(text)
     }
 }
 
@@ -68,7 +72,9 @@ pub struct Corpus {
     config: DataConfig,
     training: Training,
     /// What a generator may not train on, since it is asked.
-    asked: BTreeSet<Text>,
+    kept_out: BTreeSet<Text>,
+    /// What people are renamed to: the names of a generator; the letters, where they come from a file.
+    names: Vec<String>,
     /// Test sets by name, such as `4 hops`.
     pub tests: Vec<(String, Vec<KnowledgeSet>)>,
     /// Sets for choices made while training, not trained on; with held-out chains, of those chains.
@@ -129,13 +135,47 @@ impl Corpus {
         let index = (step * batch + place) as u64;
         let mut random = seed.child("example").index(index).rng();
         if self.config.stories == 1 {
-            return self.unasked(&mut random);
+            return self
+                .never_asked(|| Ok(vec![self.drawn(&mut random)?]))
+                .map(KnowledgeSet::joined);
         }
-        let stories = random.random_range(1..=self.config.stories);
-        let stories = (0..stories).map(|_| self.unasked(&mut random));
-        let stories = stories.collect::<Result<Vec<_>, _>>()?;
-        let set = KnowledgeSet::told_together(&stories, &mut random, &letters())?;
+        let count = random.random_range(1..=self.config.stories);
+        let stories = self.never_asked(|| {
+            let stories = (0..count).map(|_| self.drawn(&mut random));
+            let stories = stories.collect::<Result<Vec<_>, _>>()?;
+            KnowledgeSet::with_names_apart(&stories, &mut random, &self.names)
+        })?;
+        let set = KnowledgeSet::joined(stories);
         Ok(if self.config.shuffle_facts { shuffled(set, &mut random) } else { set })
+    }
+
+    /// The first stories of `draw` of which none is asked in evaluation.
+    fn never_asked(
+        &self,
+        mut draw: impl FnMut() -> Result<Vec<KnowledgeSet>, DataError>,
+    ) -> Result<Vec<KnowledgeSet>, DataError> {
+        let is_asked = |set: &KnowledgeSet| {
+            !self.kept_out.is_empty() && Text::of(set).any(|text| self.kept_out.contains(&text))
+        };
+        for _ in 0..DRAWS {
+            let stories = draw()?;
+            if !stories.iter().any(is_asked) {
+                return Ok(stories);
+            }
+        }
+        Err(DataError::Exhausted {
+            what: "a knowledge set that is not asked in evaluation".into(),
+            attempts: DRAWS,
+            remedy: "generate longer chains or more names, or ask fewer sets (evaluation.sets, evaluation.final_sets)",
+        })
+    }
+
+    /// Whether the questions that are trained on say which facts they need; those of generators do.
+    pub fn says_what_is_relevant(&self) -> bool {
+        match &self.training {
+            Training::Pool { sets, .. } => says_what_is_relevant(sets),
+            Training::Kinship(_) | Training::Rules(_) => true,
+        }
     }
 
     /// Training sets at least as long as any that will be drawn from a file, and some of those that a generator draws, so
@@ -162,7 +202,9 @@ impl Corpus {
         let rest = self.config.stories - 1;
         let told = |set: &KnowledgeSet, beside: &KnowledgeSet| {
             let stories = [vec![set.clone()], vec![beside.clone(); rest]].concat();
-            KnowledgeSet::told_together(&stories, &mut seed.child("longest").rng(), &letters())
+            let mut random = seed.child("longest").rng();
+            KnowledgeSet::with_names_apart(&stories, &mut random, &self.names)
+                .map(KnowledgeSet::joined)
         };
         let largest = |size: fn(&KnowledgeSet) -> usize| {
             longest.iter().max_by_key(|set| size(set)).expect("a pool is never empty")
@@ -172,20 +214,6 @@ impl Corpus {
         let of_most_words =
             largest(|set| set.facts.iter().flat_map(|fact| words(&fact.text)).count());
         longest.iter().map(|set| told(set, of_most_words)).collect()
-    }
-
-    fn unasked(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
-        for _ in 0..DRAWS {
-            let set = self.drawn(random)?;
-            if self.asked.is_empty() || !self.asked.contains(&Text::of(&set)) {
-                return Ok(set);
-            }
-        }
-        Err(DataError::Exhausted {
-            what: "a knowledge set that is not asked in evaluation".into(),
-            attempts: DRAWS,
-            remedy: "generate longer chains or more names, or ask fewer sets (evaluation.sets, evaluation.final_sets)",
-        })
     }
 
     fn drawn(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
@@ -203,7 +231,7 @@ impl Corpus {
         }
         match self.config.rename && !matches!(self.config.source, Source::Rules(_)) {
             true if set.entities.iter().all(|name| name.len() == 1) => {
-                set.rename_entities(random, &letters())
+                set.rename_entities(random, &self.names)
             }
             _ => Ok(set),
         }
@@ -273,11 +301,13 @@ impl Corpus {
             validation.extend(test(hops, each, FIRST_TEST_SET / 2)?);
         }
         let vocabulary = with_target_words(generator.vocabulary());
+        let names = generator.config().names.clone();
         let training = Training::Kinship(generator);
         let corpus = Self {
             config: config.clone(),
             training,
-            asked: BTreeSet::new(),
+            kept_out: BTreeSet::new(),
+            names,
             tests,
             validation,
             trained_on: Vec::new(),
@@ -310,7 +340,8 @@ impl Corpus {
         let corpus = Self {
             config: config.clone(),
             training: Training::Rules(generator),
-            asked: BTreeSet::new(),
+            kept_out: BTreeSet::new(),
+            names: letters(),
             tests,
             validation,
             trained_on: Vec::new(),
@@ -341,6 +372,7 @@ impl Corpus {
             }
         };
         keep_hops(&mut training, &config.train_hops);
+        keep_hops(&mut validation, &[]);
         if training.is_empty() {
             let problem =
                 "no question is left to train on; check data.train_hops and data.held_out";
@@ -368,7 +400,8 @@ impl Corpus {
             asked.contains(split) && !sets.is_empty()
         });
         require_asked(tests.is_empty(), evaluation)?;
-        require_names(config.stories, &training)?;
+        require_stories(config.stories, &training)?;
+        require_relevant(config.distractors, &training)?;
         if tests.is_empty() {
             let remark = "data.held_out leaves nothing to test on: accuracies will be missing";
             remarks.push(remark.to_owned());
@@ -379,7 +412,8 @@ impl Corpus {
         let corpus = Self {
             config: config.clone(),
             training: Training::Pool { by_answer: by_answer(&training), sets: training },
-            asked: BTreeSet::new(),
+            kept_out: BTreeSet::new(),
+            names: letters(),
             tests: tests.into_iter().map(named).collect(),
             validation: some_by_id(validation, evaluation.sets, config.split_seed),
             trained_on,
@@ -399,9 +433,10 @@ impl Corpus {
         }
         // The splits of files are theirs; generated ones are made disjoint.
         if !matches!(self.training, Training::Pool { .. }) {
-            self.asked = self.tests.iter().flat_map(|(_, sets)| sets).map(Text::of).collect();
-            self.validation.retain(|set| !self.asked.contains(&Text::of(set)));
-            self.asked.extend(self.validation.iter().map(Text::of));
+            let asked = self.tests.iter().flat_map(|(_, sets)| sets);
+            self.kept_out = asked.flat_map(Text::of).collect();
+            self.validation.retain(|set| !Text::of(set).any(|text| self.kept_out.contains(&text)));
+            self.kept_out.extend(self.validation.iter().flat_map(Text::of));
         }
         Ok(self)
     }
@@ -473,18 +508,38 @@ fn generated_sets(evaluation: &EvaluationConfig) -> usize {
     if evaluation.final_sets == 0 { GENERATED_TEST_SETS } else { evaluation.final_sets }
 }
 
-/// Refuses to tell stories together whose people are not known: those of two stories could have the same name.
-fn require_names(stories: usize, training: &[KnowledgeSet]) -> Result<(), DataError> {
-    match training.iter().find(|set| stories > 1 && set.entities.is_empty()) {
-        None => Ok(()),
-        Some(set) => {
-            let problem = format!(
-                "is {stories}, but knowledge set `{}` does not say who its people are; name them in its `entities`, or tell one story at a time",
-                set.id
-            );
-            Err(DataError::Configuration { field: "data.stories", problem })
-        }
+/// Refuses to tell stories together whose people are not known, since those of two stories could have the same name, or that have
+/// rules, which would apply to the people of the other stories too.
+fn require_stories(stories: usize, training: &[KnowledgeSet]) -> Result<(), DataError> {
+    if stories == 1 {
+        return Ok(());
     }
+    let is_rule =
+        |fact: &Fact| matches!(Statement::parse(&fact.text), Some(Statement::Rule { .. }));
+    let problem = |set: &KnowledgeSet| {
+        let why = match (set.entities.is_empty(), set.facts.iter().any(is_rule)) {
+            (true, _) => "does not say who its people are; name them in its `entities`, or",
+            (_, true) => "has rules, which would change what follows in the other stories;",
+            (false, false) => return None,
+        };
+        Some(format!("is {stories}, but knowledge set `{}` {why} tell one story at a time", set.id))
+    };
+    match training.iter().find_map(problem) {
+        None => Ok(()),
+        Some(problem) => Err(DataError::Configuration { field: "data.stories", problem }),
+    }
+}
+
+/// Refuses to choose among facts of which none is known to be needed.
+pub(crate) fn require_relevant(
+    distractors: Option<Distractors>,
+    sets: &[KnowledgeSet],
+) -> Result<(), DataError> {
+    if distractors.is_none() || says_what_is_relevant(sets) {
+        return Ok(());
+    }
+    let problem = "controls the facts that a question does not need, but no question of the data says which it needs; name them in its `relevant`, or leave this out";
+    Err(DataError::Configuration { field: "data.distractors", problem: problem.into() })
 }
 
 /// The set with its facts in random order.

@@ -41,6 +41,8 @@ pub enum Part {
     HeldOut,
     /// The part that the configuration holds out: the system does not tell what it was trained on.
     Presumed,
+    /// As many as a generator is asked for. A training keeps out the sets that it tests on itself, so others may be among what it drew.
+    Generated,
 }
 
 impl Part {
@@ -49,6 +51,7 @@ impl Part {
         match self {
             Self::Whole => "whole, not trained on",
             Self::HeldOut => "held-out part, trained on the rest",
+            Self::Generated => "generated, kept out of training as far as that tested the same",
             Self::Presumed => {
                 "held-out part by the configuration, the system does not tell what it was trained on"
             }

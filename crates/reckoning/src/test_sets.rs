@@ -1,7 +1,9 @@
 //! What a trained system is examined on: nothing that it was trained on.
 
 use crate::config::{DataConfig, EvaluationConfig, Source};
-use crate::corpus::{Corpus, asked, asked_splits, asking, keep_hops, require_asked};
+use crate::corpus::{
+    Corpus, asked, asked_splits, asking, keep_hops, require_asked, require_relevant,
+};
 use crate::data::{DataError, Dataset, KnowledgeSet, Split, load, some_by_id};
 use crate::fingerprint::Fingerprint;
 use crate::history::{Part, TrainedFile, unseen};
@@ -28,7 +30,7 @@ pub struct TestSets {
 
 /// The test sets that `config` describes, for a system with the given training history.
 ///
-/// Generators have test sets of their own. Of data, each split that is asked is asked as a whole, unless
+/// Generators draw test sets of their own ([`Part::Generated`]). Of data, each split that is asked is asked as a whole, unless
 /// the system was trained on its files; see [`unseen`].
 ///
 /// # Errors
@@ -39,7 +41,7 @@ pub fn test_sets(
     history: Option<&[TrainedFile]>,
 ) -> Result<TestSets, DataError> {
     let Source::File { path, options } = &config.source else {
-        let part = Part::Whole;
+        let part = Part::Generated;
         let test_set = |(name, sets)| TestSet { name, part, sets };
         let tests = Corpus::new(config, evaluation)?.tests.into_iter().map(test_set).collect();
         return Ok(TestSets { tests, remarks: Vec::new() });
@@ -49,6 +51,9 @@ pub fn test_sets(
     let mut tests = Vec::new();
     for split in asked_splits(splits.keys()) {
         let sets = splits.remove(&split).expect("one of the splits");
+        if sets.is_empty() {
+            continue;
+        }
         let files: Vec<Fingerprint> = files.remove(&split).unwrap_or_default();
         // What a training on this data holds out: nothing of a test split beside a training split.
         let is_divided = is_alone || split == Split::Train;
@@ -67,6 +72,7 @@ pub fn test_sets(
         if sets.is_empty() {
             continue;
         }
+        require_relevant(config.distractors, &sets)?;
         let sets = some_by_id(sets, evaluation.final_sets, config.split_seed);
         let sets = asked(&sets, config.distractors, &asking(config).child("test"))?;
         // A part is called what the training calls it that held it out.
@@ -190,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn a_test_split_without_rows_is_passed_over() {
+        let folder = folder(&["train.jsonl", "1.4_test.jsonl", "1.5_test.jsonl"]);
+        make_different(&folder, "1.4_test.jsonl");
+        std::fs::write(folder.path().join("1.5_test.jsonl"), "").unwrap();
+        let config = config(&folder, "");
+        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
+        let found = of(&config, Some(&corpus.trained_on));
+        let names: Vec<&str> = found.iter().map(|set| set.name.as_str()).collect();
+        assert_eq!(names, ["test-4"]);
+    }
+
+    #[test]
     fn distractors_do_not_depend_on_the_seed_of_an_experiment() {
         let folder = tempfile::tempdir().unwrap();
         let generator = RuleGenerator::new(RuleConfig::default()).unwrap();
@@ -243,7 +261,7 @@ mod tests {
     fn generators_have_test_sets_of_their_own() {
         let evaluation = EvaluationConfig { final_sets: 3, ..EvaluationConfig::default() };
         let found = test_sets(&DataConfig::default(), &evaluation, Some(&[])).unwrap().tests;
-        assert_eq!((found[0].part, found[0].sets.len()), (Part::Whole, 3));
+        assert_eq!((found[0].part, found[0].sets.len()), (Part::Generated, 3));
     }
 
     #[test]

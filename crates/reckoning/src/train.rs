@@ -16,7 +16,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::Reckoning;
-use crate::config::{ExperimentConfig, Method, SystemSettings};
+use crate::config::{ExperimentConfig, Method, Recall, SystemSettings};
 use crate::corpus::{Corpus, with_facts_of_others};
 use crate::data::{DataError, KnowledgeSet};
 use crate::encoding::{Encoder, EncodingError};
@@ -136,6 +136,7 @@ impl<B: Backend> Trainer<B> {
             None => fresh(&mut config, &corpus, &seed, device)?,
         };
         config.check_scope().map_err(TrainingError::Config)?;
+        check_recall(&config, &corpus)?;
         let begun_from = config.start_from.is_some().then(|| of_start(&model, &tokenizer));
         let inputs = inputs(&corpus, &tokenizer, begun_from);
         let draws = draws(&seed, begun_from);
@@ -386,6 +387,17 @@ fn in_sets(step: usize, groups: &[&[KnowledgeSet]], source: inner_outer::Error) 
     }
 }
 
+/// Refuses to train the recall of facts that the data does not tell; exchanged ones are never told.
+fn check_recall(config: &ExperimentConfig, corpus: &Corpus) -> Result<(), TrainingError> {
+    let recalls = config.objective.recall != Recall::None && config.method != Method::RandomFacts;
+    match recalls && !corpus.says_what_is_relevant() {
+        true => Err(TrainingError::Config(
+            "objective.recall has a system recite the facts that a question needs, but no question of the data says which; name them in its `relevant`, or set objective.recall.kind = \"none\"".into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Words of a set's facts, questions and answers.
 fn words_of(set: &KnowledgeSet) -> usize {
     set.texts().map(|text| text.split(' ').count()).sum()
@@ -433,7 +445,13 @@ fn fresh<B: Backend>(
     device: &Device<B>,
 ) -> Result<Start<B>, TrainingError> {
     let words = WordTokenizer::from_words(&corpus.vocabulary)?;
-    config.model.vocabulary = words.vocabulary_size();
+    let (stated, own) = (config.model.vocabulary, words.vocabulary_size());
+    if stated != 0 && stated != own {
+        return Err(TrainingError::Config(format!(
+            "model.vocabulary is {stated}, but the words of the data are {own} tokens; leave it out"
+        )));
+    }
+    config.model.vocabulary = own;
     config.model.check().map_err(TrainingError::Config)?;
     let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
     let (tokenizer, trained_on) = (StoredTokenizer::from(words), Some(Vec::new()));

@@ -60,7 +60,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.json {
         return print_line(serde_json::to_string(&outcome).failed()?);
     }
-    print_line("Accuracy on 1,000 unseen knowledge sets of two facts (95 % interval):")?;
+    print_line(
+        "Accuracy on 1,000 knowledge sets of two facts, none of them trained on (95 % interval):",
+    )?;
     for (name, accuracy) in &outcome.accuracies {
         print_line(format!("  {name:<13} {}", accuracy.overall.percent()))?;
     }

@@ -2,9 +2,13 @@ use super::*;
 
 /// Questions of one link between people of so many names.
 fn small_world(names: usize, asked: usize) -> Corpus {
+    small_world_of(names, asked, DataConfig { rename: false, ..Default::default() })
+}
+
+fn small_world_of(names: usize, asked: usize, config: DataConfig) -> Corpus {
     let names = letters().into_iter().take(names).collect();
     let source = Source::Kinship(KinshipConfig { hops: vec![1], names, ..Default::default() });
-    let config = DataConfig { source, rename: false, ..Default::default() };
+    let config = DataConfig { source, ..config };
     let evaluation = EvaluationConfig { sets: asked, final_sets: asked, ..Default::default() };
     Corpus::new(&config, &evaluation).unwrap()
 }
@@ -12,14 +16,68 @@ fn small_world(names: usize, asked: usize) -> Corpus {
 #[test]
 fn generated_splits_share_no_text() {
     let corpus = small_world(26, 200);
-    let texts = |sets: &[KnowledgeSet]| sets.iter().map(Text::of).collect::<BTreeSet<_>>();
     let (test, validation) = (texts(&corpus.tests[0].1), texts(&corpus.validation));
     assert!(!validation.is_empty() && test.is_disjoint(&validation));
-    let seed = Seed::new(0);
-    let drawn = |place| corpus.training_set(0, place, 4000, &seed).unwrap();
-    let training: Vec<KnowledgeSet> = (0..4000).map(drawn).collect();
-    let training = texts(&training);
+    let training = texts(&drawn(&corpus, 4000));
     assert!(training.is_disjoint(&test) && training.is_disjoint(&validation));
+}
+
+fn texts(sets: &[KnowledgeSet]) -> BTreeSet<Text> {
+    sets.iter().flat_map(Text::of).collect()
+}
+
+fn drawn(corpus: &Corpus, count: usize) -> Vec<KnowledgeSet> {
+    let drawn = |place| corpus.training_set(0, place, count, &Seed::new(0)).unwrap();
+    (0..count).map(drawn).collect()
+}
+
+/// A story that is told alone, or beside others, has the names of its last renaming.
+#[test]
+fn stories_that_are_told_together_are_not_asked_either() {
+    let corpus = small_world_of(6, 60, DataConfig { stories: 2, ..Default::default() });
+    let asked = &texts(&corpus.tests[0].1);
+    let (mut alone, mut beside) = (0, 0);
+    for set in drawn(&corpus, 2000) {
+        match set.questions.len() {
+            1 => alone += 1,
+            _ => beside += 1,
+        }
+        // A story of one link is one fact and one question.
+        let stories = set.questions.iter().map(|question| {
+            let facts = question.relevant.iter().map(|&fact| set.facts[fact].text.clone());
+            Text { facts: facts.collect(), question: question.text.clone() }
+        });
+        assert!(stories.into_iter().all(|story| !asked.contains(&story)));
+    }
+    assert!(alone > 500 && beside > 500, "{alone} and {beside}");
+}
+
+/// A training example has one of the questions of a theory, an asked set has all of them.
+#[test]
+fn questions_of_one_theory_are_kept_out_one_by_one() {
+    let rules = RuleConfig {
+        hops: vec![0],
+        extra_facts: 0,
+        extra_rules: 0,
+        names: vec!["Ann".into(), "Bob".into()],
+        attributes: ["red", "big", "kind", "cold"].map(String::from).to_vec(),
+        ..RuleConfig::default()
+    };
+    let evaluation = EvaluationConfig { sets: 10, final_sets: 10, ..Default::default() };
+    let config = DataConfig { source: Source::Rules(rules), questions: 1, ..Default::default() };
+    let corpus = Corpus::new(&config, &evaluation).unwrap();
+    let training = drawn(&corpus, 500);
+    assert!(training.iter().all(|set| set.questions.len() == 1));
+    assert!(texts(&training).is_disjoint(&texts(&corpus.tests[0].1)));
+}
+
+#[test]
+fn people_are_renamed_to_the_names_of_the_generator() {
+    let names = letters().into_iter().take(6).collect::<BTreeSet<_>>();
+    let corpus = small_world_of(6, 20, DataConfig::default());
+    let renamed: BTreeSet<String> =
+        drawn(&corpus, 200).into_iter().flat_map(|set| set.entities).collect();
+    assert_eq!(renamed, names);
 }
 
 #[test]
@@ -53,6 +111,11 @@ fn of_sets(config: DataConfig, training: Vec<KnowledgeSet>) -> Result<Corpus, Da
     Corpus::of_dataset(&config, dataset, &EvaluationConfig::default(), Some(&[]))
 }
 
+fn rule_sets(count: u64) -> Vec<KnowledgeSet> {
+    let generator = RuleGenerator::new(RuleConfig::default()).unwrap();
+    (0..count).map(|number| generator.knowledge_set(number).unwrap()).collect()
+}
+
 fn kinship_sets(count: usize) -> Vec<KnowledgeSet> {
     let generator = KinshipGenerator::new(KinshipConfig::default()).unwrap();
     generator.knowledge_sets(Chains::Any, count).unwrap()
@@ -70,6 +133,38 @@ fn stories_whose_people_are_not_known_are_not_told_together() {
 }
 
 #[test]
+fn stories_with_rules_are_not_told_together() {
+    let mut sets = rule_sets(20);
+    sets.iter_mut().for_each(|set| set.entities = vec!["A".into()]);
+    assert!(of_sets(DataConfig::default(), sets.clone()).is_ok());
+    let together = DataConfig { stories: 2, ..DataConfig::default() };
+    let refused = of_sets(together, sets).err().unwrap().to_string();
+    assert!(refused.contains("data.stories") && refused.contains("rules"), "{refused}");
+}
+
+#[test]
+fn facts_that_are_not_needed_must_be_known_to_be_left_out() {
+    let controlled =
+        || DataConfig { distractors: Some(Distractors::UpTo(0)), ..DataConfig::default() };
+    let mut sets = kinship_sets(20);
+    assert!(of_sets(controlled(), sets.clone()).is_ok());
+    let questions = sets.iter_mut().flat_map(|set| &mut set.questions);
+    questions.for_each(|question| question.relevant.clear());
+    assert!(of_sets(DataConfig::default(), sets.clone()).is_ok());
+    let refused = of_sets(controlled(), sets).err().unwrap().to_string();
+    assert!(refused.contains("data.distractors") && refused.contains("`relevant`"), "{refused}");
+}
+
+#[test]
+fn sets_without_questions_are_left_out_of_validation_too() {
+    let mut sets = kinship_sets(100);
+    sets.iter_mut().step_by(2).for_each(|set| set.questions.clear());
+    let corpus = of_sets(DataConfig::default(), sets).unwrap();
+    assert!(!corpus.validation.is_empty());
+    assert!(corpus.validation.iter().all(|set| !set.questions.is_empty()));
+}
+
+#[test]
 fn nothing_left_to_test_on_is_remarked() {
     let remarks = |held_out| {
         let config = DataConfig { held_out, ..DataConfig::default() };
@@ -82,11 +177,15 @@ fn nothing_left_to_test_on_is_remarked() {
 #[test]
 fn no_set_that_is_drawn_is_longer_than_the_longest() {
     let length = |set: &KnowledgeSet| set.texts().flat_map(words).count();
-    for (stories, distractors) in
-        [(1, None), (2, None), (1, Some(Distractors::UpTo(1))), (1, Some(Distractors::Any))]
-    {
+    // Theories have facts that a question does not need, and these differ in length.
+    for (stories, distractors, sets) in [
+        (1, None, kinship_sets(60)),
+        (2, None, kinship_sets(60)),
+        (1, Some(Distractors::UpTo(1)), rule_sets(60)),
+        (1, Some(Distractors::Any), rule_sets(60)),
+    ] {
         let config = DataConfig { stories, distractors, ..DataConfig::default() };
-        let corpus = of_sets(config, kinship_sets(60)).unwrap();
+        let corpus = of_sets(config, sets).unwrap();
         let seed = Seed::new(0);
         let longest = corpus.longest_training_sets(&seed).unwrap();
         let longest = longest.iter().map(length).max().unwrap();

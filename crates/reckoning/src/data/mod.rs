@@ -43,6 +43,7 @@ pub use detect::{EntityNames, LoadOptions, load};
 pub use distractors::Distractors;
 pub use error::DataError;
 pub use renaming::letters;
+pub use statements::Statement;
 pub use statistics::Statistics;
 pub use surface::Surface;
 pub use words::words;
@@ -109,4 +110,9 @@ impl KnowledgeSet {
             .flat_map(|question| [question.text.as_str(), question.answer.as_str()]);
         self.facts.iter().map(|fact| fact.text.as_str()).chain(questions)
     }
+}
+
+/// Whether any question says which facts it needs, as none does where a file leaves `relevant` out.
+pub fn says_what_is_relevant(sets: &[KnowledgeSet]) -> bool {
+    sets.iter().flat_map(|set| &set.questions).any(|question| !question.relevant.is_empty())
 }

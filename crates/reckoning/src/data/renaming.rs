@@ -48,24 +48,29 @@ impl KnowledgeSet {
         Ok(self.renamed(&renaming))
     }
 
-    /// One set with the facts and questions of all, one after the other, whose entities are renamed to distinct random
-    /// names of `pool`: no name is in two of them.
+    /// The sets with their entities renamed to distinct random names of `pool`: no name is in two of them.
     ///
     /// # Errors
     /// As [`Self::rename_entities`].
-    pub fn told_together(
+    pub fn with_names_apart(
         sets: &[Self],
         rng: &mut impl Rng,
         pool: &[String],
-    ) -> Result<Self, DataError> {
+    ) -> Result<Vec<Self>, DataError> {
         let mut free = pool.to_vec();
-        let mut whole = Self::default();
-        for set in sets {
+        let renamed = sets.iter().map(|set| {
             let set = set.rename_entities(rng, &free)?;
             free.retain(|name| !set.entities.contains(name));
-            whole.append(set);
-        }
-        Ok(whole)
+            Ok(set)
+        });
+        renamed.collect()
+    }
+
+    /// One set with the facts and questions of all, one after the other.
+    pub fn joined(sets: Vec<Self>) -> Self {
+        let mut whole = Self::default();
+        sets.into_iter().for_each(|set| whole.append(set));
+        whole
     }
 
     fn append(&mut self, other: Self) {
@@ -143,7 +148,7 @@ mod tests {
     fn sets_that_do_not_fit_the_pool_together_are_refused() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let sets = vec![example(); 9];
-        let error = KnowledgeSet::told_together(&sets, &mut rng, &letters()).unwrap_err();
+        let error = KnowledgeSet::with_names_apart(&sets, &mut rng, &letters()).unwrap_err();
         assert!(matches!(error, DataError::TooFewNames { needed: 3, available: 2, .. }), "{error}");
     }
 
@@ -152,7 +157,8 @@ mod tests {
         fn sets_told_together_are_the_sets_apart(seed: u64, count in 1_usize..8) {
             let sets = vec![example(); count];
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let whole = KnowledgeSet::told_together(&sets, &mut rng, &letters()).unwrap();
+            let apart = KnowledgeSet::with_names_apart(&sets, &mut rng, &letters()).unwrap();
+            let whole = KnowledgeSet::joined(apart);
             let distinct: HashSet<&String> = whole.entities.iter().collect();
             prop_assert_eq!(distinct.len(), 3 * count);
             prop_assert_eq!(whole.facts.len(), 2 * count);

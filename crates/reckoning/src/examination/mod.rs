@@ -16,7 +16,7 @@ pub use scores::{Asked, Breakdown, Evaluation, Examination, Scores, TestScores};
 use crate::answer::{AnswerError, BeamSearch, Prompt, Reader};
 use crate::config::{Method, Recall, SystemSettings};
 use crate::corpus::with_facts_of_others;
-use crate::data::{KnowledgeSet, Question};
+use crate::data::{KnowledgeSet, Question, says_what_is_relevant};
 use crate::encoding::{Encoder, EncodingError};
 use crate::model::Gpt2;
 use crate::score::{FactRecall, LenientRecall, exact_match};
@@ -91,6 +91,8 @@ struct Examiner<'s, B: Backend> {
     /// The answers of the test set, sorted, and what they are as tokens.
     labels: Vec<String>,
     label_tokens: Vec<Vec<u32>>,
+    /// Whether recall is scored: the system recalls, and the test set says which facts its questions need.
+    scores_recall: bool,
     search: BeamSearch,
 }
 
@@ -109,7 +111,8 @@ impl<'s, B: Backend> Examiner<'s, B> {
         labels.dedup();
         let tokens = labels.iter().map(|label| encoder.whole_answer(label));
         let label_tokens = tokens.collect::<Result<_, _>>()?;
-        Ok(Self { system, encoder, labels, label_tokens, search })
+        let scores_recall = objective.recall != Recall::None && says_what_is_relevant(sets);
+        Ok(Self { system, encoder, labels, label_tokens, scores_recall, search })
     }
 
     /// The marks of every question of `sets`, in order.
@@ -186,7 +189,6 @@ impl<'s, B: Backend> Examiner<'s, B> {
         generated: &str,
     ) -> Result<Mark, ExaminationError> {
         let likeliest = self.likeliest(prompt)?;
-        let recalls = self.encoder.objective.recall != Recall::None;
         let recall = || {
             let strict = FactRecall::of(generated, &set.facts, &question.relevant).f1;
             (strict, LenientRecall::of(generated, &set.facts, &question.relevant))
@@ -197,7 +199,7 @@ impl<'s, B: Backend> Examiner<'s, B> {
             distractors: set.facts.len().saturating_sub(question.relevant.len()),
             exact: exact_match(generated, &question.answer),
             likeliest: likeliest == Some(&question.answer),
-            recall: recalls.then(recall),
+            recall: self.scores_recall.then(recall),
         })
     }
 
@@ -232,22 +234,56 @@ mod tests {
     use burn::backend::Flex;
 
     use super::*;
-    use crate::data::Question;
+    use crate::data::{Fact, Question};
+    use crate::encoding::BECAUSE;
     use crate::history::Part;
     use crate::test_systems::{VOCABULARY, config, model, rates};
     use crate::tokenizer::WordTokenizer;
 
-    /// An answer of seven words has no room behind a question of eight in a context of twelve; the others are asked all the same.
-    #[test]
-    fn an_answer_that_the_context_has_no_room_for_is_wrong_and_no_failure() {
-        let words: Vec<String> = (0..VOCABULARY - 2).map(|word| format!("w{word}")).collect();
-        let system = TrainedSystem::<Flex, SystemSettings> {
+    fn system(recall: Recall) -> TrainedSystem<Flex, SystemSettings> {
+        let mut words: Vec<String> = (0..VOCABULARY - 2).map(|word| format!("w{word}")).collect();
+        if recall != Recall::None {
+            words[VOCABULARY - 3] = BECAUSE.into();
+        }
+        let mut settings = SystemSettings { method: Method::NoFacts, ..SystemSettings::default() };
+        settings.objective.recall = recall;
+        TrainedSystem {
             config: config(),
             model: model(0),
             rates: rates(&model(0)),
             tokenizer: WordTokenizer::from_words(words).unwrap().into(),
-            settings: SystemSettings { method: Method::NoFacts, ..SystemSettings::default() },
+            settings,
+        }
+    }
+
+    /// Nobody can say what should have been recited, so that an empty recall would be perfect.
+    #[test]
+    fn recall_is_scored_where_the_data_says_what_is_relevant() {
+        let scored = |recall, relevant: &[usize]| {
+            let question = Question {
+                text: "w0 w1".into(),
+                answer: "w2".into(),
+                hops: 1,
+                relevant: relevant.to_vec(),
+            };
+            let facts = vec![Fact::from("w3 w4".to_owned())];
+            let questions = vec![question];
+            let sets =
+                vec![KnowledgeSet { id: "a".into(), facts, questions, ..Default::default() }];
+            let tests = [TestSet { name: "test".into(), part: Part::Whole, sets }];
+            let search = BeamSearch { beams: 1, ..BeamSearch::default() };
+            let examination = examine(&system(recall), &tests, search).unwrap();
+            examination.tests[0].scores.overall.recall_f1.is_some()
         };
+        assert!(scored(Recall::Joint, &[0]));
+        assert!(!scored(Recall::Joint, &[]));
+        assert!(!scored(Recall::None, &[0]));
+    }
+
+    /// An answer of seven words has no room behind a question of eight in a context of twelve; the others are asked all the same.
+    #[test]
+    fn an_answer_that_the_context_has_no_room_for_is_wrong_and_no_failure() {
+        let system = system(Recall::None);
         let question = |answer: &str| Question {
             text: "w0 w1 w2 w3 w4 w5 w6 w7".into(),
             answer: answer.into(),

@@ -31,7 +31,7 @@ pub(super) fn validation_accuracy(groups: &[Group]) -> Result<Option<Figure>, Fi
         return Ok(None);
     }
     let sets = span(groups.iter().map(|group| group.config().evaluation.sets));
-    let title = format!("Validation accuracy ({sets} knowledge sets)");
+    let title = format!("Validation accuracy (at most {sets} knowledge sets)");
     let accuracy = Axis::linear("accuracy, %").including(0.0).including(100.0);
     let chart = LineChart::new(title, step_axis(), accuracy);
     let chart = lines(groups, points).into_iter().fold(chart, LineChart::series);

@@ -30,7 +30,7 @@ pub(super) fn inner_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
     let chart = LineChart::new(
         format!("Loss of the facts over the inner steps (meta-batches of {batch})"),
         Axis::counts("inner steps taken").including(0.0),
-        loss_axis("inner loss, nats a token", &all),
+        loss_axis(&format!("inner loss, nats {}", unit(groups)), &all),
     );
     let series = |(name, losses): (String, Vec<f64>)| match losses.is_empty() {
         true => Series::new("", []),
@@ -45,6 +45,16 @@ pub(super) fn inner_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
                    logged."
         .to_owned();
     Ok(Some(Figure { name: "inner-loss".into(), svg: chart.to_svg()?, caption }))
+}
+
+/// Over what the loss of the facts is a sum or a mean.
+fn unit(groups: &[Group]) -> &'static str {
+    let means = groups.iter().filter(|group| group.config().objective.facts.is_mean()).count();
+    match means {
+        0 => "of all facts",
+        some if some < groups.len() => "a token, or of all facts",
+        _ => "a token",
+    }
 }
 
 #[derive(Clone, Copy)]

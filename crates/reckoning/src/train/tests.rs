@@ -127,6 +127,31 @@ fn a_story_that_does_not_fit_is_found_at_the_start_and_named() {
     Trainer::<Flex>::new(&config, &Default::default()).map(drop).unwrap();
 }
 
+#[test]
+fn facts_that_nobody_names_cannot_be_recited() {
+    let (_folder, mut config) = file_of_stories(|_| {});
+    let Source::File { path, .. } = &config.data.source else { unreachable!() };
+    let mut sets = native::read("stories", &std::fs::read_to_string(path).unwrap()).unwrap();
+    let questions = sets.iter_mut().flat_map(|set| &mut set.questions);
+    questions.for_each(|question| question.relevant.clear());
+    native::write(std::fs::File::create(path).unwrap(), &sets).unwrap();
+    drop(trainer(&config));
+    config.objective.recall = Recall::Joint;
+    let refused = Trainer::<Flex>::new(&config, &Default::default()).err().expect("refused");
+    assert!(refused.to_string().contains("objective.recall"), "{refused}");
+}
+
+#[test]
+fn a_number_of_words_that_the_data_does_not_have_is_refused() {
+    let mut config = config();
+    let own = trainer(&config).config().model.vocabulary;
+    config.model.vocabulary = own;
+    drop(trainer(&config));
+    config.model.vocabulary = own + 1;
+    let refused = Trainer::<Flex>::new(&config, &Default::default()).err().expect("refused");
+    assert!(refused.to_string().contains("model.vocabulary"), "{refused}");
+}
+
 /// A theory with several questions, of which a batch draws one each.
 #[test]
 fn a_batch_of_one_theory_takes_the_facts_of_the_next() {

@@ -249,6 +249,14 @@ impl<B: Backend, Settings: Serialize + DeserializeOwned> TrainedSystem<B, Settin
     }
 }
 
+/// The shape of the model in a folder that [`TrainedSystem::save`] wrote.
+///
+/// # Errors
+/// [`TrainedSystemError::Access`], [`TrainedSystemError::Description`] and [`TrainedSystemError::Version`].
+pub fn shape<Settings: DeserializeOwned>(folder: &Path) -> Result<ModelConfig, TrainedSystemError> {
+    Ok(describe::<Settings>(&folder.join(DESCRIPTION))?.model)
+}
+
 fn content<B: Backend, M: Module<B>>(
     file: &'static str,
     module: &M,

@@ -19,7 +19,7 @@ use crate::commands::train::{RESULTS_FILE, SYSTEM_FOLDER};
 use crate::config::{ExperimentConfig, SystemSettings};
 use crate::evaluate::Accuracy;
 use crate::figures::{LearnedRates, Named, Run};
-use crate::trained::{TrainedSystem, TrainedSystemError};
+use crate::trained::{TrainedSystem, TrainedSystemError, shape};
 
 /// What folders hold.
 #[derive(Debug, Default)]
@@ -137,7 +137,17 @@ fn read_run(
     name: String,
     notes: &mut Vec<String>,
 ) -> Result<Run, ReadingError> {
-    let config: ExperimentConfig = directory.config()?;
+    let mut config: ExperimentConfig = directory.config()?;
+    let system = directory.path().join(SYSTEM_FOLDER);
+    if system.exists() {
+        // The data, or the system that it starts from, give a model what its configuration does not say.
+        match shape::<SystemSettings>(&system) {
+            Ok(model) => config.model = model,
+            Err(failure) => {
+                notes.push(format!("The model of {name} is shown as it was configured: {failure}"))
+            }
+        }
+    }
     let metrics = read_metrics(directory)?;
     let accuracies = read_results(&directory.path().join(RESULTS_FILE))?;
     if accuracies.is_empty() {
@@ -216,6 +226,9 @@ mod tests {
     use super::*;
     use crate::examination::test_evaluation;
     use crate::figures::test_benchmark as benchmark;
+    use crate::test_systems::{config as shape_of_model, model, rates};
+    use crate::tokenizer::WordTokenizer;
+    use crate::trained::DESCRIPTION;
 
     fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -237,6 +250,27 @@ mod tests {
             runs[0].metrics.is_empty() && runs[0].accuracies.is_empty() && runs[0].rates.is_none()
         );
         assert!(notes[0].ends_with("has no results yet: it is at step 0 of 1000."), "{notes:?}");
+    }
+
+    #[test]
+    fn a_model_has_the_shape_that_was_trained() {
+        let folder = folder_with(&[]);
+        let system = folder.path().join(SYSTEM_FOLDER);
+        let model = model(0);
+        let trained = TrainedSystem::<Flex, SystemSettings> {
+            config: shape_of_model(),
+            rates: rates(&model),
+            model,
+            tokenizer: WordTokenizer::from_words(["A"]).unwrap().into(),
+            settings: SystemSettings::default(),
+        };
+        trained.save(&system).unwrap();
+        let found = read(&folder).unwrap();
+        assert_eq!(found.runs[0].config.model, shape_of_model());
+        assert_ne!(found.runs[0].config.model, ExperimentConfig::default().model);
+        fs::write(system.join(DESCRIPTION), "format = 9").unwrap();
+        let found = read(&folder).unwrap();
+        assert!(found.notes[0].contains("as it was configured"), "{:?}", found.notes);
     }
 
     #[test]
