@@ -177,12 +177,13 @@ impl DataConfig {
         self.folder = Some(folder);
     }
 
-    /// Makes the folder absolute, so that a run that is resumed finds its images from any working directory.
+    /// Makes the folder absolute, also that of the working folder where none is named, so that a run that is resumed finds its images from any working directory.
     ///
     /// # Errors
     /// A path that is empty, or no working directory.
     pub fn anchor(&mut self) -> io::Result<()> {
-        self.folder = self.folder.as_deref().map(path::absolute).transpose()?;
+        let folder = self.folder.take().or_else(|| self.set.place_below());
+        self.folder = folder.as_deref().map(path::absolute).transpose()?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Which images.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,20 @@ impl DataChoice {
                 folder::load(folder, Expected::Derived, &KNOWN, classes)
             }
         }
+    }
+}
+
+impl DataChoice {
+    /// Where the files lie below the working folder, if nobody names a folder and they are read from there.
+    pub fn place_below(self) -> Option<PathBuf> {
+        let set = match self {
+            Self::FashionMnist => &FASHION_MNIST,
+            Self::Mnist => &MNIST,
+            Self::Cifar10 => return cifar::find(Path::new(".")).ok(),
+            Self::Digits | Self::Folder | Self::Derived => return None,
+        };
+        let found = set.candidates(None).into_iter().find(|place| folder::has_idx_files(place));
+        found.filter(|place| place.is_relative())
     }
 }
 

@@ -42,7 +42,8 @@ fn load_records(folder: Option<&Path>, records: usize) -> Result<Split, DataErro
     Ok(Split { train, test })
 }
 
-fn find(folder: &Path) -> Result<PathBuf, DataError> {
+/// The folder of the files, `folder` itself or the one in it that the archive unpacks to.
+pub(super) fn find(folder: &Path) -> Result<PathBuf, DataError> {
     let places = vec![folder.to_owned(), folder.join("cifar-10-batches-bin")];
     match places.iter().find(|place| place.join(TEST).is_file()) {
         Some(place) => Ok(place.clone()),

@@ -100,7 +100,9 @@ impl Comparison {
         let rows = rows.collect::<Result<_, _>>()?;
         let widths: Vec<f64> = values.iter().map(|(value, _)| *value).collect();
         let exponents = match sweep {
-            Sweep::Width if widths.len() > 1 => Some(Exponents::new(&widths, &courses)?),
+            Sweep::Width if widths.len() > 1 && courses.iter().flatten().all(Course::moved) => {
+                Some(Exponents::new(&widths, &courses)?)
+            }
             _ => None,
         };
         Ok(Self { sweep, rows, exponents, courses })
@@ -224,6 +226,16 @@ mod tests {
 
     /// A ledger in which everything is a power of the width, times a factor of the seed.
     fn ledger(config: &TheoryConfig, folder: &std::path::Path, sweep: Sweep) -> Ledger {
+        ledger_with(config, folder, sweep, |_| ())
+    }
+
+    /// The same with a `change` in every course.
+    fn ledger_with(
+        config: &TheoryConfig,
+        folder: &std::path::Path,
+        sweep: Sweep,
+        change: impl Fn(&mut Course),
+    ) -> Ledger {
         let mut ledger = Ledger::open(&folder.join("ledger")).unwrap();
         for simulation in config.simulations(&[sweep]) {
             let m = simulation.settings.width as f64;
@@ -237,7 +249,8 @@ mod tests {
                 pseudo_gap: factor * m.powf(-1.0 / 3.0),
                 perturbed_pseudo_gap: factor * m.powf(-0.25),
             };
-            let course = Course { separation: 0.3, margin: 0.1, measures: vec![measure] };
+            let mut course = Course { separation: 0.3, margin: 0.1, measures: vec![measure] };
+            change(&mut course);
             ledger.add(&Finished { simulation, course }).unwrap();
         }
         ledger
@@ -255,6 +268,17 @@ mod tests {
             assert!((found.mean - expected).abs() < 1e-9 && found.high - found.low < 1e-9);
         }
         assert!(found.to_string().contains("As powers of m: drift -0.67"), "{found}");
+    }
+
+    #[test]
+    fn a_network_that_never_moves_has_no_exponent() {
+        let (folder, config) = (tempfile::tempdir().unwrap(), TheoryConfig::default());
+        let still = |course: &mut Course| course.measures[0].pseudo_gap = 0.0;
+        let ledger = ledger_with(&config, folder.path(), Sweep::Width, still);
+        let found = Comparison::new(&config, Sweep::Width, &ledger).unwrap();
+        assert!(found.exponents.is_none());
+        assert_eq!(found.rows[0].pseudo_gap.mean, 0.0);
+        assert!(!found.to_string().contains("powers of m"), "{found}");
     }
 
     #[test]

@@ -55,6 +55,13 @@ pub struct Course {
 }
 
 impl Course {
+    /// Whether the network has left its start and the pseudo-network: few neurons may all be inactive at every point, and a
+    /// distance of zero has no logarithm.
+    pub fn moved(&self) -> bool {
+        let Measure { drift, pseudo_gap, perturbed_pseudo_gap, .. } = self.end();
+        [drift, pseudo_gap, perturbed_pseudo_gap].iter().all(|distance| *distance > 0.0)
+    }
+
     /// The last round.
     pub fn end(&self) -> Measure {
         *self.measures.last().expect("the start is always looked at")

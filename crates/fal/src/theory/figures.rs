@@ -48,6 +48,8 @@ pub fn width_chart(comparison: &Comparison) -> Result<LineChart, StatisticsError
     ];
     for (name, of) in kinds {
         let rows = comparison.rows.iter().zip(&comparison.courses);
+        // A distance of zero has no place on a logarithmic axis.
+        let rows = rows.filter(|(_, courses)| courses.iter().all(Course::moved));
         let points = rows.map(|(row, courses)| {
             let values: Vec<f64> = courses.iter().map(|course| of(course.end())).collect();
             geometric_mean(&values).map(|mean| (row.value, mean))
