@@ -206,7 +206,8 @@ pub fn encode<B: Backend>(
     Ok(Clip { latents: Tensor::cat(latents, 1), phrases })
 }
 
-/// The tokens of what led to each of `frames` frames; no action where nothing was said.
+/// The tokens of what led to each of `frames` frames; no action where nothing was said. Nothing leads to the first frame, which is
+/// told what comes next: windows of training are of frames that are told, or none of them is.
 fn frame_phrases(
     vocabulary: &Vocabulary,
     words: usize,
@@ -218,6 +219,9 @@ fn frame_phrases(
     for Phrase { first, end, text } in said {
         let phrase = vocabulary.encode(text, words)?.tokens;
         tokens[*first..*end].fill(phrase);
+    }
+    if frames > 1 && !said.iter().any(|phrase| phrase.first == 0) {
+        tokens[0] = tokens[1].clone();
     }
     Phrases::new(tokens.concat(), [1, frames, words])
 }
@@ -250,7 +254,7 @@ mod tests {
         let phrases = tiny::video_model(1).encode(&episode(5)).unwrap().phrases;
         let (left, _) = tiny::video_model(1).phrases("turn left", 2).unwrap();
         let (forward, _) = tiny::video_model(1).phrases("Go forward!", 1).unwrap();
-        assert_eq!(phrases.narrow(0, 1), Phrases::none([1, 1, tiny::WORDS]));
+        assert_eq!(phrases.narrow(0, 1), left.narrow(0, 1), "what comes next");
         assert_eq!(phrases.narrow(1, 2), left);
         assert_eq!(phrases.narrow(3, 1), Phrases::none([1, 1, tiny::WORDS]));
         assert_eq!(phrases.narrow(4, 1), forward);

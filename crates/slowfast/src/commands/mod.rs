@@ -15,6 +15,7 @@ mod train_autoencoder;
 mod train_inverse_dynamics;
 mod training;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -95,13 +96,18 @@ fn note_unknown_words(clips: &ClipSet, model: &Vocabulary) -> Result<(), Failure
         .collect::<Result<_, ClipError>>()
         .bad_input()?;
     let unknown = model.unknown_words(phrases.iter().flatten().map(|phrase| &phrase.text));
+    note_words("the clips' phrases", "the model", unknown);
+    Ok(())
+}
+
+/// Tells of words in `phrases` that `model` does not know, if there are any.
+fn note_words(phrases: &str, model: &str, unknown: BTreeSet<String>) {
     if !unknown.is_empty() {
         let words = unknown.into_iter().collect::<Vec<_>>().join(", ");
         print_note(format!(
-            "the clips' phrases have words that the model does not know and is not told: {words}"
+            "{phrases} have words that {model} does not know and is not told: {words}"
         ));
     }
-    Ok(())
 }
 
 /// Tells of scenes among those of `episodes`, which should be unseen, that a model was trained on.

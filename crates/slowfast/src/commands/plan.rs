@@ -9,7 +9,7 @@ use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
 use super::eval::{REPORT_FILE, load_model, read_inverse};
-use super::{RESULTS_FILE, inputs};
+use super::{RESULTS_FILE, inputs, note_words};
 use crate::planning::{Planner, Planning, PlanningConfig};
 use crate::video_model::VideoModel;
 
@@ -82,6 +82,9 @@ fn plan<B: Backend>(
     let planner = Planner { config, models: &models, inverse: &inverse, threads };
     // Everything is tried before the folder is made, so that a corrected command finds it free.
     planner.check()?;
+    for (name, unknown) in planner.unknown_words().bad_input()? {
+        note_words("the tasks' phrases", name, unknown);
+    }
     let run = match resumed {
         Some(run) => run,
         None => RunDirectory::create(out, config).bad_input()?,

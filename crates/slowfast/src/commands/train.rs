@@ -193,7 +193,8 @@ impl<B: Backend> SlowTraining<B> {
         };
         config.denoiser.latent = autoencoder.0.latent();
         let trained = match &start {
-            Some(TrainedDenoiser { config, .. }) => config.clone(),
+            // What a loop learned for its fast learning is folded into the weights, so that nothing is left of it to be kept.
+            Some(TrainedDenoiser { config, .. }) => TrainedConfig { fast: None, ..config.clone() },
             None => TrainedConfig {
                 denoiser: config.denoiser.clone(),
                 vocabulary: vocabulary_of(&clips, Split::Train).bad_input()?,

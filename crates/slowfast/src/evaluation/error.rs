@@ -91,6 +91,18 @@ pub enum EvaluationError {
         /// What is wrong with the phrase.
         source: TextError,
     },
+    /// A phrase of a plan that a model cannot be told.
+    #[error(
+        "task {task}, model {model}: {source}, or plan on routes whose every phrase the model can read"
+    )]
+    PlanPhrase {
+        /// Number of the task.
+        task: usize,
+        /// Name of the model.
+        model: String,
+        /// What is wrong with the phrase.
+        source: TextError,
+    },
     /// Given frames that are not in the episode.
     #[error(
         "{given} frames of {frames} are given: give at least 1 and at most all, with a pose for each"

@@ -97,7 +97,7 @@ impl<B: Backend> WorldModel<B> {
         actions: &Phrases,
     ) -> Result<Clip<B>, MemoryError> {
         // X_i = Y_{i-1}
-        let past = episode.past(self.form);
+        let past = self.past(episode, actions)?;
         // Y_i = sample(Phi + Theta_i; X_i, C_i)
         let mut noise = stream(episode, "noise").rng();
         let latents = self.sample(episode, &past, actions, &mut noise)?;
@@ -128,8 +128,8 @@ impl<B: Backend> WorldModel<B> {
     /// # Errors
     /// Frames that do not fit the denoiser, and fast losses that are not finite.
     pub fn observe(&self, episode: &mut Episode<B>, chunk: Clip<B>) -> Result<(), MemoryError> {
-        let past = episode.past(self.form);
-        past.check_before(&chunk)?;
+        episode.past(self.form).check_before(&chunk)?;
+        let past = self.past(episode, &chunk.phrases)?;
         let local = past.followed_by(&chunk);
         let fits = self.denoiser.check(local.latents.dims(), &local.phrases);
         fits.map_err(DiffusionError::from)?;
@@ -197,6 +197,17 @@ impl<B: Backend> WorldModel<B> {
         device: &Device<B>,
     ) -> Result<Episode<B>, MemoryError> {
         Episode::from_bytes(content, path, &self.played_with(), device)
+    }
+
+    /// What a chunk of these `actions` is conditioned on. Nothing led to the first frame of an episode, and slow learning has read
+    /// none that is told nothing beside others that are told: it is told what comes next.
+    fn past(&self, episode: &Episode<B>, actions: &Phrases) -> Result<Clip<B>, MemoryError> {
+        let Clip { latents, phrases } = episode.past(self.form);
+        if !episode.chunks().is_empty() {
+            return Ok(Clip { latents, phrases });
+        }
+        phrases.check_before(actions).map_err(DiffusionError::from)?;
+        Ok(Clip { latents, phrases: phrases.with_silence_told(actions) })
     }
 
     /// What a chunk is conditioned on when `chunk` came before it.

@@ -2,7 +2,7 @@
 
 use burn::tensor::backend::Backend;
 use inner_outer::{ConfiguredRule, RuleChoice};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::MemoryError;
 use crate::diffusion::{Clip, Timesteps};
@@ -41,7 +41,8 @@ pub struct FastConfig {
     pub adapters: AdapterConfig,
     /// What is learned from.
     pub form: FastForm,
-    /// The update rule, Adam in the paper, with optional clipping.
+    /// The update rule, Adam in the paper and where none is named, with optional clipping.
+    #[serde(deserialize_with = "adam_unless_named")]
     pub optimizer: ConfiguredRule,
     /// The rate, 1e-4 in the paper. Not used where rates were learned.
     pub rate: f64,
@@ -69,6 +70,25 @@ impl Default for FastConfig {
             keep_state: true,
         }
     }
+}
+
+/// [`ConfiguredRule`] itself is gradient descent where no rule is named.
+fn adam_unless_named<'de, D: Deserializer<'de>>(from: D) -> Result<ConfiguredRule, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Given {
+        rule: RuleChoice,
+        clip: Option<f64>,
+    }
+
+    impl Default for Given {
+        fn default() -> Self {
+            Self { rule: RuleChoice::Adam, clip: None }
+        }
+    }
+
+    let Given { rule, clip } = Given::deserialize(from)?;
+    Ok(ConfiguredRule { rule, clip })
 }
 
 impl FastConfig {
@@ -102,5 +122,20 @@ impl FastConfig {
                 Err(MemoryError::Setting { setting, found, range: "a finite number above 0" })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_alone_does_not_change_the_rule() {
+        let read = |text: &str| serde_json::from_str::<FastConfig>(text).unwrap().optimizer;
+        assert_eq!(read("{}").rule, RuleChoice::Adam);
+        let bounded = ConfiguredRule { rule: RuleChoice::Adam, clip: Some(1.0) };
+        assert_eq!(read(r#"{"optimizer": {"clip": 1.0}}"#), bounded);
+        assert_eq!(read(r#"{"optimizer": {"rule": "sgd"}}"#).rule, RuleChoice::Sgd);
+        assert!(serde_json::from_str::<FastConfig>(r#"{"optimizer": {"clips": 1.0}}"#).is_err());
     }
 }

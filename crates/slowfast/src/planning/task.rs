@@ -1,5 +1,6 @@
 //! All tasks with all models.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn::tensor::backend::Backend;
@@ -64,6 +65,21 @@ impl<B: Backend> Planner<'_, B> {
         self.prepared().map(|_| ()).bad_input()
     }
 
+    /// The names of the models with the words of the tasks that each does not know and is not told.
+    ///
+    /// # Errors
+    /// Worlds that cannot be made.
+    pub fn unknown_words(&self) -> Result<Vec<(&str, BTreeSet<String>)>, EvaluationError> {
+        let episodes = (0..self.config.tasks).map(|task| Ok(self.task(task)?.1));
+        let episodes = episodes.collect::<Result<Vec<Episode>, EvaluationError>>()?;
+        let unknown = |model: &VideoModel<B>| {
+            let phrases = episodes.iter().flat_map(|episode| &episode.phrases);
+            model.trained.config.vocabulary.unknown_words(phrases.map(|phrase| &phrase.text))
+        };
+        let models = self.models.iter();
+        Ok(models.map(|(name, model)| (name.as_str(), unknown(model))).collect())
+    }
+
     fn prepared(&self) -> Result<Vec<Planned<B>>, EvaluationError> {
         self.config.check()?;
         let models: Vec<&String> = self.models.iter().map(|(name, _)| name).collect();
@@ -75,6 +91,14 @@ impl<B: Backend> Planner<'_, B> {
         self.inverse.actions(Video::of(&first)?)?;
         for (_, model) in self.models {
             model.encode(&first)?;
+        }
+        for task in 0..self.config.tasks {
+            let (_, episode) = self.task(task)?;
+            for (model, read) in self.models {
+                read.check_phrases(&episode.phrases).map_err(|source| {
+                    EvaluationError::PlanPhrase { task, model: model.clone(), source }
+                })?;
+            }
         }
         Ok(planned)
     }

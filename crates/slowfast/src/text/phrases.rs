@@ -115,6 +115,23 @@ impl Phrases {
         self
     }
 
+    /// The phrases with that of the first frame of `next` for every frame without action.
+    ///
+    /// # Panics
+    /// If the numbers of clips or of words differ, or `next` has no frame.
+    pub fn with_silence_told(mut self, next: &Self) -> Self {
+        let ([batch, frames, words], [others, coming, other_words]) = (self.shape, next.shape);
+        assert_eq!((batch, words), (others, other_words), "clips and words of a phrase");
+        let nothing = Self::none([1, 1, words]).tokens;
+        for (clip, told) in
+            self.tokens.chunks_mut((frames * words).max(1)).zip(next.tokens.chunks(coming * words))
+        {
+            let silent = clip.chunks_mut(words).filter(|phrase| **phrase == nothing);
+            silent.for_each(|phrase| phrase.copy_from_slice(&told[..words]));
+        }
+        self
+    }
+
     /// The clips of every array, one below the other.
     ///
     /// # Panics

@@ -92,7 +92,8 @@ fn look<'s>(scene: &'s Scene, ray: &Ray) -> Sight<'s> {
     let mut cell = (ray.start.0.floor() as i64, ray.start.1.floor() as i64);
     let (mut next_x, step_x) = crossings(ray.start.0, dx);
     let (mut next_y, step_y) = crossings(ray.start.1, dy);
-    let mut columns = Vec::new();
+    // The agent may stand in the cell of a column.
+    let mut columns: Vec<_> = meet_column(scene, ray, cell).into_iter().collect();
     loop {
         let through_x = next_x < next_y;
         let depth = if through_x { next_x } else { next_y };

@@ -16,6 +16,7 @@ let busy = false;
 /** Does one thing at a time, with all controls disabled, and tells how it went. */
 async function work(doing, job) {
   if (busy) return;
+  const before = location.hash;
   const focused = document.activeElement;
   setBusy(true);
   find("error").hidden = true;
@@ -29,6 +30,12 @@ async function work(doing, job) {
   }
   setBusy(false);
   if (focused?.isConnected) focused.focus({ preventScroll: true });
+  // Whoever went back or forth meanwhile wants that session now.
+  if (location.hash !== before && isElsewhere()) work("Opening", open);
+}
+
+function isElsewhere() {
+  return location.hash.slice(1) !== session?.id;
 }
 
 function setBusy(now) {
@@ -196,7 +203,7 @@ function listen() {
   onForm("clip", "Drawing the clip", async (fields) => download(server.clip(current().id, fields.get("side"))));
   onForm("begin", "Beginning", (fields) => begin(Number(fields.get("start")), Number(fields.get("seed"))));
   addEventListener("hashchange", () => {
-    if (location.hash.slice(1) !== session?.id) work("Opening", open);
+    if (isElsewhere()) work("Opening", open);
   });
 }
 
