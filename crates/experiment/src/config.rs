@@ -200,7 +200,7 @@ fn decode<C: Serialize + DeserializeOwned>(given: &Table) -> Result<C, Misfit> {
     }
 }
 
-/// A given field that serde reads past: it buffers a section that has a `kind`, so that `serde_ignored` sees nothing of what is in
+/// A given field that serde reads past, such as `extra` in `loss = { kind = "cross-entropy", extra = 3 }`: it buffers a section that has a `kind`, so that `serde_ignored` sees nothing of what is in
 /// it, and beside a kind without fields it does so even where unknown fields are denied.
 fn passed_over<C: Serialize + DeserializeOwned>(config: &C, given: &Table) -> Option<String> {
     let kept = Table::try_from(config).ok()?;
@@ -226,12 +226,8 @@ fn passed_over_in(
             };
             match kept.get(key) {
                 Some(kept) => passed_over_in(value, kept, &path, &is_accepted),
-                // A field may be left out of what is written where it has its usual value. One that is read refuses a value of
-                // another type; one that is passed over takes both of these.
-                None => [Value::Boolean(true), Value::Integer(1)]
-                    .into_iter()
-                    .all(is_accepted)
-                    .then_some(path),
+                // A field may be left out of what is written where it has its usual value.
+                None => takes_anything(is_accepted).then_some(path),
             }
         }),
         (Value::Array(given), Value::Array(kept)) => {
@@ -246,6 +242,11 @@ fn passed_over_in(
         }
         _ => None,
     }
+}
+
+/// Whether a field is passed over: one that is read has a type, and refuses a truth value or a number.
+fn takes_anything(is_accepted: impl Fn(Value) -> bool) -> bool {
+    [Value::Boolean(true), Value::Integer(1)].into_iter().all(is_accepted)
 }
 
 impl Misfit {

@@ -82,6 +82,13 @@ pub struct RoundReport {
     pub is_used: bool,
 }
 
+/// What a client trains against: the losses of both sides, and how far and how the adversary goes.
+#[derive(Clone, Copy)]
+struct Opponent<'g> {
+    game: &'g AdversarialGame,
+    adversary: AdversaryConfig,
+}
+
 impl<B: Backend> Federation<B> {
     /// Divides `images` among the clients and draws the network.
     ///
@@ -216,8 +223,8 @@ impl<B: Backend> Federation<B> {
             client_update(&game, &network, config, correction.as_ref(), steps, |k, network| {
                 let batch = batches.next().expect("every client has samples");
                 let chosen: Vec<usize> = batch.into_iter().map(|index| samples[index]).collect();
-                let opponents = (&game, adversary);
-                self.encounter(opponents, network, client, &chosen, &seed.index(k as u64))
+                let opponent = Opponent { game: &game, adversary };
+                self.encounter(opponent, network, client, &chosen, &seed.index(k as u64))
             })?;
         Ok(learned.update(client, global, samples.len()))
     }
@@ -225,7 +232,7 @@ impl<B: Backend> Federation<B> {
     /// The samples at `chosen` and the adversary that perturbs them.
     fn encounter(
         &self,
-        (game, adversary): (&AdversarialGame, AdversaryConfig),
+        Opponent { game, adversary }: Opponent<'_>,
         network: &Network<B>,
         client: usize,
         chosen: &[usize],

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use experiment::seed::Seed;
+use inner_outer::hypergradient::MetaGradient;
 use inner_outer::inner::Iterate;
 use inner_outer::tensors::{Cotangents, Tensors};
 use inner_outer::{
@@ -131,14 +132,23 @@ pub fn client_update<P: Problem, O: InnerOptimizer, B: Backend>(
     let mut losses = Vec::new();
     for k in 0..steps {
         let network = at.theta.write(global.clone());
-        let Encounter { adversary, step_length, batch } = encounter(k, &network)?;
-        let rates = adversary.rates(game, RateScope::Global, step_length, &network, &batch)?;
-        let learned = Envelope.meta_gradient(game, &adversary, &network, &rates, &batch)?;
-        losses.push(learned.outer_loss);
-        let gradient = config.gradient(learned.outer, &at.theta, &start, correction);
+        let perturbed = perturbed_gradient(game, &network, &encounter(k, &network)?)?;
+        losses.push(perturbed.outer_loss);
+        let gradient = config.gradient(perturbed.outer, &at.theta, &start, correction);
         at = descent.step(k, &rate, at, &gradient);
     }
     Ok(Learned { weights: at.theta, losses })
+}
+
+/// The loss at `x~_j = A(F_W, x_j, y_j)` and its gradient by `W` with `x~_j` held constant: the adversary is the inner loop, whose
+/// rate is the length of its steps, and its network what the outer loop learns.
+fn perturbed_gradient<P: Problem, O: InnerOptimizer, B: Backend>(
+    game: &P,
+    network: &On<P::Outer, B>,
+    Encounter { adversary, step_length, batch }: &Encounter<P, O, B>,
+) -> inner_outer::Result<MetaGradient<B>> {
+    let step_length = adversary.rates(game, RateScope::Global, *step_length, network, batch)?;
+    Envelope.meta_gradient(game, adversary, network, &step_length, batch)
 }
 
 impl ClientConfig {

@@ -65,20 +65,19 @@ impl ChunkLayout {
         let mut frames = BTreeMap::new();
         for Revisit { first, again } in revisits(poses, scale, Tolerance::EXACT) {
             let (seen, now) = (self.chunk_of(first), self.chunk_of(again));
-            let between = written.is_none_or(|written| seen <= written && now > written);
+            let was_written = written.is_none_or(|written| seen <= written && now > written);
             let in_chunk_before = |frame: &usize| self.chunk_of(*frame) + 1 == now;
-            let is_given = (0..again)
+            let is_shown_by_chunk_before = (0..again)
                 .filter(in_chunk_before)
                 .any(|frame| Tolerance::EXACT.agree(poses[frame], poses[again], scale));
-            if between && seen + 1 < now && !is_given {
+            if was_written && seen + 1 < now && !is_shown_by_chunk_before {
                 *frames.entry(now).or_insert(0) += 1;
             }
         }
-        let whole = 1..=poses.len().saturating_sub(self.start) / self.frames;
-        let mostly = |(chunk, count): (usize, usize)| {
-            (2 * count > self.frames && whole.contains(&chunk)).then_some(chunk)
-        };
-        frames.into_iter().filter_map(mostly).collect()
+        let whole_chunks = 1..=poses.len().saturating_sub(self.start) / self.frames;
+        let is_majority = |frames: usize| 2 * frames > self.frames;
+        let revisiting = frames.into_iter().filter(|(_, frames)| is_majority(*frames));
+        revisiting.map(|(chunk, _)| chunk).filter(|chunk| whole_chunks.contains(chunk)).collect()
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) struct Climber<'a> {
     best_at_checkpoint: f64,
     /// Steps since the last checkpoint that went up.
     rises: usize,
-    /// Whether the step was halved at the last checkpoint.
+    /// Whether the step was halved at the last checkpoint (`reduced_last_check` of the authors' code, which begins with it set: at
+    /// the first checkpoint condition 2 says nothing).
     halved: bool,
 }
 
@@ -77,9 +78,12 @@ impl<'a> Climber<'a> {
         self.previous = Some(std::mem::replace(&mut self.image, next));
     }
 
-    /// After `steps` steps: halves the step size and goes back to the best point if the climb has stalled.
+    /// At a checkpoint, `steps` steps after the last one: halves the step size and goes back to the best point if either condition
+    /// of Croce and Hein (2020), section 3.1, says that the climb has stalled.
     pub(super) fn reconsider(&mut self, steps: usize) {
+        // Condition 1.
         let oscillates = self.rises as f64 <= RISING_SHARE * steps as f64;
+        // Condition 2.
         let stands_still = !self.halved && self.best_at_checkpoint >= self.best.loss;
         self.halved = oscillates || stands_still;
         if self.halved {

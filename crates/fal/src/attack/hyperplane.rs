@@ -18,16 +18,17 @@ pub(super) fn shortest_change(
     let mut pixels: Vec<Pixel> =
         from.iter().zip(normal).map(|(x, weight)| Pixel::new(threat, *x, *weight, rise)).collect();
     let mut lambda = 0.0;
-    let mut moving = usize::MAX;
+    let mut moving_before = None;
     loop {
         let free = pixels.iter().filter(|pixel| lambda * pixel.speed < pixel.room);
-        let (count, slope) = free.fold((0, 0.0), |(count, slope), pixel| {
-            (count + 1, slope + pixel.weight * pixel.speed)
+        let (moving, slope) = free.fold((0, 0.0), |(moving, slope), pixel| {
+            (moving + 1, slope + pixel.weight * pixel.speed)
         });
-        if slope == 0.0 || count == moving {
+        let no_further_pixel_ended = moving_before == Some(moving);
+        if slope == 0.0 || no_further_pixel_ended {
             break;
         }
-        moving = count;
+        moving_before = Some(moving);
         let gained: f64 = pixels.iter().map(|pixel| pixel.weight * pixel.way(lambda)).sum();
         lambda += (rise.abs() - gained).max(0.0) / slope;
     }

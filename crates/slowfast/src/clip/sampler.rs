@@ -22,7 +22,8 @@ impl Alignment {
     pub const ANY: Self = Self { every: 1, offset: 0 };
 
     /// Windows whose first `past` frames end where an action of `frames_per_action` frames begins; an action begins at
-    /// frame 1 of an episode. A hold of 0 frames counts as 1.
+    /// frame 1 of an episode. A hold of 0 frames counts as 1. The first frame of an episode is in none of them, unless `past` is 1 more
+    /// than whole actions have frames.
     pub fn after_past(past: usize, frames_per_action: usize) -> Self {
         let every = frames_per_action.max(1);
         Self { every, offset: (1 + every - past % every) % every }

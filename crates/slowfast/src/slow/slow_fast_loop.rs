@@ -94,9 +94,11 @@ pub fn stored_chunks<B: Backend>(
     seed: &Seed,
 ) -> Result<Vec<StoredChunk<B>>, SlowError> {
     let mut stored = Vec::new();
-    let along = |index: usize, chunks: &Vec<Clip<B>>| Ok(along(world, index, chunks, source, seed));
-    let gather = |_, chunks| stored.push(chunks);
-    in_order(episodes, Threads::default(), along, gather).map_err(SlowError::State)?;
+    // The threads know no errors but their own, so those of an episode are handed on as values.
+    let entries =
+        |index: usize, chunks: &Vec<Clip<B>>| Ok(along(world, index, chunks, source, seed));
+    let gather = |_, of_episode| stored.push(of_episode);
+    in_order(episodes, Threads::default(), entries, gather).map_err(SlowError::State)?;
     Ok(stored.into_iter().collect::<Result<Vec<_>, SlowError>>()?.concat())
 }
 

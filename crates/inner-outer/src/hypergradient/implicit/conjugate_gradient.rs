@@ -42,18 +42,19 @@ impl LinearSolver for ConjugateGradient {
         let mut x = scaled(right, 0.0);
         let mut residual = right.clone();
         let mut direction = right.clone();
-        let mut square = dot(&residual, &residual);
-        let (whole, precision) = (square, precision(right));
-        let target = self.tolerance.max(precision).powi(2) * whole;
+        let (right_norm2, precision) = (dot(right, right), precision(right));
+        let mut residual_norm2 = right_norm2;
+        let target = self.tolerance.max(precision).powi(2) * right_norm2;
         for iteration in 0..self.iterations {
-            if square <= target || square == 0.0 {
+            if residual_norm2 <= target || residual_norm2 == 0.0 {
                 break;
             }
             let image = add_scaled(&apply(&direction)?, self.damping, &direction);
             let curvature = dot(&direction, &image);
-            let size = (dot(&direction, &direction) * dot(&image, &image)).sqrt();
-            if curvature.is_nan() || curvature <= ROUNDED * precision * size {
-                if square <= precision * whole {
+            // <d, A d> that is no more than rounding of |d| |A d|.
+            let lengths = (dot(&direction, &direction) * dot(&image, &image)).sqrt();
+            if curvature.is_nan() || curvature <= ROUNDED * precision * lengths {
+                if residual_norm2 <= precision * right_norm2 {
                     break;
                 }
                 let reason = format!("the curvature along the search direction is {curvature:.3e}");
@@ -64,12 +65,12 @@ impl LinearSolver for ConjugateGradient {
                     remedy: "raise the damping",
                 });
             }
-            let length = square / curvature;
+            let length = residual_norm2 / curvature;
             x = add_scaled(&x, length, &direction);
             residual = add_scaled(&residual, -length, &image);
-            let next = dot(&residual, &residual);
-            direction = add_scaled(&residual, next / square, &direction);
-            square = next;
+            let next_norm2 = dot(&residual, &residual);
+            direction = add_scaled(&residual, next_norm2 / residual_norm2, &direction);
+            residual_norm2 = next_norm2;
         }
         Ok(x)
     }
