@@ -224,7 +224,7 @@ impl Checkpoints {
     /// Gives the checkpoint `aside` its name again if it is later than all others: it was to be replaced, and the other one never
     /// came. One that was to go because it is old has later ones beside it.
     fn put_back(&self, aside: &Path) -> Result<(), CheckpointError> {
-        let Some(step) = manifest::step(aside) else { return Ok(()) };
+        let Some(step) = manifest::step(aside).map_err(refused(aside))? else { return Ok(()) };
         if self.latest()?.is_some_and(|latest| latest >= step) {
             return Ok(());
         }

@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use crate::tensors::{Tensors, is_tracked, parameter_paths, repeated_parameter};
+use crate::tensors::{Tensors, gradients, parameter_paths, repeated_parameter};
 use crate::{Autodiff, Error, Family, On, Result, Selection};
 
 /// A bi-level problem, written once for every backend on ordinary Burn modules.
@@ -165,8 +165,12 @@ impl<P: Problem, B: Backend> Instance<'_, P, Autodiff<B>> {
             ("trajectory", at_first_step(&|| problem.trajectory_loss(&inner, outer, task, 0))),
             ("outer", Some(problem.outer_loss(&inner, outer, task))),
         ];
-        let reads = |loss: Option<Tensor<_, 1>>| loss.is_some_and(|loss| is_tracked(&loss));
-        losses.into_iter().find_map(|(name, loss)| reads(loss).then_some(name))
+        // A loss may hang on leaves of its own, as layers that are made anew have them.
+        let reads = |loss| {
+            let [by_phi] = gradients(loss, [phi]);
+            !by_phi.is_zero()
+        };
+        losses.into_iter().find_map(|(name, loss)| loss.is_some_and(reads).then_some(name))
     }
 }
 

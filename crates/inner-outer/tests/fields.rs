@@ -4,6 +4,7 @@ mod common;
 
 use burn::backend::Flex;
 use burn::module::{Module, Param, ParamId};
+use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::optim::SgdConfig;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -22,6 +23,8 @@ struct Scaled<B: Backend> {
     w: Param<Tensor<B, 1>>,
     frozen: Param<Tensor<B, 1>>,
     plain: Tensor<B, 1>,
+    /// A layer that is made anew, whose parameters nobody has read.
+    fresh: LayerNorm<B>,
 }
 
 family!(ScaledNumbers => Scaled);
@@ -31,6 +34,8 @@ family!(ScaledNumbers => Scaled);
 enum Kept {
     Nowhere,
     InFrozen,
+    /// In a frozen parameter that also hangs on a leaf of its own.
+    InFrozenBesideALeaf,
     InPlain,
 }
 
@@ -51,11 +56,16 @@ impl Problem for Rescaled {
         let one = learned.ones_like();
         Scaled {
             w: Param::initialized(ParamId::new(), learned.clone()),
-            frozen: match self.0 == Kept::InFrozen {
-                true => Param::initialized(ParamId::new(), learned.clone()),
-                // A leaf of its own, as layers that are made anew are too.
-                false => Param::from_tensor(one.clone()),
+            frozen: match self.0 {
+                Kept::InFrozen => Param::initialized(ParamId::new(), learned.clone()),
+                Kept::InFrozenBesideALeaf => {
+                    let leaf = Param::from_tensor(one.clone()).val();
+                    Param::initialized(ParamId::new(), leaf * learned.clone())
+                }
+                // A leaf of its own.
+                Kept::Nowhere | Kept::InPlain => Param::from_tensor(one.clone()),
             },
+            fresh: LayerNormConfig::new(1).init(&learned.device()),
             plain: if self.0 == Kept::InPlain { learned } else { one },
         }
     }
@@ -67,7 +77,9 @@ impl Problem for Rescaled {
         _task: &Parabola<B>,
         _step: usize,
     ) -> Tensor<B, 1> {
-        (inner.w.val() * inner.frozen.val() * inner.plain.clone() - 1.0).powi_scalar(2) * 0.5
+        let one = inner.fresh.gamma.val().cast(inner.w.dtype());
+        let scale = inner.frozen.val() * inner.plain.clone() * one;
+        (inner.w.val() * scale - 1.0).powi_scalar(2) * 0.5
     }
 
     fn outer_loss<B: Backend>(
@@ -99,7 +111,11 @@ fn step(kept: Kept) -> Result<inner_outer::MetaStep, Error> {
 /// With `c = a` the step is `w_1 = a - 0.1 (a^2 - 1) a`, whose derivative is `1 - 0.1 (3 a^2 - 1)`; with `c = 1` it is 0.9.
 #[test]
 fn frozen_parameters_that_are_computed_are_differentiated() {
-    for (kept, end, slope) in [(Kept::InFrozen, 0.5375, 1.025), (Kept::Nowhere, 0.55, 0.9)] {
+    for (kept, end, slope) in [
+        (Kept::InFrozen, 0.5375, 1.025),
+        (Kept::InFrozenBesideALeaf, 0.5375, 1.025),
+        (Kept::Nowhere, 0.55, 0.9),
+    ] {
         let found = unrolled()
             .meta_gradient(&Rescaled(kept), &LOOP, &number(0.5), &rate(), &parabola(1.0, 0.0, 2.0))
             .unwrap();

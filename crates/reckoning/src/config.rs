@@ -112,12 +112,13 @@ pub struct DataConfig {
     /// questions.
     pub distractors: Option<Distractors>,
     /// Most stories that a training example tells at once, each of its own people: from one to so many, each number as
-    /// likely. A system is then trained on more facts than any one story has. Needs people whose names are letters.
+    /// likely. A system is then trained on more facts than any one story has. Needs people whose names are
+    /// known. A generator gives them its own names, a file letters.
     #[serde(skip_serializing_if = "is_one")]
     pub stories: usize,
     /// Train on questions of these hops only; empty for all.
     pub train_hops: Vec<usize>,
-    /// Give people whose names are letters new letters in every training example.
+    /// Give people whose names are letters new ones in every training example: of a generator its own, of a file any letters.
     pub rename: bool,
     /// Put the facts of every training example in a new order. A test set keeps the order of its file, which may follow
     /// the chain; then a method that reads facts in context does better without.

@@ -124,7 +124,7 @@ impl Corpus {
     ///
     /// # Errors
     /// As the generators; [`DataError::Exhausted`] if all that they generate is asked, [`DataError::TooFewNames`] if the
-    /// stories that are told together have more people than there are letters.
+    /// stories that are told together have more people than there are names.
     pub fn training_set(
         &self,
         step: usize,

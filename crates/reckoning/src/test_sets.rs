@@ -81,6 +81,11 @@ pub fn test_sets(
         tests.push(TestSet { name, part, sets });
     }
     require_asked(tests.is_empty(), evaluation)?;
+    if tests.is_empty() {
+        let problem =
+            "has test splits, but none of them has a question; give data with questions to ask";
+        return Err(DataError::Configuration { field: "data", problem: problem.into() });
+    }
     Ok(TestSets { tests, remarks })
 }
 
@@ -89,6 +94,7 @@ mod tests {
     use super::*;
     use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
     use crate::data::rules::{RuleConfig, RuleGenerator};
+    use crate::data::test_data::{CLUTRR_HEAD, CLUTRR_ROW};
     use crate::data::{Distractors, LoadOptions, native};
 
     /// A folder with one file of 100 sets for each name, and the configuration that reads `path` in it.
@@ -195,16 +201,22 @@ mod tests {
         );
     }
 
+    /// Tables of a head alone are splits without sets.
     #[test]
-    fn a_test_split_without_rows_is_passed_over() {
-        let folder = folder(&["train.jsonl", "1.4_test.jsonl", "1.5_test.jsonl"]);
-        make_different(&folder, "1.4_test.jsonl");
-        std::fs::write(folder.path().join("1.5_test.jsonl"), "").unwrap();
+    fn a_test_split_without_rows_is_passed_over_and_nothing_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = |name: &str, rows: &str| {
+            std::fs::write(folder.path().join(name), format!("{CLUTRR_HEAD}\n{rows}")).unwrap();
+        };
+        table("1.2_train.csv", &format!("{CLUTRR_ROW}\n"));
+        table("1.3_test.csv", "");
         let config = config(&folder, "");
-        let corpus = Corpus::new(&config, &EvaluationConfig::default()).unwrap();
-        let found = of(&config, Some(&corpus.trained_on));
+        let refused = test_sets(&config, &EvaluationConfig::default(), Some(&[])).unwrap_err();
+        assert!(refused.to_string().contains("none of them has a question"), "{refused}");
+        table("1.2_test.csv", &format!("{CLUTRR_ROW}\n\n"));
+        let found = of(&config, Some(&[]));
         let names: Vec<&str> = found.iter().map(|set| set.name.as_str()).collect();
-        assert_eq!(names, ["test-4"]);
+        assert_eq!(names, ["test-2"]);
     }
 
     #[test]

@@ -207,7 +207,7 @@ pub fn encode<B: Backend>(
 }
 
 /// The tokens of what led to each of `frames` frames; no action where nothing was said. Nothing leads to the first frame, which is
-/// told what comes next: windows of training are of frames that are told, or none of them is.
+/// told what comes next: slow learning hardly reads a frame that is told nothing before others that are told.
 fn frame_phrases(
     vocabulary: &Vocabulary,
     words: usize,

@@ -70,10 +70,16 @@ fn damage(reason: String) -> Flaw {
 }
 
 /// The step of the checkpoint in `folder`, whose files may be damaged; `None` if there is no checkpoint.
-pub(super) fn step(folder: &Path) -> Option<u64> {
-    let manifest: Manifest =
-        serde_json::from_slice(&fs::read(folder.join(FILE_NAME)).ok()?).ok()?;
-    Some(manifest.step)
+pub(super) fn step(folder: &Path) -> io::Result<Option<u64>> {
+    let content = match fs::read(folder.join(FILE_NAME)) {
+        Err(absent)
+            if matches!(absent.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(None);
+        }
+        content => content?,
+    };
+    Ok(serde_json::from_slice(&content).ok().map(|Manifest { step, .. }| step))
 }
 
 /// The checkpoint in `folder`, or what is wrong with it.

@@ -204,8 +204,10 @@ fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
         let mut charts =
             vec![(format!("{name}.svg"), least_loss_chart(comparison).failed()?, LOSS_CAPTION)];
         if comparison.sweep == Sweep::Width {
-            let chart = width_chart(comparison).failed()?;
-            charts.push(("drift-and-gap.svg".to_owned(), chart, WIDTH_CAPTION));
+            match width_chart(comparison).failed()? {
+                Some(chart) => charts.push(("drift-and-gap.svg".to_owned(), chart, WIDTH_CAPTION)),
+                None => report = report.paragraph(NOTHING_MOVED),
+            }
         }
         for (file, chart, caption) in charts {
             let svg = chart.to_svg().failed()?;
@@ -223,6 +225,8 @@ fn write_all(folder: &Path, results: &Results<'_>) -> Result<(), Failure> {
 const LOSS_CAPTION: &str = "Means over seeds with 95 % intervals. The robust loss is that at the worst points which \
     several projected ascents found, so it is a lower bound.";
 const WIDTH_CAPTION: &str = "Geometric means over seeds with 95 % intervals.";
+const NOTHING_MOVED: &str =
+    "At every width some network has no neuron that is active at any point, and never moves.";
 
 fn summary(config: &TheoryConfig) -> String {
     let TheorySettings { clients, points, dimension, width, rounds, adversary, .. } = config.base;

@@ -14,7 +14,7 @@ pub struct Comparison {
     pub sweep: Sweep,
     /// One for each value, in order.
     pub rows: Vec<Row>,
-    /// How what the proof rests on goes with the width, in the sweep over it with at least two widths.
+    /// How what the proof rests on goes with the width, in the sweep over it with at least two widths, all of whose networks moved.
     pub exponents: Option<Exponents>,
     /// For each value the courses of its seeds.
     #[serde(skip)]

@@ -31,11 +31,16 @@ pub fn least_loss_chart(comparison: &Comparison) -> Result<LineChart, Statistics
 }
 
 /// Drift and distance to the pseudo-network against the width after the last round, on logarithmic axes, as geometric means
-/// over seeds.
+/// over seeds. A width of which a seed never moved has no place on these axes and is left out; `None` if there is no other.
 ///
 /// # Errors
-/// [`StatisticsError::NotFinite`] for a simulation that diverged, or a distance of zero.
-pub fn width_chart(comparison: &Comparison) -> Result<LineChart, StatisticsError> {
+/// [`StatisticsError::NotFinite`] for a simulation that diverged.
+pub fn width_chart(comparison: &Comparison) -> Result<Option<LineChart>, StatisticsError> {
+    let rows = comparison.rows.iter().zip(&comparison.courses);
+    let moved: Vec<_> = rows.filter(|(_, courses)| courses.iter().all(Course::moved)).collect();
+    if moved.is_empty() {
+        return Ok(None);
+    }
     let mut chart = LineChart::new(
         "Wider networks stay nearer to their start",
         Axis::logarithmic("neurons, m"),
@@ -47,17 +52,14 @@ pub fn width_chart(comparison: &Comparison) -> Result<LineChart, StatisticsError
         ("|F - G|, perturbed", |end| end.perturbed_pseudo_gap),
     ];
     for (name, of) in kinds {
-        let rows = comparison.rows.iter().zip(&comparison.courses);
-        // A distance of zero has no place on a logarithmic axis.
-        let rows = rows.filter(|(_, courses)| courses.iter().all(Course::moved));
-        let points = rows.map(|(row, courses)| {
+        let points = moved.iter().map(|(row, courses)| {
             let values: Vec<f64> = courses.iter().map(|course| of(course.end())).collect();
             geometric_mean(&values).map(|mean| (row.value, mean))
         });
         let points = points.collect::<Result<Vec<_>, _>>()?;
         chart = chart.series(Series::of_intervals(name, points));
     }
-    Ok(chart)
+    Ok(Some(chart))
 }
 
 fn over_rounds(
@@ -122,7 +124,7 @@ mod tests {
         for (seeds, bands) in [(1, 0), (3, 1)] {
             let comparison = comparison(seeds);
             let loss = least_loss_chart(&comparison).unwrap().to_svg().unwrap();
-            let widths = width_chart(&comparison).unwrap().to_svg().unwrap();
+            let widths = width_chart(&comparison).unwrap().expect("all moved").to_svg().unwrap();
             assert!(loss.contains("m = 64") && widths.contains("drift of a neuron"));
             for svg in [loss, widths] {
                 assert!(svg.matches("<polygon ").count() >= bands);
@@ -130,6 +132,19 @@ mod tests {
                 assert!(!svg.contains("NaN") && !svg.contains("inf"));
             }
         }
+    }
+
+    #[test]
+    fn widths_that_never_moved_are_left_out() {
+        let still = |course: &mut Course| {
+            course.measures.iter_mut().for_each(|measure| measure.drift = 0.0);
+        };
+        let mut comparison = comparison(3);
+        still(&mut comparison.courses[0][1]);
+        let one = width_chart(&comparison).unwrap().expect("the other width moved");
+        assert!(!one.to_svg().unwrap().contains("NaN"));
+        still(&mut comparison.courses[1][2]);
+        assert!(width_chart(&comparison).unwrap().is_none());
     }
 
     #[test]

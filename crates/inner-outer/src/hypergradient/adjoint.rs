@@ -211,13 +211,28 @@ fn relevant<P: Problem, B: Backend>(
 ) -> Vec<bool> {
     let tracked = lifted.init(&phi.track_where(&roles.learned)).tracked();
     let is_asked = |(adapted, tracked): (&bool, &bool)| !adapted && *tracked;
-    // Burn's `Param::from_tensor` and fresh layers are leaves of their own, whatever they are made from.
-    let leaves = match roles.adapted.iter().zip(&tracked).any(is_asked) {
+    // Burn's `Param::from_tensor` and fresh layers are leaves of their own, and what is made from them hangs on these.
+    let on_leaves = match roles.adapted.iter().zip(&tracked).any(is_asked) {
         true => lifted.init(&phi.lift()).tracked(),
         false => vec![false; tracked.len()],
     };
-    let made = tracked.into_iter().zip(leaves).map(|(tracked, leaf)| tracked && !leaf);
-    roles.adapted.iter().zip(made).map(|(&adapted, made)| adapted || made).collect()
+    let is_relevant = |place: usize| {
+        let made =
+            || !on_leaves[place] || hangs_on(lifted, &phi.track_where(&roles.learned), place);
+        roles.adapted[place] || (tracked[place] && made())
+    };
+    (0..tracked.len()).map(is_relevant).collect()
+}
+
+/// Whether the inner parameter at `place` has a derivative by `phi`.
+fn hangs_on<P: Problem, B: Backend>(
+    lifted: &Instance<P, Autodiff<B>>,
+    phi: &Tensors<Autodiff<B>>,
+    place: usize,
+) -> bool {
+    let parameter = lifted.init(phi).0.swap_remove(place);
+    let [by_phi] = gradients(parameter.sum(), [phi]);
+    !by_phi.is_zero()
 }
 
 /// The walk with curvature in the last `exact_steps` inner steps; in the steps before, the inner gradient is

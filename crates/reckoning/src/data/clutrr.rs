@@ -290,15 +290,12 @@ fn without_brackets(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_data::{CLUTRR_HEAD as HEADER, CLUTRR_ROW as ROW};
     use super::*;
     use crate::data::detect::EntityNames;
     use crate::data::kinship_rules::{Relation, derivable};
     use crate::data::test_data::published;
     use crate::data::{Dataset, Kind, Split, load};
-
-    const HEADER: &str =
-        "id,query,target,story_edges,edge_types,genders,query_edge,task_name,proof_state,story";
-    const ROW: &str = r#"7,"('Ann', 'Cas')",neice,"[(0, 1), (1, 2)]","['brother', 'daughter']","Ann:female,Bob:male,Cas:female","(0, 2)",task_1.2,,"[Bob] is here.  [Ann] is his sister. [Cas] is [Bob]'s child.""#;
 
     fn options(surface: Option<Surface>) -> LoadOptions {
         LoadOptions { surface, names: EntityNames::Original, seed: 0 }

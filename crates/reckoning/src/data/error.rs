@@ -54,7 +54,7 @@ pub enum DataError {
     },
     /// More entities than names to give them.
     #[error(
-        "{set}: {needed} entities but only {available} usable names; give a larger pool of names or keep the names of the file"
+        "{set}: {needed} entities but only {available} usable names; give a generator more (data.source.names), tell fewer stories at once (data.stories), or keep the names of the file"
     )]
     TooFewNames {
         /// Identifier of the knowledge set.

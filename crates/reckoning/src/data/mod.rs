@@ -33,7 +33,7 @@ pub mod statements;
 mod statistics;
 mod surface;
 #[cfg(test)]
-mod test_data;
+pub(crate) mod test_data;
 mod words;
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Where tests find the published data, which is not part of the repository.
+//! Where tests find the published data, which is not part of the repository, and what one of its rows looks like.
 
 use std::path::{Path, PathBuf};
 
@@ -18,3 +18,9 @@ pub(super) fn published(file: &str) -> Option<PathBuf> {
     }
     path
 }
+
+/// The head of a table of CLUTRR.
+pub(crate) const CLUTRR_HEAD: &str =
+    "id,query,target,story_edges,edge_types,genders,query_edge,task_name,proof_state,story";
+/// A row below it.
+pub(crate) const CLUTRR_ROW: &str = r#"7,"('Ann', 'Cas')",neice,"[(0, 1), (1, 2)]","['brother', 'daughter']","Ann:female,Bob:male,Cas:female","(0, 2)",task_1.2,,"[Bob] is here.  [Ann] is his sister. [Cas] is [Bob]'s child.""#;

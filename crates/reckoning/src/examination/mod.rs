@@ -91,7 +91,8 @@ struct Examiner<'s, B: Backend> {
     /// The answers of the test set, sorted, and what they are as tokens.
     labels: Vec<String>,
     label_tokens: Vec<Vec<u32>>,
-    /// Whether recall is scored: the system recalls, and the test set says which facts its questions need.
+    /// Whether recall is scored: the system recalls, and the test set says which facts its questions need, of which exchanged ones have
+    /// none.
     scores_recall: bool,
     search: BeamSearch,
 }
@@ -111,7 +112,8 @@ impl<'s, B: Backend> Examiner<'s, B> {
         labels.dedup();
         let tokens = labels.iter().map(|label| encoder.whole_answer(label));
         let label_tokens = tokens.collect::<Result<_, _>>()?;
-        let scores_recall = objective.recall != Recall::None && says_what_is_relevant(sets);
+        let recalls = objective.recall != Recall::None && method != Method::RandomFacts;
+        let scores_recall = recalls && says_what_is_relevant(sets);
         Ok(Self { system, encoder, labels, label_tokens, scores_recall, search })
     }
 

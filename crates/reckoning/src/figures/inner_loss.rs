@@ -49,11 +49,13 @@ pub(super) fn inner_loss(groups: &[Group]) -> Result<Option<Figure>, FigureError
 
 /// Over what the loss of the facts is a sum or a mean.
 fn unit(groups: &[Group]) -> &'static str {
-    let means = groups.iter().filter(|group| group.config().objective.facts.is_mean()).count();
-    match means {
-        0 => "of all facts",
-        some if some < groups.len() => "a token, or of all facts",
-        _ => "a token",
+    let descend = groups.iter().map(Group::config).filter(|config| config.method.has_inner_loop());
+    let (means, sums): (Vec<_>, Vec<_>) =
+        descend.partition(|config| config.objective.facts.is_mean());
+    match (means.is_empty(), sums.is_empty()) {
+        (_, true) => "a token",
+        (true, false) => "a token, summed over facts",
+        (false, false) => "a token, of some summed over facts",
     }
 }
 

@@ -7,6 +7,7 @@ use experiment::statistics::{Interval, pooled_interval};
 
 use crate::config::ExperimentConfig;
 use crate::evaluate::Accuracy;
+use crate::model::ModelConfig;
 
 /// What a run's directory holds.
 #[derive(Clone, Debug)]
@@ -15,6 +16,9 @@ pub struct Run {
     pub name: String,
     /// The resolved configuration.
     pub config: ExperimentConfig,
+    /// The shape of the model that was trained: the data, or the system that it starts from, give it what the configuration does not
+    /// say. `None` before training has ended.
+    pub model: Option<ModelConfig>,
     /// Logged values, in the order of the steps.
     pub metrics: Vec<Row>,
     /// Accuracy on each test set; empty before the end of training.
@@ -112,6 +116,7 @@ pub(crate) fn test_run(name: &str, seed: u64) -> Run {
     Run {
         name: name.to_owned(),
         config,
+        model: None,
         metrics: (1..=40).map(row).collect(),
         accuracies: vec![accuracy(2), accuracy(3)],
         rates: Some(rates),

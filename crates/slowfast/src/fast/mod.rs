@@ -199,15 +199,16 @@ impl<B: Backend> WorldModel<B> {
         Episode::from_bytes(content, path, &self.played_with(), device)
     }
 
-    /// What a chunk of these `actions` is conditioned on. Nothing led to the first frame of an episode, and slow learning has read
-    /// none that is told nothing beside others that are told: it is told what comes next.
+    /// What a chunk of these `actions` is conditioned on. Nothing led to the first frame of an episode, which is told what comes next,
+    /// as [`encode`](crate::video_model::encode) has it.
     fn past(&self, episode: &Episode<B>, actions: &Phrases) -> Result<Clip<B>, MemoryError> {
-        let Clip { latents, phrases } = episode.past(self.form);
         if !episode.chunks().is_empty() {
-            return Ok(Clip { latents, phrases });
+            return Ok(episode.past(self.form));
         }
+        let Clip { latents, phrases } = episode.start().clone();
         phrases.check_before(actions).map_err(DiffusionError::from)?;
-        Ok(Clip { latents, phrases: phrases.with_silence_told(actions) })
+        let start = Clip { latents, phrases: phrases.beginning_with(actions) };
+        Ok(self.form.past_of(&start))
     }
 
     /// What a chunk is conditioned on when `chunk` came before it.

@@ -115,19 +115,23 @@ impl Phrases {
         self
     }
 
-    /// The phrases with that of the first frame of `next` for every frame without action.
+    /// The phrases with that of the first frame of `next` for the first frame of every clip that has no action. They stay as they are
+    /// if either has no frame.
     ///
     /// # Panics
-    /// If the numbers of clips or of words differ, or `next` has no frame.
-    pub fn with_silence_told(mut self, next: &Self) -> Self {
+    /// If the numbers of clips or of words differ.
+    pub fn beginning_with(mut self, next: &Self) -> Self {
         let ([batch, frames, words], [others, coming, other_words]) = (self.shape, next.shape);
         assert_eq!((batch, words), (others, other_words), "clips and words of a phrase");
+        if frames * words == 0 || coming == 0 {
+            return self;
+        }
         let nothing = Self::none([1, 1, words]).tokens;
-        for (clip, told) in
-            self.tokens.chunks_mut((frames * words).max(1)).zip(next.tokens.chunks(coming * words))
-        {
-            let silent = clip.chunks_mut(words).filter(|phrase| **phrase == nothing);
-            silent.for_each(|phrase| phrase.copy_from_slice(&told[..words]));
+        let clips = self.tokens.chunks_mut(frames * words).map(|clip| &mut clip[..words]);
+        for (first, told) in clips.zip(next.tokens.chunks(coming * words)) {
+            if *first == *nothing {
+                first.copy_from_slice(&told[..words]);
+            }
         }
         self
     }

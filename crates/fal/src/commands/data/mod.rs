@@ -69,7 +69,8 @@ fn inspect(arguments: &Inspect) -> Result<(), Failure> {
         let title = format!("{} among {} clients", train.name(), partition.len());
         let picture = partition.to_svg(&title, train.class_names());
         write_file(&out.join(PARTITION_FILE), &picture)?;
-        let sheet = sheet::contact_sheet(train).failed()?;
+        let too_large = "the contact sheet of the images cannot be drawn; leave out --out, or make the images smaller";
+        let sheet = sheet::contact_sheet(train).context(too_large).failed()?;
         let path = out.join(SHEET_FILE);
         let refused = || format!("cannot write {}", path.display());
         write_atomically(&path, &sheet).with_context(refused).failed()?;

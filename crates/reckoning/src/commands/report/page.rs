@@ -147,7 +147,11 @@ fn settings_table(report: Report, groups: &[Group]) -> Report {
 /// The configuration as fields by dotted path, without the seed.
 fn settings(group: &Group) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
-    let config = serde_json::to_value(group.config()).unwrap_or_default();
+    let mut config = group.config().clone();
+    if let Some(model) = group.runs.iter().find_map(|run| run.model.clone()) {
+        config.model = model;
+    }
+    let config = serde_json::to_value(config).unwrap_or_default();
     collect(&config, "", &mut fields);
     fields.remove("seed");
     fields
@@ -206,7 +210,7 @@ mod tests {
         };
         let outcomes: Vec<Outcome> = (0..100).map(outcome).collect();
         let accuracies = Accuracy::of("2 hops", &outcomes).into_iter().collect();
-        Run { name: name.into(), config, metrics: Vec::new(), accuracies, rates: None }
+        Run { name: name.into(), config, model: None, metrics: Vec::new(), accuracies, rates: None }
     }
 
     fn contents(groups: Vec<Group>, notes: &[&str]) -> Contents {

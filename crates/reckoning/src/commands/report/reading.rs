@@ -137,17 +137,13 @@ fn read_run(
     name: String,
     notes: &mut Vec<String>,
 ) -> Result<Run, ReadingError> {
-    let mut config: ExperimentConfig = directory.config()?;
+    let config: ExperimentConfig = directory.config()?;
     let system = directory.path().join(SYSTEM_FOLDER);
-    if system.exists() {
-        // The data, or the system that it starts from, give a model what its configuration does not say.
-        match shape::<SystemSettings>(&system) {
-            Ok(model) => config.model = model,
-            Err(failure) => {
-                notes.push(format!("The model of {name} is shown as it was configured: {failure}"))
-            }
-        }
-    }
+    let model = system.exists().then(|| shape::<SystemSettings>(&system)).transpose();
+    let model = model.unwrap_or_else(|failure| {
+        notes.push(format!("The model of {name} is shown as it was configured: {failure}"));
+        None
+    });
     let metrics = read_metrics(directory)?;
     let accuracies = read_results(&directory.path().join(RESULTS_FILE))?;
     if accuracies.is_empty() {
@@ -161,7 +157,7 @@ fn read_run(
         notes.push(format!("The learned rates of {name} are not shown: {failure}"));
         None
     });
-    Ok(Run { name, config, metrics, accuracies, rates })
+    Ok(Run { name, config, model, metrics, accuracies, rates })
 }
 
 /// The logged rows; none for a run that has not logged any.
@@ -266,11 +262,12 @@ mod tests {
         };
         trained.save(&system).unwrap();
         let found = read(&folder).unwrap();
-        assert_eq!(found.runs[0].config.model, shape_of_model());
-        assert_ne!(found.runs[0].config.model, ExperimentConfig::default().model);
+        assert_eq!(found.runs[0].model, Some(shape_of_model()));
+        assert_eq!(found.runs[0].config, ExperimentConfig::default(), "by which runs are grouped");
         fs::write(system.join(DESCRIPTION), "format = 9").unwrap();
         let found = read(&folder).unwrap();
         assert!(found.notes[0].contains("as it was configured"), "{:?}", found.notes);
+        assert_eq!(found.runs[0].model, None);
     }
 
     #[test]
