@@ -61,6 +61,20 @@ fn everything(episode: &Episode<Flex>) -> Vec<f64> {
     frames.chain(chunks).collect()
 }
 
+/// Whether the start is an encoded episode's, whose first frame is told what comes next, or a frame of its own.
+#[test]
+fn the_first_frame_is_told_what_comes_next() {
+    let start = tiny::clip(1, 1, 8);
+    let begun_with = |phrases: Phrases| {
+        let start = Clip { phrases, ..start.clone() };
+        everything(&world(config()).generate(start, &actions(), &Seed::new(3)).unwrap())
+    };
+    let shape = start.phrases.shape();
+    let [silent, told] = [Phrases::none(shape), actions()[0].narrow(0, 1)].map(begun_with);
+    assert_eq!(silent, told);
+    assert_ne!(silent, begun_with(actions()[1].narrow(0, 1)));
+}
+
 #[test]
 fn an_episode_leaves_the_base_bit_identical() {
     for form in

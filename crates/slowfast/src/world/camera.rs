@@ -234,6 +234,22 @@ mod tests {
         assert_eq!(sight.colour(&scene, &ray, 1.25), lit(floor, 0.4, 0.8));
     }
 
+    /// Whoever turns around beside a column may stand in the corner of its cell.
+    #[test]
+    fn a_column_is_seen_from_within_its_cell() {
+        let settings = WorldSettings { columns: 1.0, smallest_room: 3, ..WorldSettings::default() };
+        let scene = Scene::generate(&settings, &mut Seed::new(4).rng());
+        let cells = (0..32).flat_map(|column| (0..32).map(move |row| (column, row)));
+        let (column, row) =
+            cells.into_iter().find(|cell| scene.column(cell.0, cell.1).is_some()).unwrap();
+        let radius = scene.column(column, row).unwrap().radius;
+        let start = (column as f64 + 0.05, row as f64 + 0.5);
+        let sight = look(&scene, &Ray { start, direction: (1.0, 0.0) });
+        assert!((sight.columns[0].0 - (0.45 - radius)).abs() < 1e-12);
+        let away = look(&scene, &Ray { start, direction: (-1.0, 0.0) });
+        assert!(away.columns.iter().all(|(depth, ..)| *depth > 0.05), "not behind one's back");
+    }
+
     #[test]
     fn more_rays_make_smoother_frames_of_the_same_view() {
         let scene = scene();
