@@ -156,13 +156,13 @@ impl<P: Problem, B: Backend> Instance<'_, P, Autodiff<B>> {
     ) -> Option<&'static str> {
         let Self { problem, outer, task, .. } = self;
         let inner = self.start().write(problem.init(&self.outer(phi), task));
-        let at_first_step = |loss: &dyn Fn() -> Option<Tensor<Autodiff<B>, 1>>| match steps {
-            0 => None,
-            _ => loss(),
-        };
+        let first = (steps > 0).then_some(0);
         let losses = [
-            ("inner", at_first_step(&|| Some(problem.inner_loss(&inner, outer, task, 0)))),
-            ("trajectory", at_first_step(&|| problem.trajectory_loss(&inner, outer, task, 0))),
+            ("inner", first.map(|step| problem.inner_loss(&inner, outer, task, step))),
+            (
+                "trajectory",
+                first.and_then(|step| problem.trajectory_loss(&inner, outer, task, step)),
+            ),
             ("outer", Some(problem.outer_loss(&inner, outer, task))),
         ];
         // A loss may hang on leaves of its own, as layers that are made anew have them.
