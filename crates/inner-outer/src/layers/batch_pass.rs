@@ -84,3 +84,29 @@ pub(super) fn store<S: Simd, const VECTORS: usize>(
         false => S::as_mut_simd_f32s(row).0.copy_from_slice(values),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A build that leaves a kind of vectors out computes the same, many times as slowly.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn vectors_are_as_wide_as_the_processor_has() {
+        struct Lanes;
+
+        impl WithSimd for Lanes {
+            type Output = usize;
+
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F32_LANES
+            }
+        }
+
+        let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        let middle = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let expected = if wide { 16..=16 } else if middle { 8..=8 } else { 1..=4 };
+        let found = Arch::new().dispatch(Lanes);
+        assert!(expected.contains(&found), "{found} numbers and not {expected:?} in a vector");
+    }
+}
