@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::perturb::{Attack, Batch, Perturbed};
-use super::{Apgd, AttackError, Fab, Square, TargetedApgd, ThreatModel, WhiteBox};
+use super::{Apgd, AttackError, Fab, Objective, Square, TargetedApgd, ThreatModel, WhiteBox};
 
 /// APGD, then targeted APGD, then FAB-T, then Square.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,14 +45,21 @@ impl<M: WhiteBox + ?Sized> Attack<M> for AutoAttack {
         threat: &ThreatModel,
         batch: &Batch,
     ) -> Result<Perturbed, AttackError> {
+        if batch.is_empty() {
+            return Ok(Perturbed::untouched(batch));
+        }
         let Self { ascent, targeted, boundary, square } = self;
-        // The last of them is the one that some images are too small for.
+        // The last of them is the one that some images are too small for, and the second the one that some models are.
         square.check(threat, batch.images.size())?;
+        let classes = model.scores(&batch.images.select(&[0]))?.classes();
+        Objective::LogitRatioTo { label: 0, target: 1 }.check(classes)?;
+        let parts: [&dyn Attack<M>; 4] = [ascent, targeted, boundary, square];
         let mut found = Perturbed::untouched(batch);
-        found.then(batch, |points| ascent.perturb(model, threat, points))?;
-        found.then(batch, |points| targeted.perturb(model, threat, points))?;
-        found.then(batch, |points| boundary.perturb(model, threat, points))?;
-        found.then(batch, |points| square.perturb(model, threat, points))?;
+        for part in parts {
+            found.then(batch, |points| {
+                part.perturb(model, threat, points)?.confirmed(model, points)
+            })?;
+        }
         Ok(found)
     }
 }
@@ -62,7 +69,7 @@ mod tests {
     use experiment::seed::Seed;
 
     use super::*;
-    use crate::attack::toy;
+    use crate::attack::{BlackBox, Images, Scores, Slopes, toy};
 
     const SHORT: AutoAttack = AutoAttack {
         ascent: Apgd { loss: crate::attack::Loss::CrossEntropy, steps: 1, restarts: 1 },
@@ -97,12 +104,45 @@ mod tests {
         assert!(matches!(failure, AttackError::ImageTooSmall { needed: 3, .. }), "{failure}");
     }
 
+    /// The first attack could do with fewer, and leaves nothing of the farther reach.
     #[test]
     fn it_needs_four_classes() {
         let model = toy::network_model(3, 5);
         let batch = toy::right_batch(&model, toy::noise(10, 5), &Seed::new(3));
-        let failure = SHORT.perturb(&model, &ThreatModel::linf(0.001), &batch).unwrap_err();
-        assert!(matches!(failure, AttackError::TooFewClasses { needed: 4, .. }), "{failure}");
+        let alone = SHORT.ascent.perturb(&model, &ThreatModel::linf(1.0), &batch).unwrap();
+        assert!(alone.standing().is_empty());
+        for threat in [ThreatModel::linf(0.001), ThreatModel::linf(1.0)] {
+            let failure = SHORT.perturb(&model, &threat, &batch).unwrap_err();
+            assert!(matches!(failure, AttackError::TooFewClasses { needed: 4, .. }), "{failure}");
+        }
+    }
+
+    /// A model that errs only while it is differentiated.
+    struct Slip<M>(M);
+
+    impl<M: BlackBox> BlackBox for Slip<M> {
+        fn scores(&self, images: &Images) -> Result<Scores, AttackError> {
+            self.0.scores(images)
+        }
+    }
+
+    impl<M: WhiteBox> WhiteBox for Slip<M> {
+        fn slopes(&self, images: &Images, objectives: &[Objective]) -> Result<Slopes, AttackError> {
+            let slopes = self.0.slopes(images, objectives)?;
+            Ok(Slopes { scores: slopes.scores.reversed(), ..slopes })
+        }
+    }
+
+    #[test]
+    fn falls_that_others_would_not_see_are_left_to_the_later_attacks() {
+        let model = toy::network_model(6, 5);
+        let batch = toy::right_batch(&model, toy::noise(20, 5), &Seed::new(3));
+        let threat = ThreatModel::linf(1e-4);
+        let honest = SHORT.perturb(&model, &threat, &batch).unwrap();
+        assert_eq!(honest.standing().len(), 20);
+        let found = SHORT.perturb(&Slip(model), &threat, &batch).unwrap();
+        assert_eq!(found.felled_by, honest.felled_by);
+        assert!(found.queries.iter().all(|queries| *queries > 20), "{:?}", found.queries);
     }
 
     #[test]

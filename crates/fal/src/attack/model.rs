@@ -45,6 +45,13 @@ impl Scores {
     pub fn classes(&self) -> usize {
         self.classes
     }
+
+    /// Those of a model that takes each class for the one as far from the end.
+    #[cfg(test)]
+    pub(super) fn reversed(mut self) -> Self {
+        self.values.chunks_exact_mut(self.classes).for_each(<[f32]>::reverse);
+        self
+    }
 }
 
 /// What one forward and backward pass tells about each image.

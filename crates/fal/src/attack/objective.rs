@@ -111,7 +111,9 @@ impl Objective {
         Ok(loss)
     }
 
-    fn check(self, classes: usize) -> Result<(), AttackError> {
+    /// # Errors
+    /// [`AttackError::TooFewClasses`] where the loss compares more classes than there are.
+    pub(super) fn check(self, classes: usize) -> Result<(), AttackError> {
         let (loss, needed) = match self {
             Self::CrossEntropy { .. } => ("cross entropy", 2),
             Self::Margin { .. } => ("margin", 2),
@@ -160,16 +162,18 @@ fn strongest_other(scores: &[f64], label: usize) -> usize {
         .unwrap_or(label)
 }
 
+/// Told by the others' lead over the label: one minus the label's share, and the others' shares beside it, are zero for a
+/// confident model.
 fn cross_entropy(scores: &[f64], label: usize, derivative: &mut [f64]) -> f64 {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
+    let strongest = scores[strongest_other(scores, label)];
     for (derivative, score) in derivative.iter_mut().zip(scores) {
-        *derivative = (score - largest).exp() / total;
+        *derivative = (score - strongest).exp();
     }
-    // The others' share and not one minus the label's: that difference is zero for a confident model.
     derivative[label] = 0.0;
-    derivative[label] = -derivative.iter().sum::<f64>();
-    largest + total.ln() - scores[label]
+    let others: f64 = derivative.iter().sum();
+    derivative[label] = -others;
+    let lead = strongest + others.ln() - scores[label];
+    lead.max(0.0) + (-lead.abs()).exp().ln_1p()
 }
 
 fn difference(scores: &[f64], above: usize, below: usize, derivative: &mut [f64]) -> f64 {
@@ -263,13 +267,27 @@ mod tests {
         assert!((loss(Objective::CrossEntropy { label: 1 }, &scores) - expected).abs() < 1e-12);
     }
 
-    /// In single precision the softmax of these scores is exactly one for the label, and its gradient zero.
+    /// In single precision the softmax of the first scores is exactly one for the label, and its gradient zero; of the last in
+    /// double precision too.
     #[test]
     fn a_confident_model_still_has_a_direction() {
-        let mut direction = [0.0; 3];
-        Objective::CrossEntropy { label: 0 }.evaluate(&[60.0, 0.0, -1.0], &mut direction).unwrap();
-        assert_eq!(direction[0], -1.0);
-        assert!(direction[1] > 0.7 && direction[2] > 0.2);
+        for lead in [60.0, 2000.0, 1e30] {
+            let mut direction = [0.0; 3];
+            let scores = [lead, 0.0, -1.0];
+            Objective::CrossEntropy { label: 0 }.evaluate(&scores, &mut direction).unwrap();
+            assert_eq!(direction[0], -1.0);
+            assert!(direction[1] > 0.7 && direction[2] > 0.2, "{lead}: {direction:?}");
+        }
+    }
+
+    /// Where one minus a share is zero the loss still tells a larger share from a smaller.
+    #[test]
+    fn the_loss_of_a_confident_model_moves() {
+        let losses = [100.0, 99.0, 98.0]
+            .map(|lead| loss(Objective::CrossEntropy { label: 0 }, &[lead, 0.0, 0.0]));
+        assert!(losses[0] > 0.0 && losses.is_sorted_by(|a, b| a < b), "{losses:?}");
+        let wrong = loss(Objective::CrossEntropy { label: 0 }, &[-2000.0, 0.0, 0.0]);
+        assert!((wrong - (2000.0 + 2.0_f64.ln())).abs() < 1e-9, "{wrong}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use experiment::seed::Seed;
 use super::images::Samples;
 use super::model::Scores;
 use super::objective::prediction;
-use super::{AttackError, Images, ThreatModel};
+use super::{AttackError, BlackBox, Images, ThreatModel};
 
 /// An attack on models of kind `M`: [`BlackBox`](super::BlackBox) or [`WhiteBox`](super::WhiteBox).
 ///
@@ -126,6 +126,29 @@ impl Perturbed {
             self.queries[index] += found.queries[from];
         }
         Ok(())
+    }
+
+    /// Takes back what `model`, asked for scores alone, gets right: what it said while it was differentiated may differ in the
+    /// last digits, and later attempts would never see the image.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub(super) fn confirmed<M: BlackBox + ?Sized>(
+        mut self,
+        model: &M,
+        batch: &Batch,
+    ) -> Result<Self, AttackError> {
+        let fallen: Vec<usize> =
+            (0..batch.len()).filter(|&index| self.felled_by[index].is_some()).collect();
+        if !fallen.is_empty() {
+            let scores = model.scores(&self.images.select(&fallen))?;
+            for (&index, scores) in fallen.iter().zip(scores.iter()) {
+                if prediction(scores) == batch.labels[index] {
+                    self.felled_by[index] = None;
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// Counts one query for each image at `indices`, and notes those that `scores` shows to be misclassified.

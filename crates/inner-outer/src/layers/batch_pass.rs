@@ -105,7 +105,13 @@ mod tests {
 
         let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
         let middle = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        let expected = if wide { 16..=16 } else if middle { 8..=8 } else { 1..=4 };
+        let expected = if wide {
+            16..=16
+        } else if middle {
+            8..=8
+        } else {
+            1..=4
+        };
         let found = Arch::new().dispatch(Lanes);
         assert!(expected.contains(&found), "{found} numbers and not {expected:?} in a vector");
     }

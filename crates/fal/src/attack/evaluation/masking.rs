@@ -5,20 +5,23 @@ use std::fmt;
 use experiment::statistics::{Interval, proportion_interval};
 use serde::{Deserialize, Serialize};
 
-use super::surface::LossSurface;
+use super::surface::{LossSurface, check_points};
 use crate::attack::error::require;
+use crate::attack::objective::prediction;
 use crate::attack::{
-    AttackError, Campaign, Loss, Norm, Pgd, Samples, Square, ThreatModel, WhiteBox,
+    AttackError, Campaign, Fate, Loss, Norm, Pgd, Samples, Scores, Square, ThreatModel, WhiteBox,
 };
 
 /// How many times as many steps should not help much.
 const MORE: usize = 5;
 /// Starts of the ascent up the margin that is compared with a black box: of an honest model too one start alone misses samples.
 const STARTS: usize = 5;
-/// By how much of the samples they may help.
+/// What share of the attacked samples another attack may be ahead by.
 const LITTLE: f64 = 0.05;
-/// By how much of the samples a black-box attack may be ahead: gradients miss single samples of an honest model too.
-const SINGLE_SAMPLES: f64 = 0.02;
+/// At how many samples a share begins to count: of an honest model too an attack misses single samples.
+const SEVERAL: usize = 2;
+/// How far the sum of scores may be from one where they are probabilities.
+const ROUNDING: f32 = 1e-4;
 
 /// How much the checks may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +44,21 @@ impl Default for CheckBudget {
     }
 }
 
-/// Four signs that tell a robust model from one that hides its gradients. All should hold; [`Self::warnings`] names those
-/// that do not.
+/// Signs that tell a robust model from one that hides its gradients, and numbers that can be believed from others. All should
+/// hold; [`Self::warnings`] names those that do not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaskingChecks {
     /// What was spent.
     pub budget: CheckBudget,
+    /// Samples that the model gets right, so that they are attacked; 0 in files of older programs, which did not keep it.
+    #[serde(default)]
+    pub attacked: usize,
+    /// Whether the model gives all samples, which are of several classes, the same class.
+    #[serde(default)]
+    pub answers_alike: bool,
+    /// Whether the scores are probabilities, which a confident model has at 0 and 1 wherever an attack looks.
+    #[serde(default)]
+    pub probabilities: bool,
     /// Accuracy under projected gradient ascent of the given steps.
     pub few_steps: Interval,
     /// Accuracy under five times as many: hardly less.
@@ -55,11 +67,12 @@ pub struct MaskingChecks {
     pub large_epsilon: f64,
     /// Accuracy under many steps with that epsilon: nothing.
     pub without_limit: Interval,
-    /// Accuracy under many steps up the cross entropy and, from several starts, up the margin, whichever fells.
+    /// Accuracy under many steps up the cross entropy and, from several starts, up the margin, whichever fells: hardly less than
+    /// up the cross entropy alone.
     pub white_box: Interval,
-    /// Accuracy under a black-box attack: no less, but for single samples.
+    /// Accuracy under a black-box attack: hardly less than up the cross entropy.
     pub black_box: Interval,
-    /// Samples that the black-box attack felled and the gradients did not.
+    /// Samples that the black-box attack felled and the gradients did not: hardly any.
     pub black_box_only: usize,
     /// The mean loss around the samples: it rises towards the attacked images and further than in a random direction. At an
     /// epsilon of 0 it says nothing.
@@ -77,8 +90,11 @@ impl MaskingChecks {
         model: &M,
         samples: &Samples,
     ) -> Result<Self, AttackError> {
-        require(budget.samples > 0, "CheckBudget::samples", 0.0, "at least 1")?;
+        budget.check()?;
         let samples = samples.drawn(budget.samples, &campaign.seed.child("checks"));
+        let all: Vec<usize> = (0..samples.len()).collect();
+        let scores =
+            campaign.in_batches(&all, |indices| model.scores(&samples.images().select(indices)))?;
         let few = campaign.run(&Pgd::new(budget.steps), model, &samples)?;
         let ascent = Pgd::new(MORE * budget.steps);
         let many = campaign.run(&ascent, model, &samples)?;
@@ -91,6 +107,9 @@ impl MaskingChecks {
         let black_box = campaign.run(&Square::new(budget.queries), model, &samples)?;
         Ok(Self {
             budget,
+            attacked: few.fates.iter().filter(|fate| **fate != Fate::Misclassified).count(),
+            answers_alike: are_alike(samples.labels(), &scores),
+            probabilities: scores.iter().flat_map(Scores::iter).all(are_probabilities),
             few_steps: few.robust_accuracy(),
             many_steps: many.robust_accuracy(),
             large_epsilon: threat.epsilon,
@@ -119,13 +138,25 @@ impl MaskingChecks {
     /// The signs that do not hold, each with what it may mean; none for a model whose numbers can be believed.
     pub fn warnings(&self) -> Vec<String> {
         let CheckBudget { steps, queries, .. } = self.budget;
+        let many = MORE * steps;
         let mut warnings = Vec::new();
-        let gain = self.few_steps.mean - self.many_steps.mean;
-        if gain > LITTLE {
+        if self.probabilities {
+            warnings.push("the scores look like probabilities: give the attacks logits, or Square and the ratios of scores are blind".into());
+        }
+        if self.answers_alike {
+            warnings.push("the model gives images of all classes the same class: its accuracies say nothing of attacks".into());
+            return warnings;
+        }
+        if let Some(gain) = self.gain(self.few_steps, self.many_steps) {
             warnings.push(format!(
-                "{} steps fell {:.1} % of the samples more than {steps}: the ascent has not converged, use more steps",
-                MORE * steps,
-                100.0 * gain
+                "{many} steps fell {gain} of the samples more than {steps}: the ascent has not converged, use more steps"
+            ));
+        }
+        let others =
+            if self.white_box.mean < self.black_box.mean { self.white_box } else { self.black_box };
+        if let Some(gain) = self.gain(self.many_steps, others) {
+            warnings.push(format!(
+                "other attacks fell {gain} of the samples more than {many} steps up the cross entropy: it misleads FGSM and PGD, trust AutoAttack"
             ));
         }
         if self.without_limit.mean > 0.0 {
@@ -134,9 +165,9 @@ impl MaskingChecks {
                 self.without_limit.percent()
             ));
         }
-        if self.white_box.mean - self.black_box.mean > SINGLE_SAMPLES {
+        if let Some(share) = self.several(self.black_box_only) {
             warnings.push(format!(
-                "the black-box attack with {queries} queries leaves fewer samples than the gradients: they are masked, trust Square"
+                "the black-box attack with {queries} queries alone fells {share} of the samples, which no gradient does: they are masked, trust Square"
             ));
         }
         if self.surface.has_extent() && !self.surface.rises() {
@@ -146,6 +177,20 @@ impl MaskingChecks {
             warnings.push("a random direction raises the mean loss more than the attack: its gradients point nowhere".into());
         }
         warnings
+    }
+
+    /// How many samples more fall under the second of two attacks, where it is not little.
+    fn gain(&self, first: Interval, second: Interval) -> Option<String> {
+        let standing = |found: Interval| (found.mean * found.n as f64).round() as usize;
+        self.several(standing(first).saturating_sub(standing(second)))
+    }
+
+    /// So many of the attacked samples, in percent, where they are not few.
+    fn several(&self, samples: usize) -> Option<String> {
+        // Files of older programs do not tell how many were attacked.
+        let attacked = if self.attacked == 0 { self.few_steps.n } else { self.attacked };
+        let share = samples as f64 / attacked as f64;
+        (samples >= SEVERAL && share > LITTLE).then(|| format!("{:.1} %", 100.0 * share))
     }
 }
 
@@ -179,6 +224,30 @@ impl fmt::Display for MaskingChecks {
         }
         write!(formatter, "  WARNING: {}", warnings.join("\n  WARNING: "))
     }
+}
+
+impl CheckBudget {
+    /// # Errors
+    /// [`AttackError::Setting`] for what can check nothing.
+    fn check(&self) -> Result<(), AttackError> {
+        let Self { samples, steps, queries, surface_points } = *self;
+        require(samples > 0, "CheckBudget::samples", 0.0, "at least 1")?;
+        require(steps > 0, "CheckBudget::steps", 0.0, "at least 1")?;
+        require(queries > 0, "CheckBudget::queries", 0.0, "at least 1")?;
+        check_points(surface_points)
+    }
+}
+
+/// Whether samples of several classes all have the largest score at the same class.
+fn are_alike(labels: &[usize], scores: &[Scores]) -> bool {
+    let mut predictions = scores.iter().flat_map(Scores::iter).map(prediction);
+    let first = predictions.next();
+    predictions.all(|class| Some(class) == first) && labels.iter().any(|label| *label != labels[0])
+}
+
+fn are_probabilities(scores: &[f32]) -> bool {
+    let sum: f32 = scores.iter().sum();
+    scores.iter().all(|score| (0.0..=1.0).contains(score)) && (sum - 1.0).abs() < ROUNDING
 }
 
 /// The same attacker with an epsilon that spans the pixel range.
@@ -261,35 +330,92 @@ mod tests {
         );
     }
 
+    /// Squares fell half of the images, and gradients the other half.
     #[test]
-    fn each_sign_has_its_warning() {
-        let share = |successes| proportion_interval(successes, 20).unwrap();
+    fn a_model_that_hides_some_of_its_gradients_is_caught() {
+        let share = |standing| proportion_interval(standing, 60).unwrap();
+        let checks = MaskingChecks {
+            white_box: share(30),
+            black_box: share(30),
+            black_box_only: 30,
+            ..good(60)
+        };
+        assert!(
+            checks.warnings().iter().any(|warning| warning.contains("trust Square")),
+            "{checks}"
+        );
+    }
+
+    #[test]
+    fn a_model_that_answers_alike_is_named() {
+        let rows = [[0.1_f32; 32]; 5].map(|row| row.map(|weight| -weight));
+        let model = toy::linear_model(&[&[[0.1; 32]][..], &rows[..]].concat());
+        let samples =
+            Samples::new(toy::noise(24, 5), (0..24).map(|index| index % 6).collect()).unwrap();
+        let checks = MaskingChecks::run(&campaign(), BUDGET, &model, &samples).unwrap();
+        assert_eq!((checks.attacked, checks.answers_alike), (4, true));
+        assert_eq!(checks.warnings().len(), 1, "{checks}");
+        assert!(checks.to_string().contains("the same class"), "{checks}");
+    }
+
+    #[test]
+    fn probabilities_are_no_logits() {
+        assert!(are_probabilities(&[0.25, 0.0, 0.75]));
+        for logits in [[0.25, 0.25, 0.25], [-0.25, 0.25, 1.0], [1.5, -0.25, -0.25]] {
+            assert!(!are_probabilities(&logits), "{logits:?}");
+        }
+    }
+
+    /// Of a model of whose 20 samples as many as `attacked` are right.
+    fn good(attacked: usize) -> MaskingChecks {
+        let share = |standing| proportion_interval(standing, attacked).unwrap();
         let surface = LossSurface {
             shares: vec![-1.0, 0.0, 1.0],
             losses: vec![vec![0.0, 0.1, 0.2], vec![0.0, 0.1, 0.2], vec![0.0, 0.1, 0.2]],
         };
-        let good = MaskingChecks {
+        MaskingChecks {
             budget: BUDGET,
+            attacked,
+            answers_alike: false,
+            probabilities: false,
             few_steps: share(10),
             many_steps: share(9),
             large_epsilon: 1.0,
             without_limit: share(0),
-            white_box: share(9),
+            white_box: share(8),
             black_box: share(9),
-            black_box_only: 0,
+            black_box_only: 1,
             surface,
-        };
+        }
+    }
+
+    #[test]
+    fn each_sign_has_its_warning() {
+        let share = |standing| proportion_interval(standing, 20).unwrap();
         let warning = |change: &dyn Fn(&mut MaskingChecks)| {
-            let mut checks = good.clone();
+            let mut checks = good(20);
             change(&mut checks);
             checks.warnings().join("; ")
         };
         assert_eq!(warning(&|_| ()), "");
-        assert!(warning(&|checks| checks.many_steps = share(8)).contains("use more steps"));
+        assert!(warning(&|checks| checks.few_steps = share(11)).contains("use more steps"));
         assert!(warning(&|checks| checks.without_limit = share(1)).contains("every image"));
-        assert!(warning(&|checks| checks.black_box = share(8)).contains("trust Square"));
+        assert!(warning(&|checks| checks.black_box_only = 2).contains("trust Square"));
+        assert!(warning(&|checks| checks.black_box = share(7)).contains("trust AutoAttack"));
+        assert!(warning(&|checks| checks.white_box = share(7)).contains("trust AutoAttack"));
+        assert!(warning(&|checks| checks.probabilities = true).contains("logits"));
         assert!(warning(&|checks| checks.surface.losses[1][2] = 0.05).contains("does not rise"));
         assert!(warning(&|checks| checks.surface.losses[0][1] = 0.3).contains("random direction"));
+    }
+
+    /// Two of 64 are little, two of the six that the model gets right are not.
+    #[test]
+    fn shares_are_of_the_samples_that_are_attacked() {
+        let warnings =
+            |attacked| MaskingChecks { black_box_only: 2, attacked, ..good(64) }.warnings();
+        assert_eq!(warnings(64), Vec::<String>::new());
+        assert_eq!(warnings(0), Vec::<String>::new());
+        assert!(warnings(6)[0].contains("33.3 %"), "{:?}", warnings(6));
     }
 
     #[test]

@@ -36,13 +36,7 @@ impl LossSurface {
         samples: &Samples,
         attacked: &Outcome,
     ) -> Result<Self, AttackError> {
-        let usable = points >= 3 && points % 2 == 1;
-        require(
-            usable,
-            "CheckBudget::surface_points",
-            points as f64,
-            "an odd number of at least 3",
-        )?;
+        check_points(points)?;
         let half = (points / 2) as f64;
         let shares = (0..points).map(|point| point as f64 / half - 1.0);
         let nothing_moves = campaign.threat.epsilon == 0.0
@@ -97,6 +91,14 @@ impl LossSurface {
         .axes("share of a random direction", "share of the attack's direction")
         .to_svg()
     }
+}
+
+/// # Errors
+/// [`AttackError::Setting`] unless there is a point in the middle and one on each side.
+pub(super) fn check_points(points: usize) -> Result<(), AttackError> {
+    let usable = points >= 3 && points % 2 == 1;
+    let range = "an odd number of at least 3";
+    require(usable, "CheckBudget::surface_points", points as f64, range)
 }
 
 /// Samples with a direction of attack and a random one each.
