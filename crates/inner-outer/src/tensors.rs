@@ -32,8 +32,9 @@ impl<B: Backend> Tensors<B> {
     /// The module with these values in place of its own. Parameter ids are kept.
     ///
     /// # Panics
-    /// If the list is shorter than the module's parameters.
+    /// If there are not as many tensors as the module has parameters.
     pub fn write<M: Module<B>>(&self, module: M) -> M {
+        require_length(self.len(), count(&module), "parameters of the module to write");
         module.map(&mut Write(self.0.iter()))
     }
 
@@ -63,7 +64,11 @@ impl<B: Backend> Tensors<B> {
     }
 
     /// Leaves of a new graph where `learned` says so, constants elsewhere.
+    ///
+    /// # Panics
+    /// If there are not as many answers as tensors.
     pub fn track_where(&self, learned: &[bool]) -> Tensors<Autodiff<B>> {
+        require_length(self.len(), learned.len(), "answers");
         let lift = |(tensor, &learned): (&Tensor<B, 1>, &bool)| {
             Tensor::from_inner(tensor.clone()).set_require_grad(learned)
         };
@@ -71,6 +76,9 @@ impl<B: Backend> Tensors<B> {
     }
 
     /// The entries chosen by `mask`, in order.
+    ///
+    /// # Panics
+    /// If there are not as many answers as entries.
     pub fn select(&self, mask: &[bool]) -> Self {
         Self(masked(&self.0, mask).cloned().collect())
     }
@@ -78,8 +86,10 @@ impl<B: Backend> Tensors<B> {
     /// The list with the entries chosen by `mask` replaced, in order, by `values`.
     ///
     /// # Panics
-    /// If there are fewer `values` than chosen entries.
+    /// If there are not as many answers as entries, or not as many `values` as chosen entries.
     pub fn replace(&self, mask: &[bool], values: &Self) -> Self {
+        require_length(self.len(), mask.len(), "answers");
+        require_length(values.len(), chosen(mask), "chosen entries");
         let mut values = values.0.iter();
         let pick = |(old, &chosen): (&Tensor<B, 1>, &bool)| match chosen {
             true => values.next().expect("one value for each chosen tensor").clone(),
@@ -89,7 +99,11 @@ impl<B: Backend> Tensors<B> {
     }
 
     /// `self + scale * direction`.
+    ///
+    /// # Panics
+    /// If the lists have different lengths.
     pub fn add_scaled(&self, scale: f64, direction: &Cotangents<B>) -> Self {
+        require_length(self.len(), direction.0.len(), "entries of the direction");
         let step = |(value, direction): (&Tensor<B, 1>, &Option<Tensor<B, 1>>)| match direction {
             Some(direction) => value.clone() + direction.clone() * scale,
             None => value.clone(),
@@ -98,13 +112,21 @@ impl<B: Backend> Tensors<B> {
     }
 
     /// `self - other`, as a derivative list.
+    ///
+    /// # Panics
+    /// If the lists have different lengths.
     pub fn minus(&self, other: &Self) -> Cotangents<B> {
+        require_length(self.len(), other.len(), "tensors to subtract");
         let subtract = |(a, b): (&Tensor<B, 1>, &Tensor<B, 1>)| Some(a.clone() - b.clone());
         Cotangents(self.0.iter().zip(&other.0).map(subtract).collect())
     }
 
     /// `sum_i <self_i, cotangents_i>`, `[1]`; `None` if every cotangent is absent.
+    ///
+    /// # Panics
+    /// If the lists have different lengths.
     pub fn pair(&self, cotangents: &Cotangents<B>) -> Option<Tensor<B, 1>> {
+        require_length(self.len(), cotangents.0.len(), "cotangents");
         let products = self.0.iter().zip(&cotangents.0).filter_map(|(value, cotangent)| {
             let cotangent = cotangent.as_ref()?;
             Some((value.clone() * cotangent.clone()).sum())
@@ -135,11 +157,12 @@ impl<B: Backend> Tensors<Autodiff<B>> {
     }
 }
 
-/// Entry by entry sum.
+/// Entry by entry sum. Panics if the lists have different lengths.
 impl<B: Backend> Add for Cotangents<B> {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
+        require_length(self.0.len(), other.0.len(), "entries to add");
         let add = |(a, b): (Option<_>, Option<_>)| match (a, b) {
             (Some(a), Some(b)) => Some(a + b),
             (a, b) => a.or(b),
@@ -170,12 +193,19 @@ impl<B: Backend> Cotangents<B> {
     }
 
     /// The entries chosen by `mask`, in order.
+    ///
+    /// # Panics
+    /// If there are not as many answers as entries.
     pub fn select(&self, mask: &[bool]) -> Self {
         Self(masked(&self.0, mask).cloned().collect())
     }
 
     /// The inverse of [`Self::select`]: zero where `mask` is false.
+    ///
+    /// # Panics
+    /// If there are not as many entries as `mask` chooses.
     pub fn spread(self, mask: &[bool]) -> Self {
+        require_length(self.0.len(), chosen(mask), "chosen entries");
         let mut entries = self.0.into_iter();
         Self(
             mask.iter()
@@ -185,12 +215,20 @@ impl<B: Backend> Cotangents<B> {
     }
 
     /// Zero where `mask` is false.
+    ///
+    /// # Panics
+    /// If there are not as many answers as entries.
     pub fn keep(self, mask: &[bool]) -> Self {
+        require_length(self.0.len(), mask.len(), "answers");
         Self(self.0.into_iter().zip(mask).map(|(entry, &kept)| entry.filter(|_| kept)).collect())
     }
 
     /// `<self, other>`, zero where either is absent; of each entry in its own precision, in which its square must not overflow.
+    ///
+    /// # Panics
+    /// If the lists have different lengths.
     pub fn dot(&self, other: &Self) -> f64 {
+        require_length(self.0.len(), other.0.len(), "entries to multiply");
         let products = self.0.iter().zip(&other.0).filter_map(|(a, b)| {
             let product = a.clone()? * b.clone()?;
             Some(to_f64(&product.sum())[0])
@@ -209,7 +247,11 @@ impl<B: Backend> Cotangents<B> {
     }
 
     /// The entries as values, zeros shaped like `like` where absent.
+    ///
+    /// # Panics
+    /// If the lists have different lengths.
     pub fn or_zeros(&self, like: &Tensors<B>) -> Tensors<B> {
+        require_length(self.0.len(), like.len(), "tensors to take shapes from");
         let fill = |(entry, like): (&Option<Tensor<B, 1>>, &Tensor<B, 1>)| {
             entry.clone().unwrap_or_else(|| like.zeros_like())
         };
@@ -217,6 +259,9 @@ impl<B: Backend> Cotangents<B> {
     }
 
     /// Burn's gradients container for `module`, so that any Burn optimiser can take the step.
+    ///
+    /// # Panics
+    /// If there are not as many entries as the module has parameters.
     pub fn gradients<A, M>(&self, module: &M) -> GradientsParams
     where
         A: AutodiffBackend<InnerBackend = B>,
@@ -224,6 +269,7 @@ impl<B: Backend> Cotangents<B> {
     {
         let mut register =
             Register::<B> { entries: self.0.iter(), gradients: GradientsParams::new() };
+        require_length(self.0.len(), count::<A, M>(module), "parameters of the module");
         module.visit::<Register<B>>(&mut register);
         register.gradients
     }
@@ -283,7 +329,24 @@ pub fn gradients<B: Backend, const N: usize>(
     })
 }
 
+/// Refuses lists of different lengths: to pair them would drop the end of the longer one.
+fn require_length(entries: usize, others: usize, what: &str) {
+    assert!(entries == others, "a list of {entries} entries was given {others} {what}");
+}
+
+/// Number of float parameters.
+fn count<B: Backend, M: Module<B>>(module: &M) -> usize {
+    let mut visitor = Count(0);
+    module.visit(&mut visitor);
+    visitor.0
+}
+
+fn chosen(mask: &[bool]) -> usize {
+    mask.iter().filter(|chosen| **chosen).count()
+}
+
 fn masked<'a, T>(entries: &'a [T], mask: &'a [bool]) -> impl Iterator<Item = &'a T> {
+    require_length(entries.len(), mask.len(), "answers");
     entries.iter().zip(mask).filter_map(|(entry, &chosen)| chosen.then_some(entry))
 }
 
@@ -294,6 +357,14 @@ impl<B: Backend> ModuleVisitor<B> for Flatten<B> {
         let value = parameter.val();
         let elements = value.shape().num_elements();
         self.0.push(value.reshape([elements]));
+    }
+}
+
+struct Count(usize);
+
+impl<B: Backend> ModuleVisitor<B> for Count {
+    fn visit_float<const D: usize>(&mut self, _parameter: &Param<Tensor<B, D>>) {
+        self.0 += 1;
     }
 }
 
@@ -360,107 +431,4 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Register<'_, A::InnerBackend> {
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::backend::Flex;
-    use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-    use burn::tensor::DType;
-
-    use super::*;
-
-    #[derive(Module, Debug)]
-    struct Network<B: Backend> {
-        norm: LayerNorm<B>,
-        layers: Vec<Linear<B>>,
-    }
-
-    fn network() -> Network<Flex> {
-        let device = Default::default();
-        let layer = || LinearConfig::new(3, 2).with_bias(false).init(&device);
-        Network { norm: LayerNormConfig::new(2).init(&device), layers: vec![layer(), layer()] }
-    }
-
-    fn values(numbers: &[f64]) -> Tensor<Flex, 1> {
-        Tensor::from_data(numbers, (&Default::default(), DType::F64))
-    }
-
-    #[test]
-    fn paths_and_shapes_are_those_of_the_module() {
-        let expected = [
-            ("norm.gamma", vec![2]),
-            ("norm.beta", vec![2]),
-            ("layers.0.weight", vec![3, 2]),
-            ("layers.1.weight", vec![3, 2]),
-        ];
-        let shapes = parameter_shapes(&network());
-        assert!(
-            shapes.iter().map(|(path, shape)| (path.as_str(), shape.clone())).eq(expected.clone())
-        );
-        assert_eq!(parameter_paths(&network()), expected.map(|(path, _)| path));
-    }
-
-    #[test]
-    fn values_written_are_read_again_and_ids_stay() {
-        let module = network();
-        let changed =
-            Tensors(Tensors::of(&module).0.iter().map(|tensor| tensor.clone() + 1.0).collect());
-        let written = changed.write(module.clone());
-        assert_eq!(Tensors::of(&written).to_f64(), changed.to_f64());
-        assert_eq!(written.layers[1].weight.id, module.layers[1].weight.id);
-        assert_eq!(written.layers[1].weight.dims(), [3, 2]);
-        assert_eq!((changed.len(), changed.elements(), changed.is_empty()), (4, 16, false));
-    }
-
-    #[test]
-    fn masks_select_replace_spread_and_keep() {
-        let list = Tensors(vec![values(&[1.0]), values(&[2.0, 3.0]), values(&[4.0])]);
-        let mask = [true, false, true];
-        assert_eq!(list.select(&mask).to_f64(), [1.0, 4.0]);
-        let replaced = list.replace(&mask, &Tensors(vec![values(&[5.0]), values(&[6.0])]));
-        assert_eq!(replaced.to_f64(), [5.0, 2.0, 3.0, 6.0]);
-        let cotangents = list.clone().into_cotangents();
-        let spread = cotangents.select(&mask).spread(&mask);
-        assert_eq!(spread.or_zeros(&list).to_f64(), [1.0, 0.0, 0.0, 4.0]);
-        assert_eq!(cotangents.keep(&mask).or_zeros(&list).to_f64(), [1.0, 0.0, 0.0, 4.0]);
-    }
-
-    #[test]
-    fn absent_entries_are_zeros() {
-        let list = Tensors(vec![values(&[3.0]), values(&[4.0])]);
-        let (full, none) = (list.clone().into_cotangents(), Cotangents::<Flex>::zeros(2));
-        let half = full.clone().keep(&[true, false]);
-        assert_eq!((full.norm(), half.norm(), none.norm()), (5.0, 3.0, 0.0));
-        assert_eq!(full.dot(&half), 9.0);
-        assert!(none.is_zero() && !half.is_zero());
-        assert!(list.pair(&none).is_none());
-        assert_eq!(to_f64(&list.pair(&half).expect("one entry is there")), [9.0]);
-        assert_eq!((half.clone() + full.clone()).or_zeros(&list).to_f64(), [6.0, 4.0]);
-        assert_eq!(list.add_scaled(2.0, &half).to_f64(), [9.0, 4.0]);
-        assert_eq!(list.minus(&list).norm(), 0.0);
-    }
-
-    #[test]
-    fn gradients_of_an_untracked_loss_are_zero() {
-        let leaves = Tensors(vec![values(&[1.0])]).track_where(&[false]);
-        let constant = leaves.0[0].clone() * 2.0;
-        let [gradient] = gradients(constant, [&leaves]);
-        assert!(gradient.is_zero());
-        assert_eq!(leaves.tracked(), [false]);
-        let leaves = leaves.detach().track();
-        let [gradient] = gradients(leaves.0[0].clone().powi_scalar(2), [&leaves]);
-        assert_eq!(gradient.norm(), 2.0);
-        assert_eq!(leaves.tracked(), [true]);
-    }
-
-    #[test]
-    fn gradients_are_registered_for_the_optimisers_of_burn() {
-        let module = network();
-        let mut entries = Tensors::of(&module).into_cotangents();
-        entries.0[0] = None;
-        let lifted: Network<Autodiff<Flex>> = burn::module::AutodiffModule::from_inner(module);
-        let registered = entries.gradients(&lifted);
-        assert!(registered.get::<Flex, 1>(lifted.norm.gamma.id).is_none());
-        let weight = registered.get::<Flex, 2>(lifted.layers[1].weight.id).expect("is registered");
-        assert_eq!(weight.dims(), [3, 2]);
-        assert_eq!(registered.len(), 3);
-    }
-}
+mod tests;
