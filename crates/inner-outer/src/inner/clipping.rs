@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::length::{largest, shrinkage};
 use super::{InnerOptimizer, Iterate};
 use crate::Result;
 use crate::settings::require_positive;
@@ -10,8 +11,7 @@ use crate::tensors::Tensors;
 
 /// An update rule whose gradient is first scaled down to a norm of at most `limit`, over all tensors together.
 ///
-/// The scaling is part of the update and is differentiated with it. In single precision a norm above `1e19` has an infinite square,
-/// and makes the gradient zero.
+/// The scaling is part of the update and is differentiated with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Clipped<O> {
     /// The rule.
@@ -41,14 +41,15 @@ impl<O: InnerOptimizer> InnerOptimizer for Clipped<O> {
         at: Iterate<B>,
         gradient: &Tensors<B>,
     ) -> Iterate<B> {
-        let squares = gradient.0.iter().map(|g| g.clone().powi_scalar(2).sum());
-        let Some(square) = squares.reduce(|a, b| a + b) else {
+        let rows = || gradient.0.iter().map(|g| g.clone().reshape([1, g.dims()[0]]));
+        let Some(largest) = rows().map(|row| largest(&row)).reduce(Tensor::max_pair) else {
             return self.rule.step(step, rates, at, gradient);
         };
-        let within = square.clone().lower_equal_elem(self.limit * self.limit);
-        // Clamped before the root, which has no derivative at zero; rounding is kept out of what needs no scaling.
-        let factor = square.clamp_min(self.limit * self.limit).sqrt().recip() * self.limit;
-        let factor = factor.mask_fill(within, 1.0);
+        let square = |unit: &Tensor<B, 2>| {
+            let squares = rows().map(|row| (row * unit.clone()).powi_scalar(2).sum_dim(1));
+            squares.reduce(|a, b| a + b).expect("there is a largest entry")
+        };
+        let factor: Tensor<B, 1> = shrinkage(self.limit, largest, square).reshape([1]);
         let scale = |g: &Tensor<B, 1>| g.clone() * factor.clone();
         let clipped = Tensors(gradient.0.iter().map(scale).collect());
         self.rule.step(step, rates, at, &clipped)
@@ -61,9 +62,10 @@ mod tests {
     use burn::tensor::{DType, TensorData};
     use proptest::prelude::*;
 
-    use super::super::{NormalizedAscent, Sgd};
+    use super::super::{IterateCotangents, NormalizedAscent, Sgd};
     use super::*;
     use crate::Error;
+    use crate::tensors::Cotangents;
 
     fn tensors(values: &[f64], dtype: DType) -> Tensors<Flex> {
         let tensor = |value: &f64| {
@@ -103,6 +105,49 @@ mod tests {
         let uneven = Clipped { rule: NormalizedAscent { rows: 2 }, limit: 1.0 };
         let refused = uneven.check(&tensors(&[1.0], DType::F64)).unwrap_err();
         assert!(matches!(refused, Error::UnevenRows { rows: 2, elements: 1, .. }));
+    }
+
+    #[test]
+    fn gradients_whose_square_is_infinite_keep_their_direction() {
+        let close = |found: Vec<f64>, expected: [f64; 2]| {
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{found}, {expected}");
+            }
+        };
+        for dtype in [DType::F32, DType::F64] {
+            close(clipped(1.0, &[3e20, -4e20], dtype), [0.6, -0.8]);
+            close(clipped(2.0, &[3e38, 0.0], dtype), [2.0, 0.0]);
+            close(clipped(1e21, &[3e20, -4e20], dtype), [3e20, -4e20]);
+            close(clipped(1e20, &[3e20, -4e20], dtype), [0.6e20, -0.8e20]);
+            close(clipped(1e-6, &[3e12, -4e12], dtype), [0.6e-6, -0.8e-6]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_hidden() {
+        let found = clipped(1.0, &[f64::NAN, 2.0], DType::F32);
+        assert!(found[0].is_nan(), "{found:?}");
+        let found = clipped(1.0, &[f64::INFINITY, 2.0], DType::F32);
+        assert!(found[0].is_nan(), "{found:?}");
+    }
+
+    /// The derivative of the direction `(cos, sin)` along `(1, 0)` is `sin (sin, -cos) / length`.
+    #[test]
+    fn the_scaling_of_what_is_large_is_differentiated() {
+        let [theta, rates] = [0.0, -1.0].map(|value| tensors(&[value; 2], DType::F32));
+        let at = Iterate { theta, state: Tensors(Vec::new()), steps_taken: 0 };
+        let cotangent = IterateCotangents {
+            theta: tensors(&[1.0, 0.0], DType::F32).into_cotangents(),
+            state: Cotangents::zeros(0),
+        };
+        let gradient = tensors(&[3e20, 4e20], DType::F32);
+        let rule = Clipped { rule: Sgd, limit: 1.0 };
+        let pulled = rule.pullback(0, &rates, &at, &gradient, &cotangent).gradient;
+        let found = pulled.or_zeros(&gradient).to_f64();
+        let expected = [0.8 * 0.8 / 5e20, -0.8 * 0.6 / 5e20];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found / expected - 1.0).abs() < 1e-5, "{found:e} is not {expected:e}");
+        }
     }
 
     proptest! {

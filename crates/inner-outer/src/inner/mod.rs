@@ -8,6 +8,7 @@ mod adam;
 mod clipping;
 mod intervals;
 mod iterate;
+mod length;
 mod projection;
 mod rates;
 mod sgd;

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::length::{largest, shrinkage};
 use super::{InnerOptimizer, Iterate};
 use crate::settings::{require_even_rows, require_positive};
 use crate::tensors::Tensors;
@@ -97,8 +98,7 @@ impl Projection for BoxConstraint {
     }
 }
 
-/// The balls `|theta_r|_2 <= radius` around zero, one for each of `rows` equal blocks of a tensor. In single precision a block
-/// longer than `1e19`, whose square is infinite, goes to zero.
+/// The balls `|theta_r|_2 <= radius` around zero, one for each of `rows` equal blocks of a tensor.
 #[derive(Clone, Copy, Debug)]
 pub struct L2Ball {
     /// Radius, above 0.
@@ -112,11 +112,9 @@ impl Projection for L2Ball {
     fn project<B: Backend>(&self, theta: Tensor<B, 1>) -> Tensor<B, 1> {
         let elements = theta.dims()[0];
         let blocks = theta.reshape([self.rows, elements / self.rows]);
-        let squares = blocks.clone().powi_scalar(2).sum_dim(1);
-        let inside = squares.clone().lower_equal_elem(self.radius * self.radius);
-        // Clamped before the root, which has no derivative at zero; rounding is kept out of what is inside already.
-        let factors = squares.clamp_min(self.radius * self.radius).sqrt().recip() * self.radius;
-        let factors = factors.mask_fill(inside, 1.0);
+        let squares =
+            |units: &Tensor<B, 2>| (blocks.clone() * units.clone()).powi_scalar(2).sum_dim(1);
+        let factors = shrinkage(self.radius, largest(&blocks), squares);
         (blocks * factors).reshape([elements])
     }
 
@@ -188,6 +186,21 @@ mod tests {
         let refused = [check(3, 2), check(2, 3)].map(|checked| checked.unwrap_err());
         assert!(matches!(refused[0], Error::UnevenRows { setting: "NormalizedAscent::rows", .. }));
         assert!(matches!(refused[1], Error::UnevenRows { setting: "L2Ball::rows", .. }));
+    }
+
+    #[test]
+    fn a_block_whose_square_is_infinite_goes_to_the_sphere() {
+        for dtype in [DType::F32, DType::F64] {
+            let theta = [3e20, -4e20, 0.3, 0.4, -1e38, 0.0];
+            let data = TensorData::new(theta.to_vec(), [6]);
+            let theta = Tensor::<Flex, 1>::from_data(data, (&Default::default(), dtype));
+            let found = to_f64(&L2Ball { radius: 2.0, rows: 3 }.project(theta.clone()));
+            for (found, expected) in found.iter().zip([1.2, -1.6, 0.3, 0.4, -2.0, 0.0]) {
+                assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+            }
+            let wide = L2Ball { radius: 1e30, rows: 1 };
+            assert_eq!(to_f64(&wide.project(theta.clone() * 1e-10)), to_f64(&(theta * 1e-10)));
+        }
     }
 
     fn inner_product(a: &[f64], b: &[f64]) -> f64 {
