@@ -128,7 +128,7 @@ impl<B: Backend> MetaBatch<B> {
     fn add(mut self, task: MetaGradient<B>) -> Self {
         self.outer_losses.push(task.outer_loss);
         self.inner_losses.iter_mut().zip(task.inner_losses).for_each(|(sum, loss)| *sum += loss);
-        self.residual = self.residual.into_iter().chain(task.residual).reduce(f64::max);
+        self.residual = self.residual.into_iter().chain(task.residual).reduce(larger);
         let entries = task.outer.0.iter().zip(&self.outer.0);
         // An absent derivative says nothing, so a zero after absent ones is the first.
         for (zero, (here, before)) in self.zero.iter_mut().zip(entries) {
@@ -162,8 +162,26 @@ impl<B: Backend> From<MetaGradient<B>> for MetaBatch<B> {
     }
 }
 
+/// The larger number, or whichever is none: `f64::max` would leave it out.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a >= b { a } else { b }
+}
+
 /// Whether a derivative is there, and exactly zero.
 fn is_zero<B: Backend>(derivative: &Option<Tensor<B, 1>>) -> bool {
     // Not by the norm: squares of small numbers are zero, too.
     derivative.as_ref().is_some_and(|derivative| to_f64(&derivative.clone().abs().max()) == [0.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::larger;
+
+    #[test]
+    fn a_residual_that_is_no_number_is_kept() {
+        assert_eq!((larger(1.0, 2.0), larger(2.0, 1.0)), (2.0, 2.0));
+        for (a, b) in [(f64::NAN, 1.0), (1.0, f64::NAN)] {
+            assert!(larger(a, b).is_nan());
+        }
+    }
 }

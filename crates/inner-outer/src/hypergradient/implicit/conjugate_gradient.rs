@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{LinearSolver, Operator, add_scaled, dot, precision, scaled};
+use super::{LinearSolver, Operator, add_scaled, dot, precision, scaled, squared_norm};
 use crate::settings::{require_not_negative, require_share, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -42,7 +42,8 @@ impl LinearSolver for ConjugateGradient {
         let mut x = scaled(right, 0.0);
         let mut residual = right.clone();
         let mut direction = right.clone();
-        let (right_norm2, precision) = (dot(right, right), precision(right));
+        let (right_norm2, precision) =
+            (squared_norm("conjugate gradient", right)?, precision(right));
         let mut residual_norm2 = right_norm2;
         let target = self.tolerance.max(precision).powi(2) * right_norm2;
         for iteration in 0..self.iterations {
@@ -53,7 +54,7 @@ impl LinearSolver for ConjugateGradient {
             let curvature = dot(&direction, &image);
             // <d, A d> that is no more than rounding of |d| |A d|.
             let lengths = (dot(&direction, &direction) * dot(&image, &image)).sqrt();
-            if curvature.is_nan() || curvature <= ROUNDED * precision * lengths {
+            if !curvature.is_finite() || curvature <= ROUNDED * precision * lengths {
                 if residual_norm2 <= precision * right_norm2 {
                     break;
                 }

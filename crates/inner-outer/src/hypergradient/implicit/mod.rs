@@ -141,6 +141,25 @@ fn add_scaled<B: Backend>(a: &Tensors<B>, scale: f64, b: &Tensors<B>) -> Tensors
     a.add_scaled(scale, &Cotangents::from(b.clone()))
 }
 
+/// `<right, right>`, by which the `solver` measures what is left.
+///
+/// # Errors
+/// [`Error::LinearSolver`] if it is not finite.
+fn squared_norm<B: Backend>(solver: &'static str, right: &Tensors<B>) -> Result<f64> {
+    let square = dot(right, right);
+    match square.is_finite() {
+        true => Ok(square),
+        false => Err(Error::LinearSolver {
+            solver,
+            iteration: 0,
+            reason: format!(
+                "the squared norm of the outer loss's derivative by the adapted parameters is {square}"
+            ),
+            remedy: "scale the outer loss down",
+        }),
+    }
+}
+
 /// `scale * a`.
 fn scaled<B: Backend>(a: &Tensors<B>, scale: f64) -> Tensors<B> {
     Tensors(a.0.iter().map(|tensor| tensor.clone() * scale).collect())
@@ -238,6 +257,33 @@ mod tests {
         let mut apply = |x: &Tensors<Flex>| Ok(scaled(x, f64::NAN));
         let refused = Nystroem::default().solve(&mut apply, &split(&[1.0; 3])).unwrap_err();
         assert!(refused.to_string().contains("not finite"), "{refused}");
+    }
+
+    /// A norm whose square single precision does not hold says nothing of what is left of it.
+    #[test]
+    fn right_hand_sides_without_a_finite_square_are_refused() {
+        fn refused(solver: impl LinearSolver, entry: f32) {
+            let mut apply = |x: &Tensors<Flex>| Ok(scaled(x, 0.5));
+            let right = Tensors(vec![Tensor::full([2], entry, &Default::default())]);
+            let refused = solver.solve(&mut apply, &right).unwrap_err();
+            assert!(matches!(refused, Error::LinearSolver { iteration: 0, .. }), "{refused}");
+            assert!(refused.to_string().contains("scale the outer loss down"), "{refused}");
+        }
+        for entry in [1e20, f32::INFINITY, f32::NAN] {
+            refused(ConjugateGradient::default(), entry);
+            refused(Neumann { terms: 1, step: 0.5 }, entry);
+            refused(Nystroem { rank: 1, ..Nystroem::default() }, entry);
+        }
+    }
+
+    #[test]
+    fn products_that_are_not_finite_are_refused() {
+        let right = Tensors(vec![Tensor::<Flex, 1>::ones([2], &Default::default())]);
+        for scale in [1e30, f64::INFINITY, f64::NAN] {
+            let mut apply = |x: &Tensors<Flex>| Ok(scaled(x, scale));
+            ConjugateGradient::default().solve(&mut apply, &right).unwrap_err();
+            Neumann { terms: 5, step: 0.5 }.solve(&mut apply, &right).unwrap_err();
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{LinearSolver, Operator, add_scaled, dot, scaled};
+use super::{LinearSolver, Operator, add_scaled, dot, scaled, squared_norm};
 use crate::settings::{require_positive, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -23,7 +23,7 @@ impl LinearSolver for Neumann {
     fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>> {
         require_some("Neumann::terms", self.terms)?;
         require_positive("Neumann::step", self.step)?;
-        let size = dot(right, right);
+        let size = squared_norm("Neumann", right)?;
         let mut term = right.clone();
         let mut sum = right.clone();
         for iteration in 1..self.terms {

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{LinearSolver, Operator, add_scaled, dot, precision, scaled};
+use super::{LinearSolver, Operator, add_scaled, dot, precision, scaled, squared_norm};
 use crate::settings::{require_positive, require_some};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
@@ -40,6 +40,7 @@ impl LinearSolver for Nystroem {
     fn solve<B: Backend>(&self, apply: &mut Operator<B>, right: &Tensors<B>) -> Result<Tensors<B>> {
         require_some("Nystroem::rank", self.rank)?;
         require_positive("Nystroem::damping", self.damping)?;
+        squared_norm("Nystroem", right)?;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let sketch: Vec<_> = (0..self.rank).map(|_| random_signs(right, &mut random)).collect();
         let columns = sketch.iter().map(apply).collect::<Result<Vec<_>>>()?;
