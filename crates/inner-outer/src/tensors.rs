@@ -4,7 +4,7 @@
 //! exactly zero and costs nothing.
 
 use std::collections::HashMap;
-use std::ops::Add;
+use std::ops::{Add, RangeInclusive};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
@@ -236,9 +236,13 @@ impl<B: Backend> Cotangents<B> {
         products.sum()
     }
 
-    /// Euclidean norm of all entries together.
+    /// Euclidean norm of all entries together, also where their squares leave the range of their precision.
     pub fn norm(&self) -> f64 {
-        self.dot(self).sqrt()
+        let square = self.dot(self);
+        if square.is_nan() || ORDINARY_SQUARES.contains(&square) {
+            return square.sqrt();
+        }
+        self.0.iter().flatten().map(length).fold(0.0, f64::hypot)
     }
 
     /// Whether every entry is absent.
@@ -343,6 +347,30 @@ fn count<B: Backend, M: Module<B>>(module: &M) -> usize {
 
 fn chosen(mask: &[bool]) -> usize {
     mask.iter().filter(|chosen| **chosen).count()
+}
+
+/// Squares that no precision of at least 32 bits has to round to nothing or to infinity.
+const ORDINARY_SQUARES: RangeInclusive<f64> = 1e-30..=f32::MAX as f64;
+
+/// The Euclidean length of a tensor, divided by a power of two near its largest entry before it is squared.
+fn length<B: Backend>(tensor: &Tensor<B, 1>) -> f64 {
+    if tensor.dims()[0] == 0 {
+        return 0.0;
+    }
+    let largest = to_f64(&tensor.clone().abs().max())[0];
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    let reach = tensor.dtype().finfo().map_or(0.0, |info| 0.9 * info.max.log2());
+    let exponent = largest.log2().clamp(-reach, reach).floor() as i32;
+    let scaled = tensor.clone() * 2_f64.powi(-exponent);
+    to_f64(&scaled.powi_scalar(2).sum())[0].sqrt() * 2_f64.powi(exponent)
+}
+
+/// Whether every element is finite.
+pub(crate) fn is_finite<B: Backend>(tensor: &Tensor<B, 1>) -> bool {
+    // A sum of zeros, unless one is zero times what is not finite.
+    to_f64(&(tensor.clone() * 0.0).sum()) == [0.0]
 }
 
 fn masked<'a, T>(entries: &'a [T], mask: &'a [bool]) -> impl Iterator<Item = &'a T> {

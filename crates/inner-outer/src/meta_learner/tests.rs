@@ -5,9 +5,10 @@ use burn::optim::SgdConfig;
 use burn::tensor::Tensor;
 
 use super::*;
+use crate::tensors::Cotangents;
 use crate::{
-    Decay, Envelope, FirstOrder, HypergradientChoice, Implicit, RateScope, Reptile, Sgd, Unrolled,
-    family, layers,
+    Decay, Envelope, FirstOrder, HypergradientChoice, Implicit, RateScope, Reptile, Selection, Sgd,
+    Unrolled, family, layers,
 };
 
 /// As many numbers as there are layers.
@@ -220,4 +221,89 @@ fn a_schedule_without_a_step_to_decay_is_refused() {
         assert!(matches!(refused, Error::NoStepToDecay { warm_up: 0, steps: 0 }), "{refused}");
         assert_eq!(learner.steps_taken(), 0);
     }
+}
+
+/// Numbers that start at what is learned and are pulled to 1, where the outer loss is as steep as is set.
+struct Steep {
+    slope: f64,
+    learned: Selection,
+}
+
+impl Problem for Steep {
+    type Outer = Stacks;
+    type Inner = Stacks;
+    type Task = Stacks;
+
+    fn learned(&self) -> Selection {
+        self.learned.clone()
+    }
+
+    fn init<B: Backend>(&self, outer: &Stack<B>, _task: &Stack<B>) -> Stack<B> {
+        outer.clone()
+    }
+
+    fn inner_loss<B: Backend>(
+        &self,
+        inner: &Stack<B>,
+        _outer: &Stack<B>,
+        task: &Stack<B>,
+        _step: usize,
+    ) -> Tensor<B, 1> {
+        distance(inner, |_| task.layers[0].val())
+    }
+
+    fn outer_loss<B: Backend>(
+        &self,
+        inner: &Stack<B>,
+        _outer: &Stack<B>,
+        _task: &Stack<B>,
+    ) -> Tensor<B, 1> {
+        let sum = inner.layers.iter().map(|layer| layer.val()).reduce(|a, b| a + b);
+        sum.expect("a stack has layers") * self.slope
+    }
+}
+
+fn steep<H: Hypergradient>(
+    problem: Steep,
+    hypergradient: H,
+    config: MetaLearnerConfig,
+) -> MetaLearner<Steep, Sgd, H, Flex> {
+    let inner_loop = InnerLoop { optimizer: Sgd, steps: 1 };
+    let outer = stack(2, 0.5);
+    let rates = inner_loop.rates(&problem, RateScope::Global, 0.1, &outer, &stack(1, 1.0)).unwrap();
+    let [by_sgd, rates_by_sgd] = [(); 2].map(|()| SgdConfig::new());
+    let rules = (by_sgd.init(), rates_by_sgd.init());
+    MetaLearner::new(problem, inner_loop, hypergradient, config, outer, rates, rules.0, rules.1)
+}
+
+/// The square of 1e20 is infinite in single precision; the gradient is not.
+#[test]
+fn a_steep_gradient_is_clipped() {
+    let config = MetaLearnerConfig {
+        rates_rate: None,
+        outer_rate: Schedule::constant(1.0),
+        ..MetaLearnerConfig::default()
+    };
+    let problem = Steep { slope: 1e20, learned: Selection::All };
+    let mut learner = steep(problem, FirstOrder, config);
+    let step = learner.step(&[stack(1, 1.0)]).unwrap();
+    assert!((step.gradient_norm / (2_f64.sqrt() * 1e20) - 1.0).abs() < 1e-6, "{step:?}");
+    for value in Tensors::of(learner.outer()).to_f64() {
+        assert!((value - (0.5 - 0.5_f64.sqrt())).abs() < 1e-6, "{value}");
+    }
+}
+
+#[test]
+fn only_what_is_not_finite_is_named_so() {
+    let learner = exact(2, RateScope::Global);
+    let mut batch = learner.meta_gradient(&[stack(1, 1.0)]).unwrap();
+    let full = |value: f32| Some(Tensor::full([1], value, &Default::default()));
+    let named = |batch: &MetaBatch<Flex>| match non_finite(batch) {
+        Error::NonFiniteMetaGradient { path } => path,
+        other => panic!("{other}"),
+    };
+    batch.outer = Cotangents(vec![full(1e20), full(f32::NAN)]);
+    assert_eq!(named(&batch), "layers.1");
+    batch.outer = Cotangents(vec![full(1e20), full(1e20)]);
+    assert_eq!(named(&batch), "inner rates");
 }

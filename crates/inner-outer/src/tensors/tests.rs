@@ -75,6 +75,27 @@ fn absent_entries_are_zeros() {
     assert_eq!(list.minus(&list).norm(), 0.0);
 }
 
+#[test]
+fn norms_do_not_leave_the_range_that_squares_have() {
+    let list = |numbers: &[f64], dtype| {
+        let tensor = |number: &f64| Tensor::full([1], *number, (&Default::default(), dtype));
+        Cotangents::<Flex>(numbers.iter().map(|number| Some(tensor(number))).collect())
+    };
+    for scale in [1e-38, 1e-30, 1e-12, 1.0, 1e19, 1e20, 7e37] {
+        let found = list(&[3.0 * scale, 4.0 * scale], DType::F32).norm() / scale;
+        assert!((found - 5.0).abs() < 1e-6, "{found} at {scale:e}");
+    }
+    for scale in [1e-200, 1e-30, 1.0, 1e200] {
+        let found = list(&[3.0 * scale, 4.0 * scale], DType::F64).norm() / scale;
+        assert!((found - 5.0).abs() < 1e-14, "{found} at {scale:e}");
+    }
+    let uneven = list(&[1e20, 0.0, 1e-30], DType::F32).norm();
+    assert!((uneven / 1e20 - 1.0).abs() < 1e-6, "{uneven}");
+    assert_eq!(list(&[0.0], DType::F32).norm(), 0.0);
+    assert_eq!(list(&[f64::INFINITY, 1.0], DType::F32).norm(), f64::INFINITY);
+    assert!(list(&[f64::NAN, 1e20], DType::F32).norm().is_nan());
+}
+
 /// What a panic says.
 fn panic_of<T>(operation: impl FnOnce() -> T) -> String {
     let caught = catch_unwind(AssertUnwindSafe(operation)).err().expect("a panic");
