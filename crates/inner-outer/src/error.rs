@@ -170,6 +170,15 @@ pub enum Error {
         /// What to set in the solver.
         remedy: &'static str,
     },
+    /// Modules on a backend that differentiates already.
+    #[error(
+        "the modules are on the backend `{backend}`, which differentiates, but every loop makes the graphs that it needs itself. \
+         Give modules on the plain backend below, as `module.valid()` is one"
+    )]
+    DifferentiatingBackend {
+        /// Burn's name of the backend.
+        backend: String,
+    },
     /// A loss that is not one number.
     #[error("the {loss} loss has {elements} elements and must have one: average or sum it")]
     LossShape {

@@ -12,7 +12,7 @@ use crate::inner::{Adapted, InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::learner_state::{State, StoredModule, unread, unwritten};
 use crate::meta_batch::{MetaBatch, mean};
 use crate::parallel::{Threads, in_order};
-use crate::problem::{Instance, Problem, Roles};
+use crate::problem::{Instance, Problem, Roles, refuse_differentiating};
 use crate::schedule::Schedule;
 use crate::tensors::{Tensors, is_finite, repeated_parameter};
 use crate::{Autodiff, Error, On, Result};
@@ -179,6 +179,7 @@ where
         tasks: &[On<P::Task, B>],
         starts: Option<&[Option<Iterate<B>>]>,
     ) -> Result<(MetaBatch<B>, Vec<Iterate<B>>)> {
+        refuse_differentiating::<B>()?;
         self.config.check()?;
         if self.step == 0 {
             self.refuse_computed_fields(tasks)?;

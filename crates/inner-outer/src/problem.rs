@@ -193,8 +193,10 @@ impl Roles {
     /// # Errors
     /// [`Error::NothingAdapted`] if no parameter of the inner module is selected, [`Error::NothingLearned`] if none of
     /// the outer module is, by a selection other than [`Selection::None`], [`Error::NothingThere`] if a part of a selection matches
-    /// nothing, [`Error::TiedParameters`] if an adapted parameter has the id of another.
+    /// nothing, [`Error::TiedParameters`] if an adapted parameter has the id of another, [`Error::DifferentiatingBackend`] if the
+    /// instance is on a backend that makes graphs.
     pub fn of<P: Problem, B: Backend>(instance: &Instance<P, B>) -> Result<Self> {
+        refuse_differentiating::<B>()?;
         let inner_paths = parameter_paths(&instance.inner);
         let outer_paths = parameter_paths(&instance.outer);
         let adapted = instance.problem.adapted().mask(&inner_paths);
@@ -223,6 +225,16 @@ impl Roles {
     pub fn adapted_paths(&self) -> Vec<String> {
         let chosen = self.inner_paths.iter().zip(&self.adapted);
         chosen.filter(|(_, adapted)| **adapted).map(|(path, _)| path.clone()).collect()
+    }
+}
+
+/// Refuses a backend with graphs or tangents of its own: they would grow through the whole inner loop, and their values are no
+/// leaves.
+pub(crate) fn refuse_differentiating<B: Backend>() -> Result<()> {
+    let device = B::Device::default();
+    match B::ad_enabled(&device) {
+        true => Err(Error::DifferentiatingBackend { backend: B::name(&device) }),
+        false => Ok(()),
     }
 }
 

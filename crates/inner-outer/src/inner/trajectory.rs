@@ -208,7 +208,8 @@ mod tests {
 
     use super::super::{Adam, Clipped};
     use super::*;
-    use crate::{Selection, family};
+    use crate::tensors::to_f64;
+    use crate::{Autodiff, Family, FirstOrder, Hypergradient, Selection, family};
 
     #[derive(Module, Debug)]
     struct Point<B: Backend> {
@@ -364,5 +365,23 @@ mod tests {
             InnerLoop { optimizer: Clipped { rule: Adam::default(), limit: 0.0 }, steps: 1 };
         let refused = try_adapt(&STEADY, clipped, None).err().expect("a limit of zero");
         assert!(matches!(refused, Error::OutOfRange { setting: "Clipped::limit", .. }));
+    }
+
+    #[test]
+    fn a_backend_that_differentiates_is_refused() {
+        type Tracked = Autodiff<Flex>;
+        let point = || Points::lift::<Tracked>(point(0.3, 0.8));
+        let inner_loop = InnerLoop { optimizer: Adam::default(), steps: 1 };
+        let rates = Rates::<Tracked>::new(RateScope::Global, 0.1, &Tensors::of(&point()), 1);
+        let refused = [
+            inner_loop.adapt(&STEADY, &point(), &rates, &point()).err(),
+            inner_loop.rates(&STEADY, RateScope::Global, 0.1, &point(), &point()).err(),
+            FirstOrder.meta_gradient(&STEADY, &inner_loop, &point(), &rates, &point()).err(),
+        ];
+        for refused in refused {
+            let refused = refused.expect("gradients of gradients");
+            assert!(matches!(refused, Error::DifferentiatingBackend { .. }), "{refused}");
+            assert!(refused.to_string().contains("`module.valid()`"), "{refused}");
+        }
     }
 }

@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use super::*;
 use crate::tensors::Cotangents;
 use crate::{
-    Decay, Envelope, FirstOrder, HypergradientChoice, Implicit, RateScope, Reptile, Selection, Sgd,
-    Unrolled, family, layers,
+    Adam, Decay, Envelope, Family, FirstOrder, HypergradientChoice, Implicit, RateScope, Reptile,
+    Selection, Sgd, Unrolled, family, layers,
 };
 
 /// As many numbers as there are layers.
@@ -306,4 +306,20 @@ fn only_what_is_not_finite_is_named_so() {
     assert_eq!(named(&batch), "layers.1");
     batch.outer = Cotangents(vec![full(1e20), full(1e20)]);
     assert_eq!(named(&batch), "inner rates");
+}
+
+#[test]
+fn a_learner_on_a_backend_that_differentiates_is_refused() {
+    type Tracked = Autodiff<Flex>;
+    let lifted = |stack: Stack<Flex>| Stacks::lift::<Tracked>(stack);
+    let inner_loop = InnerLoop { optimizer: Adam::default(), steps: 1 };
+    let outer = lifted(stack(1, 0.5));
+    let rates = Rates::new(RateScope::Global, 0.1, &Tensors::of(&outer), 1);
+    let [by_sgd, rates_by_sgd] = [(); 2].map(|()| SgdConfig::new());
+    let rules = (by_sgd.init(), rates_by_sgd.init());
+    let config = MetaLearnerConfig::default();
+    let mut learner: MetaLearner<Pulled, Adam, FirstOrder, Tracked> =
+        MetaLearner::new(Pulled, inner_loop, FirstOrder, config, outer, rates, rules.0, rules.1);
+    let refused = learner.step(&[lifted(stack(1, 1.0))]).unwrap_err();
+    assert!(matches!(refused, Error::DifferentiatingBackend { .. }), "{refused}");
 }
