@@ -78,10 +78,19 @@ pub enum Error {
     },
     /// The inner rates should be learned, but no task gives them a gradient.
     #[error(
-        "the inner rates are to be learned, but the hypergradient gives them no gradient: set `MetaLearnerConfig::rates_rate` to None, \
-         or use `Unrolled`, `Truncated` or `FirstOrder` with at least one inner step"
+        "the inner rates are to be learned, but the hypergradient gives them no gradient: {}use `Unrolled`, `Truncated` or `FirstOrder` with at least one inner step",
+        if *learns_more { "set `MetaLearnerConfig::rates_rate` to None, or " } else { "" }
     )]
-    NoRatesGradient,
+    NoRatesGradient {
+        /// Whether outer parameters are learned as well.
+        learns_more: bool,
+    },
+    /// A step of a learner that would change nothing.
+    #[error(
+        "nothing is learned: `Problem::learned` is `Selection::None` and `MetaLearnerConfig::rates_rate` is None. Select outer parameters, or give the inner \
+         rates a rate of their own; to adapt alone, use `InnerLoop::adapt` or `MetaLearner::evaluate`"
+    )]
+    LearnsNothing,
     /// A learned outer parameter gets no gradient at all.
     #[error(
         "the learned outer parameter `{path}` gets no gradient in this meta-batch: as the hypergradient differentiates it, it reaches neither \

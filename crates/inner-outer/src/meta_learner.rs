@@ -153,7 +153,7 @@ where
     /// One outer step on a meta-batch.
     ///
     /// # Errors
-    /// As [`Self::meta_gradient`], [`Error::NonFiniteMetaGradient`],
+    /// As [`Self::meta_gradient`], [`Error::NonFiniteMetaGradient`], [`Error::LearnsNothing`],
     /// [`Error::NoRatesGradient`], and at the first step [`Error::ZeroGradient`] and [`Error::RepeatedParameter`]. The learner is left as it was.
     pub fn step(&mut self, tasks: &[On<P::Task, B>]) -> Result<MetaStep> {
         let (batch, _) = self.batch(tasks, None)?;
@@ -214,9 +214,13 @@ where
 
     fn descend(&mut self, batch: MetaBatch<B>) -> Result<MetaStep> {
         let learns_rates = self.config.rates_rate.is_some();
+        let learns_more = batch.roles.learned.contains(&true);
+        if !learns_rates && !learns_more {
+            return Err(Error::LearnsNothing);
+        }
         // At every step, for a resumed learner may have another hypergradient than the one that was checked at its first.
         if learns_rates && batch.rates.is_zero() {
-            return Err(Error::NoRatesGradient);
+            return Err(Error::NoRatesGradient { learns_more });
         }
         if self.step == 0 {
             refuse_repeated_parameters(&self.outer)?;

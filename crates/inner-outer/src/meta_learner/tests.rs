@@ -191,7 +191,10 @@ fn learned_rates_need_a_gradient() {
             Ok(_) => assert!(reaches_rates),
             Err(refused) => {
                 assert!(!reaches_rates, "{refused}");
-                assert!(matches!(refused, Error::NoRatesGradient), "{refused}");
+                assert!(
+                    matches!(refused, Error::NoRatesGradient { learns_more: true }),
+                    "{refused}"
+                );
                 assert!(refused.to_string().contains("rates_rate` to None"), "{refused}");
                 assert_eq!(learner_of_rates.steps_taken(), 0);
             }
@@ -306,6 +309,26 @@ fn only_what_is_not_finite_is_named_so() {
     assert_eq!(named(&batch), "layers.1");
     batch.outer = Cotangents(vec![full(1e20), full(1e20)]);
     assert_eq!(named(&batch), "inner rates");
+}
+
+#[test]
+fn learning_nothing_is_refused() {
+    fn refused<H: Hypergradient>(hypergradient: H, rates_rate: Option<Schedule>) -> Error {
+        let config = MetaLearnerConfig { rates_rate, ..MetaLearnerConfig::default() };
+        let problem = Steep { slope: 1.0, learned: Selection::None };
+        let mut learner = steep(problem, hypergradient, config);
+        let refused = learner.step(&[stack(1, 1.0)]).unwrap_err();
+        assert_eq!(learner.steps_taken(), 0);
+        refused
+    }
+    let nothing = refused(FirstOrder, None);
+    assert!(matches!(nothing, Error::LearnsNothing), "{nothing}");
+    assert!(nothing.to_string().contains("`InnerLoop::adapt`"), "{nothing}");
+    // Without its rates this learner would have nothing to learn, so that is no remedy.
+    let rates_alone = refused(Envelope, Some(Schedule::constant(0.1)));
+    let message = rates_alone.to_string();
+    assert!(matches!(rates_alone, Error::NoRatesGradient { learns_more: false }), "{message}");
+    assert!(!message.contains("None") && message.contains("`Unrolled`"), "{message}");
 }
 
 #[test]
