@@ -179,6 +179,15 @@ pub enum Error {
         /// What to set in the solver.
         remedy: &'static str,
     },
+    /// Running statistics among the parameters that an inner or an outer loop moves.
+    #[error(
+        "`{path}` is a running statistic of `nn::BatchNorm`, which copies of the module share and which no gradient is to move. \
+         Use `nn::GroupNorm` or `nn::LayerNorm`, or leave it out of `Problem::adapted` and `Problem::learned`"
+    )]
+    RunningStatistic {
+        /// Path of the statistic.
+        path: String,
+    },
     /// Modules on a backend that differentiates already.
     #[error(
         "the modules are on the backend `{backend}`, which differentiates, but every loop makes the graphs that it needs itself. \

@@ -17,6 +17,7 @@ mod meta_learner;
 pub mod named_tensors;
 pub mod parallel;
 mod problem;
+mod running_statistics;
 mod schedule;
 mod selection;
 mod settings;

@@ -6,6 +6,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
+use crate::running_statistics::running_statistic;
 use crate::tensors::{Tensors, gradients, parameter_paths, repeated_parameter};
 use crate::{Autodiff, Error, Family, On, Result, Selection};
 
@@ -193,8 +194,8 @@ impl Roles {
     /// # Errors
     /// [`Error::NothingAdapted`] if no parameter of the inner module is selected, [`Error::NothingLearned`] if none of
     /// the outer module is, by a selection other than [`Selection::None`], [`Error::NothingThere`] if a part of a selection matches
-    /// nothing, [`Error::TiedParameters`] if an adapted parameter has the id of another, [`Error::DifferentiatingBackend`] if the
-    /// instance is on a backend that makes graphs.
+    /// nothing, [`Error::TiedParameters`] if an adapted parameter has the id of another, [`Error::RunningStatistic`] if one of them is
+    /// one, [`Error::DifferentiatingBackend`] if the instance is on a backend that makes graphs.
     pub fn of<P: Problem, B: Backend>(instance: &Instance<P, B>) -> Result<Self> {
         refuse_differentiating::<B>()?;
         let inner_paths = parameter_paths(&instance.inner);
@@ -217,6 +218,11 @@ impl Roles {
         }
         if let Some([first, second]) = repeated_parameter(&instance.inner, |place| adapted[place]) {
             return Err(Error::TiedParameters { first, second });
+        }
+        let of_inner = running_statistic::<P::Inner, B>(&instance.inner, &adapted);
+        let of_outer = || running_statistic::<P::Outer, B>(&instance.outer, &learned);
+        if let Some(path) = of_inner.or_else(of_outer) {
+            return Err(Error::RunningStatistic { path });
         }
         Ok(Self { adapted, learned, inner_paths, outer_paths })
     }
