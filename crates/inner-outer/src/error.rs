@@ -29,6 +29,17 @@ pub enum Error {
         /// Inner steps taken.
         steps: usize,
     },
+    /// An inner loop whose losses were finite leaves an optimiser's state that is not.
+    #[error(
+        "the optimiser's state of `{path}` is not finite after the last of {steps} inner steps, though every loss before it was: the square of a gradient left the \
+         range of its precision, and what is divided by it would never move again. Lower the inner rate, or bound the gradient with `Clipped`"
+    )]
+    NonFiniteState {
+        /// The adapted parameter.
+        path: String,
+        /// Inner steps taken.
+        steps: usize,
+    },
     /// An outer loss is NaN or infinite.
     #[error(
         "the outer loss is {loss} after {steps} inner steps; lower the inner or the outer rate, or look for an operation without derivative \

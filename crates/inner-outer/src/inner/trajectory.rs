@@ -3,12 +3,11 @@
 //! What is kept for the way back are the gradients of all steps and every few steps an iterate; the iterates
 //! between are replayed, which costs element-wise work only and gives the same bits.
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate, RateScope, Rates, Stepper};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Cotangents, Tensors, to_f64};
+use crate::tensors::{Cotangents, Tensors, is_finite};
 use crate::{Error, On, Result};
 
 /// An update rule and how often it is applied.
@@ -63,7 +62,8 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// Adapts the inner module to one task: the inner loop alone, as at test time.
     ///
     /// # Errors
-    /// If nothing is adapted, the rates or the optimiser's settings do not fit, or a loss or where the loop ends is not finite.
+    /// If nothing is adapted, the rates or the optimiser's settings do not fit, or a loss, where the loop ends or the optimiser's
+    /// state there is not finite.
     pub fn adapt<P: Problem, B: Backend>(
         &self,
         problem: &P,
@@ -105,11 +105,17 @@ impl<O: InnerOptimizer> InnerLoop<O> {
 
     /// No loss follows the last step, so that what it spoils would be told nowhere.
     fn require_finite<B: Backend>(&self, end: &Iterate<B>, roles: &Roles) -> Result<()> {
-        // A sum of zeros, unless one is zero times what is not finite.
-        let is_finite = |tensor: &Tensor<B, 1>| to_f64(&(tensor.clone() * 0.0).sum()) == [0.0];
         let paths = roles.adapted_paths();
-        match end.theta.0.iter().zip(paths).find(|(tensor, _)| !is_finite(tensor)) {
-            Some((_, path)) => Err(Error::NonFiniteEnd { path, steps: self.steps }),
+        let spoilt = |list: &Tensors<B>| list.0.iter().position(|tensor| !is_finite(tensor));
+        if let Some(index) = spoilt(&end.theta) {
+            return Err(Error::NonFiniteEnd { path: paths[index].clone(), steps: self.steps });
+        }
+        match spoilt(&end.state) {
+            // Rules that have a state have one or more lists of a tensor for each adapted one.
+            Some(index) => {
+                let path = paths[index % paths.len()].clone();
+                Err(Error::NonFiniteState { path, steps: self.steps })
+            }
             None => Ok(()),
         }
     }
@@ -204,7 +210,7 @@ impl<B: Backend> From<Tensors<B>> for Cotangents<B> {
 mod tests {
     use burn::backend::Flex;
     use burn::module::{Module, Param};
-    use burn::tensor::DType;
+    use burn::tensor::{DType, Tensor};
 
     use super::super::{Adam, Clipped};
     use super::*;
@@ -365,6 +371,31 @@ mod tests {
             InnerLoop { optimizer: Clipped { rule: Adam::default(), limit: 0.0 }, steps: 1 };
         let refused = try_adapt(&STEADY, clipped, None).err().expect("a limit of zero");
         assert!(matches!(refused, Error::OutOfRange { setting: "Clipped::limit", .. }));
+    }
+
+    /// A second moment that is infinite keeps its elements where they are for ever, which no loss shows.
+    #[test]
+    fn a_state_that_is_not_finite_is_refused() {
+        let point = |x: f32| {
+            let tensor = |value: f32| Param::from_tensor(Tensor::full([1], value, &device()));
+            Point::<Flex> { x: tensor(x), y: tensor(0.0) }
+        };
+        let adapt = |optimizer: Adam, x| {
+            let (outer, task) = (point(x), point(1.0));
+            let inner_loop = InnerLoop { optimizer, steps: 1 };
+            let rates = inner_loop.rates(&STEADY, RateScope::Global, 0.1, &outer, &task)?;
+            inner_loop.adapt(&STEADY, &outer, &rates, &task)
+        };
+        // The loss is x^4, its gradient 4 x^3, and the square of that beyond single precision.
+        let refused = adapt(Adam::default(), 1e8).err().expect("an infinite second moment");
+        let Error::NonFiniteState { path, steps: 1 } = &refused else { panic!("{refused}") };
+        assert_eq!(path, "x");
+        assert!(refused.to_string().contains("`Clipped`"), "{refused}");
+        adapt(Adam::default(), 1e4).unwrap();
+    }
+
+    fn device() -> burn::tensor::Device<Flex> {
+        Default::default()
     }
 
     #[test]
