@@ -208,6 +208,17 @@ pub enum Error {
         /// Burn's name of the backend.
         backend: String,
     },
+    /// An update rule in a precision whose range its squares leave.
+    #[error(
+        "`{rule}` takes squares, which leave the range of {precision}: gradients of ordinary size would count as zero or as infinite. \
+         Adapt parameters in F32 or F64 (`tensor.cast(DType::F32)`)"
+    )]
+    HalfPrecision {
+        /// The type of the rule or of the set.
+        rule: &'static str,
+        /// `F16` or `BF16`.
+        precision: String,
+    },
     /// A loss that is not one number.
     #[error("the {loss} loss has {elements} elements and must have one: average or sum it")]
     LossShape {

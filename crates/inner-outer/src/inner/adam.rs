@@ -5,7 +5,9 @@ use burn::tensor::backend::Backend;
 
 use super::{InnerOptimizer, Iterate};
 use crate::Result;
-use crate::settings::{require_not_negative, require_positive, require_share};
+use crate::settings::{
+    refuse_half_precision, require_not_negative, require_positive, require_share,
+};
 use crate::tensors::Tensors;
 
 /// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019), differentiable.
@@ -58,7 +60,8 @@ impl Adam {
 }
 
 impl InnerOptimizer for Adam {
-    fn check<B: Backend>(&self, _theta: &Tensors<B>) -> Result<()> {
+    fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
+        refuse_half_precision("Adam", theta)?;
         require_share("Adam::beta_1", self.beta_1)?;
         require_share("Adam::beta_2", self.beta_2)?;
         require_positive("Adam::epsilon", self.epsilon)?;

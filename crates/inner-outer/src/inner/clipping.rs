@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use super::length::{largest, shrinkage};
 use super::{InnerOptimizer, Iterate};
 use crate::Result;
-use crate::settings::require_positive;
+use crate::settings::{refuse_half_precision, require_positive};
 use crate::tensors::Tensors;
 
 /// An update rule whose gradient is first scaled down to a norm of at most `limit`, over all tensors together.
@@ -23,6 +23,7 @@ pub struct Clipped<O> {
 impl<O: InnerOptimizer> InnerOptimizer for Clipped<O> {
     fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
         require_positive("Clipped::limit", self.limit)?;
+        refuse_half_precision("Clipped", theta)?;
         self.rule.check(theta)
     }
 

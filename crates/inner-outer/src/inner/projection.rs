@@ -5,7 +5,7 @@ use burn::tensor::backend::Backend;
 
 use super::length::{largest, shrinkage};
 use super::{InnerOptimizer, Iterate};
-use crate::settings::{require_even_rows, require_positive};
+use crate::settings::{refuse_half_precision, require_even_rows, require_positive};
 use crate::tensors::Tensors;
 use crate::{Error, Result};
 
@@ -120,6 +120,7 @@ impl Projection for L2Ball {
 
     fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
         require_positive("L2Ball::radius", self.radius)?;
+        refuse_half_precision("L2Ball", theta)?;
         require_even_rows("L2Ball::rows", self.rows, theta)
     }
 }

@@ -9,7 +9,7 @@ use burn::tensor::backend::Backend;
 use super::length::{largest, unit};
 use super::{InnerOptimizer, Iterate, IterateCotangents, Pullback};
 use crate::Result;
-use crate::settings::require_even_rows;
+use crate::settings::{refuse_half_precision, require_even_rows};
 use crate::tensors::{Cotangents, Tensors};
 
 /// `theta - rate * sign(gradient)`: the steepest step in the maximum norm (FGSM, PGD of Madry et al. 2018).
@@ -69,6 +69,7 @@ pub struct NormalizedAscent {
 
 impl InnerOptimizer for NormalizedAscent {
     fn check<B: Backend>(&self, theta: &Tensors<B>) -> Result<()> {
+        refuse_half_precision("NormalizedAscent", theta)?;
         require_even_rows("NormalizedAscent::rows", self.rows, theta)
     }
 
