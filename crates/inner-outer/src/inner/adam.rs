@@ -16,7 +16,7 @@ use crate::tensors::Tensors;
 /// `theta (1 - rate decay) - rate * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)`.
 ///
 /// Where every gradient so far is exactly zero (rows of an embedding that no token uses) the square root has no
-/// derivative; those elements do not move, and their derivative is taken as zero.
+/// derivative; those elements move by the weight decay alone, and the derivative of the rest of their step is taken as zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam {
     /// Decay of the first moment, in `[0, 1)`.

@@ -78,7 +78,8 @@ fn pull_row(gradient: &mut [f32], normal: &[f32], scale: f32) {
 /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` over each row: `[rows, width]` to the same shape.
 ///
 /// `gamma` and `beta` may be those of several copies of the layer, `[copies width]`
-/// ([`copies`](crate::copies)).
+/// ([`copies`](crate::copies)). So a width by mistake half as large as the layer's, or a third, is taken for copies where their
+/// number divides the rows: each part of the rows meets a part of the scales.
 ///
 /// # Panics
 /// If the shapes do not fit.
