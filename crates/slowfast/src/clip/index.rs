@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,12 +63,20 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardEntry {
-    /// Name of the file, in the folder of the index.
+    /// Name of the file, in the folder of the index and nowhere else.
     pub file: String,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, as hexadecimal digits.
     pub sha256: String,
+}
+
+impl ShardEntry {
+    /// Whether the file's name is one, and not a path that leads elsewhere.
+    fn is_here(&self) -> bool {
+        let mut parts = Path::new(&self.file).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == self.file.as_str())
+    }
 }
 
 /// The content of `index.json`.
@@ -94,7 +102,8 @@ impl Index {
         Self { format: FORMAT.to_owned(), version: VERSION, description, shards, episodes }
     }
 
-    /// Reads the index of a folder, and checks that it is one of this version and that no scene is in two splits.
+    /// Reads the index of a folder, and checks that it is one of this version, that its files are in the folder and
+    /// that no scene is in two splits.
     ///
     /// # Errors
     /// [`ClipError::NoIndex`], [`ClipError::Access`], [`ClipError::Damaged`], [`ClipError::Version`] and
@@ -118,6 +127,11 @@ impl Index {
         }
         let index: Self = serde_json::from_value(json)
             .map_err(|failure| ClipError::damaged(&path, failure.to_string()))?;
+        if let Some(ShardEntry { file, .. }) = index.shards.iter().find(|entry| !entry.is_here()) {
+            let problem =
+                format!("`shards` has `{file}`, which is no name of a file in its folder");
+            return Err(ClipError::damaged(&path, problem));
+        }
         require_disjoint(index.episodes.iter().map(|entry| (entry.scene.as_str(), entry.split)))?;
         match index.episodes.iter().find(|entry| entry.shard >= index.shards.len()) {
             Some(entry) => {

@@ -153,6 +153,28 @@ fn a_broken_or_foreign_index_is_refused() {
 }
 
 #[test]
+fn a_shard_outside_of_the_folder_is_refused() {
+    let (outside, _) = written();
+    let folder = tempfile::tempdir().unwrap();
+    let within = folder.path().join("within");
+    fs::create_dir(&within).unwrap();
+    write(&within);
+    let name = "shard-00000.safetensors";
+    fs::copy(within.join(name), folder.path().join(name)).unwrap();
+    let text = fs::read_to_string(within.join("index.json")).unwrap();
+    let absolute = outside.path().join(name).display().to_string();
+    let elsewhere = [format!("../{name}"), absolute, format!("./{name}"), format!("{name}/")];
+    for file in elsewhere.iter().map(String::as_str).chain(["..", ".", ""]) {
+        let changed = text.replacen(&json!(name).to_string(), &json!(file).to_string(), 1);
+        fs::write(within.join("index.json"), changed).unwrap();
+        let failure = ClipSet::open(&within).unwrap_err();
+        assert!(matches!(failure, ClipError::Damaged { .. }), "{failure}");
+        let told = failure.to_string();
+        assert!(told.contains(&format!("`{file}`")) && told.contains("index.json"), "{told}");
+    }
+}
+
+#[test]
 fn a_killed_generation_goes_on_and_ends_with_the_same_bytes() {
     let (whole, _) = written();
     let folder = tempfile::tempdir().unwrap();
