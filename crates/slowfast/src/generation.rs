@@ -136,7 +136,7 @@ impl GenerationSettings {
         }
     }
 
-    /// The route of an episode: those that lead back are spread evenly.
+    /// The route that an episode should take: those that lead back are spread evenly.
     pub fn route(&self, episode: usize) -> Route {
         let before = |episode: usize| (episode as f64 * self.there_and_back).floor() as usize;
         match before(episode) {
@@ -170,7 +170,7 @@ impl GenerationSettings {
         Ok(Recorded {
             scene: self.scene_name(scene),
             split: self.split(scene),
-            route,
+            route: plan.route,
             episode: world.record(&plan, &seed),
         })
     }

@@ -7,12 +7,14 @@ use super::{Explorer, World, WorldError};
 use crate::action::{Action, Turn, Walk};
 use crate::clip::{Pose, Route};
 
-/// Starts that are tried for a route that needs room.
+/// Starts that are tried for a route that needs room, and those that are if none of these has any.
 const ATTEMPTS: usize = 64;
+const MOST_ATTEMPTS: usize = 1024;
 
 impl Route {
     /// What to do on this route, with an exploration of `actions` actions and a way there of `there` actions, each held
-    /// for `frames_per_action` frames.
+    /// for `frames_per_action` frames. Where nobody can walk straight ahead for an action, whoever should turn around makes a
+    /// full turn, and the plan says so.
     ///
     /// # Errors
     /// [`WorldError::Hold`] unless so many frames divide a half circle.
@@ -32,7 +34,7 @@ impl Route {
         let mut rng = seed.child("start").rng();
         let turn = Action::turn(if rng.random() { Turn::Left } else { Turn::Right });
         let start = world.random_pose(&mut rng);
-        let plan = |start, actions| Plan { start, actions, frames_per_action };
+        let plan = |start, actions| Plan { route: self, start, actions, frames_per_action };
         Ok(match self {
             Self::Explore => plan(start, explored(world, start, actions, frames_per_action, seed)),
             Self::LookAway => plan(start, [vec![turn; half], vec![turn.inverse(); half]].concat()),
@@ -45,7 +47,9 @@ impl Route {
             Self::TurnAround => {
                 let (start, walk) = straight_way(world, start, there, frames_per_action, &mut rng);
                 let around = vec![turn; half];
-                plan(start, [walk.clone(), around.clone(), walk, around].concat())
+                let route = if walk.is_empty() { Self::FullTurn } else { self };
+                let actions = [walk.clone(), around.clone(), walk, around].concat();
+                Plan { route, ..plan(start, actions) }
             }
         })
     }
@@ -70,7 +74,8 @@ fn explored(
         .collect()
 }
 
-/// A start from which one can walk straight ahead for `most` actions, or for as many as could be found; at least one.
+/// A start from which one can walk straight ahead for `most` actions, or for as many as could be found; at least one, unless
+/// there is hardly any such start in the world.
 fn straight_way(
     world: &World,
     start: Pose,
@@ -80,7 +85,10 @@ fn straight_way(
 ) -> (Pose, Vec<Action>) {
     let forward = Action::walk(Walk::Forward);
     let mut best = (start, 0);
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..MOST_ATTEMPTS {
+        if attempt >= ATTEMPTS && best.1 > 0 {
+            break;
+        }
         let start = world.random_pose(rng);
         let (mut pose, mut frames) = (start, 0);
         while frames < most * frames_per_action {
@@ -100,6 +108,8 @@ fn straight_way(
 /// A start and the actions from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// What it does.
+    pub route: Route,
     /// The first frame's pose.
     pub start: Pose,
     /// The actions, one after the other.
@@ -166,6 +176,36 @@ mod tests {
                 assert_eq!((there.heading - back.heading).abs(), 32);
             }
         }
+    }
+
+    /// Actions as long as that are rarely free: in some of these worlds none of the first starts has room for one.
+    #[test]
+    fn whoever_should_turn_around_is_given_a_start_with_room_or_another_route() {
+        let settings = WorldSettings { size: 8, steps_per_cell: 4, ..WorldSettings::default() };
+        let mut walked = 0;
+        for seed in 0..16 {
+            let world = World::new(&settings, &Seed::new(seed)).unwrap();
+            let plan = Route::TurnAround.plan(&world, 0, 1, 16, &Seed::new(seed)).unwrap();
+            let (forward, whole) = (Action::walk(Walk::Forward), plan.actions.len());
+            let walks = plan.actions.iter().filter(|action| **action == forward).count();
+            match plan.route {
+                Route::TurnAround => assert_eq!((walks, whole), (2, 4), "seed {seed}"),
+                Route::FullTurn => assert_eq!((walks, whole), (0, 2), "seed {seed}"),
+                other => panic!("seed {seed}: {other}"),
+            }
+            walked += usize::from(walks > 0);
+        }
+        assert!(walked >= 15, "{walked}");
+    }
+
+    #[test]
+    fn a_world_without_room_for_an_action_makes_a_full_turn_of_turning_around() {
+        let (room_columns, room_rows, steps_per_cell) = (1, 1, 2);
+        let settings =
+            WorldSettings { room_columns, room_rows, steps_per_cell, ..Default::default() };
+        let world = World::new(&settings, &Seed::new(0)).unwrap();
+        let plan = |route: Route| route.plan(&world, 0, 12, 16, &Seed::new(0)).unwrap();
+        assert_eq!(plan(Route::TurnAround), plan(Route::FullTurn));
     }
 
     #[test]
