@@ -36,7 +36,8 @@ use crate::video_model::VideoModel;
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LoopMethod {
     /// Algorithm 1b: memories are stored, and the denoiser learns at them as if they were given. `pace.steps` counts steps
-    /// of the denoiser, of which a pass over `episodes` takes as many as its stored chunks fill batches.
+    /// of the denoiser, of which a pass over `episodes` takes as many as its stored chunks fill batches; the last pass ends with
+    /// them, and does not learn what it has stored beyond.
     StopGradient {
         /// The fast learning.
         #[serde(default)]
@@ -414,7 +415,9 @@ impl<B: Backend> Training for LoopTraining<B> {
     fn step(&mut self) -> Result<Values, Failure> {
         let steps = match self.config.method.clone() {
             LoopMethod::StopGradient { fast, source, batch } => {
-                self.pass(fast, LoopConfig { source, batch })?
+                // The rate has come to its end with the last step, and there is none for further ones.
+                let left = self.config.pace.steps - self.steps_taken();
+                self.pass(fast, LoopConfig { source, batch, most_steps: Some(left as usize) })?
             }
             LoopMethod::SecondOrder { second_order } => {
                 vec![self.second_order_step(&second_order)?]
@@ -484,6 +487,7 @@ mod tests {
         let (data, run) = (folder.join("clips"), folder.join("slow"));
         clips(&data);
         fs::create_dir_all(run.join(MODEL_FOLDER)).unwrap();
+    use inner_outer::{Decay, Schedule};
         model().save(&run.join(MODEL_FOLDER)).unwrap();
         let chunks = ChunkLayout { start: 1, frames: 3 };
         let sampler = SamplerConfig { steps: 1, ..SamplerConfig::default() };
@@ -553,4 +557,27 @@ mod tests {
         assert!(shared > 0 && shared == trained_on.count());
         assert_eq!(trained_on.shared_with(&of(Split::Test)), 0);
     }
+    /// Where the rate has come down to zero nothing is learned.
+    #[test]
+    fn a_pass_takes_no_step_beyond_those_of_the_pace() {
+        let folder = tempfile::tempdir().unwrap();
+        let steps = 3;
+        let rate = Schedule { steps, decay: Decay::Cosine, ..Schedule::constant(1e-3) };
+        let config = LoopRun {
+            pace: Pace { steps: steps as u64, ..Pace::default() },
+            slow: SlowConfig { rate, ..SlowConfig::default() },
+            episodes: 2,
+            ..prepared(folder.path())
+        };
+        let mut training = LoopTraining::<Flex>::new(config.clone()).unwrap();
+        training.step().unwrap();
+        assert_eq!(training.steps_taken(), config.pace.steps);
+        let longer = Pace { steps: 100, ..config.pace };
+        let slow = SlowConfig { rate: Schedule { steps: 100, ..rate }, ..config.slow };
+        let mut training =
+            LoopTraining::<Flex>::new(LoopRun { pace: longer, slow, ..config }).unwrap();
+        training.step().unwrap();
+        assert!((4..100).contains(&training.steps_taken()), "{}", training.steps_taken());
+    }
+
 }

@@ -18,7 +18,7 @@ const CHECKPOINTS_KEPT: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pace {
-    /// Steps in all, at least 1; where several belong together there may be a few more.
+    /// Steps in all, at least 1.
     pub steps: u64,
     /// Steps from one line of metrics to the next, at least 1; a line has their means.
     pub log_every: u64,
@@ -84,7 +84,7 @@ pub trait Training: Sized {
     /// Steps taken so far.
     fn steps_taken(&self) -> u64;
 
-    /// Takes a step, or several that belong together.
+    /// Takes a step, or several that belong together, but none beyond those of the pace.
     ///
     /// # Errors
     /// Failed: reading, and losses that are not finite.

@@ -32,11 +32,13 @@ pub struct LoopConfig {
     pub source: ChunkSource,
     /// Stored chunks in a slow step.
     pub batch: usize,
+    /// Most slow steps of a pass, which leaves out what it has stored beyond; none for as many as that fills.
+    pub most_steps: Option<usize>,
 }
 
 impl Default for LoopConfig {
     fn default() -> Self {
-        Self { source: ChunkSource::default(), batch: 8 }
+        Self { source: ChunkSource::default(), batch: 8, most_steps: None }
     }
 }
 
@@ -72,7 +74,8 @@ pub fn slow_fast_pass<B: Backend>(
     stored.shuffle(&mut seed.child("order").rng());
     let diffusion = world.sampler().diffusion();
     let mut steps = Vec::new();
-    for (index, batch) in stored.chunks(config.batch).enumerate() {
+    let most = config.most_steps.unwrap_or(usize::MAX);
+    for (index, batch) in stored.chunks(config.batch).take(most).enumerate() {
         let noise = seed.child("slow noise").index(index as u64);
         let lesson = |(place, chunk): (usize, &StoredChunk<B>)| {
             chunk.lesson(diffusion, &noise.index(place as u64))

@@ -118,7 +118,7 @@ fn resumed_loops_go_on_bit_for_bit() {
     assert_ne!(learned(&whole)[2], fresh_rates, "rates are learned");
 
     let pass = |trainer: &mut SlowTrainer<Flex>| {
-        let loops = LoopConfig { source: ChunkSource::GroundTruth, batch: 3 };
+        let loops = LoopConfig { batch: 3, ..LoopConfig::default() };
         slow_fast_pass(trainer, &world(fast()), &episodes(), &loops, &Seed::new(4)).unwrap();
     };
     let mut whole = loop_trainer();
@@ -200,12 +200,27 @@ fn the_loop_moves_the_denoiser_and_no_memory() {
     assert_ne!(base(trainer.mean()), base(&before));
 }
 
+#[test]
+fn a_pass_that_ends_early_begins_as_a_whole_one() {
+    let passed = |most_steps| {
+        let mut trainer = loop_trainer();
+        let config = LoopConfig { batch: 4, most_steps, ..LoopConfig::default() };
+        let pass =
+            slow_fast_pass(&mut trainer, &world(fast()), &episodes(), &config, &Seed::new(2));
+        let losses: Vec<f64> = pass.unwrap().iter().map(|step| step.outer_loss).collect();
+        (losses, trainer.steps_taken())
+    };
+    let (whole, _) = passed(None);
+    assert_eq!(passed(Some(2)), (whole[..2].to_vec(), 2));
+    assert_eq!(passed(Some(9)), (whole, 3));
+}
+
 /// The slow step is taken at the stored memory.
 #[test]
 fn the_stored_memory_counts_in_the_slow_loss() {
     let loss = |source| {
         let mut trainer = loop_trainer();
-        let config = LoopConfig { batch: 9, source };
+        let config = LoopConfig { batch: 9, source, ..LoopConfig::default() };
         let steep = FastConfig { rate: 0.1, ..fast() };
         let world = world(steep);
         slow_fast_pass(&mut trainer, &world, &episodes(), &config, &Seed::new(2)).unwrap()[0]
