@@ -22,6 +22,7 @@ use clap::Subcommand;
 use experiment::cli::{Failure, OrFailure, print_note};
 
 use crate::clip::{ClipError, ClipSet};
+use crate::diffusion::SamplerConfig;
 use crate::slow::TrainingScenes;
 use crate::text::Vocabulary;
 
@@ -134,6 +135,20 @@ fn trained_scenes(judged: &TrainingScenes, trained_on: &TrainingScenes) -> Optio
     })
 }
 
+/// Refuses a guidance by memory that would change nothing, for the reason `why`.
+///
+/// # Errors
+/// Bad input: one that is not 1.
+fn no_memory_guidance(sampler: &SamplerConfig, why: &str) -> Result<(), Failure> {
+    let SamplerConfig { memory_guidance: found, .. } = *sampler;
+    match found == 1.0 {
+        true => Ok(()),
+        false => Err(Failure::BadInput(anyhow::anyhow!(
+            "`sampler.memory_guidance` is {found}, but must be 1 here: {why}; leave it out"
+        ))),
+    }
+}
+
 /// Checks a count of the configuration.
 ///
 /// # Errors
@@ -159,6 +174,8 @@ fn even_graphs(batch: usize, graphs: usize) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
     use crate::clip::Split;
     use crate::inverse_dynamics::tests::clips;
@@ -174,5 +191,39 @@ mod tests {
         more.add(&TrainingScenes::of(&clips, clips.episodes_of(Split::Test).take(1)).unwrap());
         let told = trained_scenes(&test, &more).unwrap();
         assert!(told.contains("1 of the 4 scenes") && told.contains("--seed"), "{told}");
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    /// What a command without clips is refused for.
+    fn refusal(arguments: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (data, out) = (path("clips"), path("run"));
+        let everywhere = ["--data", &data, "--out", &out];
+        let line = [&["slowfast"], arguments, &everywhere].concat();
+        match Line::parse_from(line).command.run() {
+            Err(Failure::BadInput(cause)) => cause.to_string(),
+            other => panic!("expected a refusal, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_guidance_by_memory_that_would_change_nothing_is_refused() {
+        let guided = ["--set", "sampler.memory_guidance=2"];
+        let refused = |more: &[&str]| refusal(&[more, &guided].concat());
+        let (setting, absent) = ("`sampler.memory_guidance` is 2", "index.json");
+        let stop_gradient =
+            |source: &str| format!("method={{ kind = \"stop-gradient\", source = \"{source}\" }}");
+        assert!(refused(&["train"]).contains(setting));
+        assert!(refusal(&["train"]).contains(absent));
+        assert!(refused(&["loop"]).contains(setting));
+        assert!(refused(&["loop", "--set", &stop_gradient("ground-truth")]).contains(setting));
+        let generated = refused(&["loop", "--set", &stop_gradient("generated")]);
+        assert!(generated.contains(absent), "{generated}");
     }
 }

@@ -18,8 +18,8 @@ use super::memory_gain::{Gain, MemoryGain};
 use super::train::{LEARNER_FILE, MEAN_FILE};
 use super::training::{Pace, Place, Training, Values};
 use super::{
-    MODEL_FOLDER, RESULTS_FILE, inputs, note_trained_scenes, note_unknown_words, open_clips,
-    positive,
+    MODEL_FOLDER, RESULTS_FILE, inputs, no_memory_guidance, note_trained_scenes,
+    note_unknown_words, open_clips, positive,
 };
 use crate::clip::{ClipSet, Route, Split};
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
@@ -83,7 +83,7 @@ pub struct LoopRun {
     pub method: LoopMethod,
     /// The optimiser of the denoiser.
     pub slow: SlowConfig,
-    /// How chunks are generated, where the loop learns from generated ones.
+    /// How chunks are generated, where the loop learns from generated ones; `memory_guidance` is 1 where it does not.
     pub sampler: SamplerConfig,
     /// Episodes of unseen scenes that are looked at in training.
     pub glance_episodes: usize,
@@ -166,6 +166,11 @@ fn configuration(arguments: &Arguments) -> Result<LoopRun, Failure> {
     config.seed = common.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
     config.model = arguments.model.clone().unwrap_or(config.model);
+    let generates = ChunkSource::Generated;
+    if !matches!(&config.method, LoopMethod::StopGradient { source, .. } if *source == generates) {
+        let why = "only a `stop-gradient` loop whose `source` is `generated` samples with a memory";
+        no_memory_guidance(&config.sampler, why)?;
+    }
     Ok(config)
 }
 

@@ -15,8 +15,8 @@ use super::eval::load_model;
 use super::next_chunk::{NextChunk, NextChunkScores};
 use super::training::{Pace, Place, Training, Values};
 use super::{
-    MODEL_FOLDER, RESULTS_FILE, even_graphs, inputs, note_trained_scenes, note_unknown_words,
-    open_clips, positive,
+    MODEL_FOLDER, RESULTS_FILE, even_graphs, inputs, no_memory_guidance, note_trained_scenes,
+    note_unknown_words, open_clips, positive,
 };
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
 use crate::clip::{Alignment, Split, WindowSampler};
@@ -63,7 +63,7 @@ pub struct SlowRun {
     pub slow: SlowConfig,
     /// How windows are cut and what is left out.
     pub windows: WindowConfig,
-    /// How next chunks are sampled when they are looked at.
+    /// How next chunks are sampled when they are looked at; without a memory, so that `memory_guidance` is 1.
     pub sampler: SamplerConfig,
     /// Windows of unseen scenes that are looked at in training.
     pub glance_windows: usize,
@@ -147,6 +147,7 @@ fn configuration(arguments: &Arguments) -> Result<SlowRun, Failure> {
     let mut config: SlowRun = common.configuration(&SlowRun::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
+    no_memory_guidance(&config.sampler, "slow learning samples without a memory")?;
     config.autoencoder = arguments.autoencoder.clone().unwrap_or(config.autoencoder);
     Ok(config)
 }
