@@ -9,13 +9,14 @@ use inner_outer::tensors::Tensors;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::autoencoder::{Autoencoder, AutoencoderConfig};
+use crate::clip::TrainingScenes;
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig};
 use crate::memory::{self, memory_of};
 use crate::model::{
     AdapterConfig, Denoiser, DenoiserChoice, DenoiserConfig, LatentShape, TransformerConfig,
     UnetConfig,
 };
-use crate::slow::{TrainedConfig, TrainedDenoiser, TrainingScenes};
+use crate::slow::{TrainedConfig, TrainedDenoiser};
 use crate::text::{Phrases, Vocabulary};
 use crate::video_model::VideoModel;
 

@@ -11,7 +11,7 @@ use crate::autoencoder::{
     AUTOENCODER_FILE, Autoencoder, AutoencoderConfig, AutoencoderError, frames_from_pixels,
     load_autoencoder, pixels_from_frames, save_autoencoder,
 };
-use crate::clip::{Episode, Phrase};
+use crate::clip::{Episode, Phrase, TrainingScenes};
 use crate::diffusion::{Clip, Diffusion, DiffusionError, Sampler, SamplerConfig};
 use crate::fast::WorldModel;
 use crate::memory::{FastConfig, FastLearner, MemoryError};
@@ -31,6 +31,8 @@ pub struct VideoModel<B: Backend> {
     pub autoencoder: Autoencoder<B>,
     /// The autoencoder's shape.
     pub autoencoder_config: AutoencoderConfig,
+    /// The scenes that the autoencoder was trained on; none if its file did not tell.
+    pub autoencoder_trained_on: Option<TrainingScenes>,
     /// What generates latents.
     pub trained: TrainedDenoiser<B>,
 }
@@ -66,7 +68,7 @@ pub enum VideoModelError {
 }
 
 impl<B: Backend> VideoModel<B> {
-    /// A model of two parts.
+    /// A model of two parts, whose autoencoder does not tell what it was trained on.
     ///
     /// # Errors
     /// [`VideoModelError::Latents`] if the denoiser is for other latents.
@@ -83,7 +85,7 @@ impl<B: Backend> VideoModel<B> {
                 autoencoder: [made.channels, made.height, made.width],
             });
         }
-        Ok(Self { autoencoder, autoencoder_config, trained })
+        Ok(Self { autoencoder, autoencoder_config, autoencoder_trained_on: None, trained })
     }
 
     /// Reads the model in a folder.
@@ -91,9 +93,10 @@ impl<B: Backend> VideoModel<B> {
     /// # Errors
     /// Files that are absent, damaged, or do not belong together.
     pub fn load(folder: &Path, device: &Device<B>) -> Result<Self, VideoModelError> {
-        let (autoencoder, config) = load_autoencoder(&folder.join(AUTOENCODER_FILE), device)?;
+        let (autoencoder, config, autoencoder_trained_on) =
+            load_autoencoder(&folder.join(AUTOENCODER_FILE), device)?;
         let trained = TrainedDenoiser::load(&folder.join(DENOISER_FILE), device)?;
-        Self::new(autoencoder, config, trained)
+        Ok(Self { autoencoder_trained_on, ..Self::new(autoencoder, config, trained)? })
     }
 
     /// Writes the model into a folder, which must be there.
@@ -102,8 +105,15 @@ impl<B: Backend> VideoModel<B> {
     /// Files that cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), VideoModelError> {
         let path = folder.join(AUTOENCODER_FILE);
-        save_autoencoder(&self.autoencoder, &self.autoencoder_config, &path)?;
+        let scenes = self.autoencoder_trained_on.as_ref();
+        save_autoencoder(&self.autoencoder, &self.autoencoder_config, scenes, &path)?;
         Ok(self.trained.save(&folder.join(DENOISER_FILE))?)
+    }
+
+    /// Whether the denoiser's `trained_on` has every scene that the model learned from: parts that programs wrote which did not
+    /// write the scenes down do not tell.
+    pub fn names_its_scenes(&self) -> bool {
+        self.autoencoder_trained_on.is_some() && !self.trained.config.trained_on.is_empty()
     }
 
     /// The world model that generates latents, which remembers by `fast`, or not at all. A start that was learned with the
@@ -290,6 +300,27 @@ mod tests {
         std::fs::remove_file(folder.path().join(DENOISER_FILE)).unwrap();
         let absent = VideoModel::<Flex>::load(folder.path(), &Default::default()).unwrap_err();
         assert!(absent.to_string().contains(DENOISER_FILE), "{absent}");
+    }
+
+    #[test]
+    fn a_folder_keeps_what_the_model_tells_of_its_scenes() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = crate::inverse_dynamics::tests::clips(&folder.path().join("clips"));
+        let of = |episode| TrainingScenes::of(&clips, [episode]).unwrap();
+        for (autoencoder, denoiser, tells) in [
+            (Some(of(0)), of(1), true),
+            (None, of(1), false),
+            (Some(of(0)), TrainingScenes::default(), false),
+        ] {
+            let mut model = tiny::video_model(1);
+            model.autoencoder_trained_on = autoencoder.clone();
+            model.trained.config.trained_on = denoiser.clone();
+            model.save(folder.path()).unwrap();
+            let read = VideoModel::<Flex>::load(folder.path(), &Default::default()).unwrap();
+            assert_eq!(read.autoencoder_trained_on, autoencoder);
+            assert_eq!(read.trained.config.trained_on, denoiser);
+            assert_eq!(read.names_its_scenes(), tells);
+        }
     }
 
     /// Latents of one autoencoder are noise to another, though the denoiser reads them.

@@ -1,4 +1,4 @@
-//! A trained autoencoder as one safetensors file, with its configuration in the metadata.
+//! A trained autoencoder as one safetensors file, with its configuration and the scenes it was trained on in the metadata.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,53 +12,64 @@ use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_value
 use safetensors::SafeTensors;
 
 use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
+use crate::clip::TrainingScenes;
 
 /// What a run leaves behind, and what a model's folder holds.
 pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
 /// Key of the file's metadata.
 const CONFIG: &str = "slowfast_autoencoder";
 
-/// Writes an autoencoder of this configuration as one file, wholly or not at all.
+/// Writes an autoencoder of this configuration as one file, wholly or not at all, with the scenes that it was trained on if
+/// they are known.
 ///
 /// # Errors
 /// [`AutoencoderError::State`] for a precision that such files do not have, [`AutoencoderError::Access`].
 pub fn save_autoencoder<B: Backend>(
     autoencoder: &Autoencoder<B>,
     config: &AutoencoderConfig,
+    trained_on: Option<&TrainingScenes>,
     path: &Path,
 ) -> Result<(), AutoencoderError> {
     let config = serde_json::to_string(config).expect("settings are valid JSON");
-    let metadata = HashMap::from([(CONFIG.to_owned(), config)]);
+    let mut metadata = HashMap::from([(CONFIG.to_owned(), config)]);
+    if let Some(scenes) = trained_on {
+        scenes.write(&mut metadata);
+    }
     let content =
         write(&parameters(autoencoder), Some(metadata)).map_err(AutoencoderError::State)?;
     let access = |source| AutoencoderError::Access { path: path.to_owned(), source };
     write_atomically(path, &content).map_err(access)
 }
 
-/// Reads an autoencoder with its configuration, from its file or from the folder of a run or a model.
+/// Reads an autoencoder with its configuration, from its file or from the folder of a run or a model, and the scenes that it
+/// was trained on; none in files of programs that did not write them down.
 ///
 /// # Errors
 /// [`AutoencoderError::Access`], and [`AutoencoderError::Damaged`] for a file that is cut off or something else.
 pub fn load_autoencoder<B: Backend>(
     path: &Path,
     device: &Device<B>,
-) -> Result<(Autoencoder<B>, AutoencoderConfig), AutoencoderError> {
+) -> Result<(Autoencoder<B>, AutoencoderConfig, Option<TrainingScenes>), AutoencoderError> {
     let path = &file_or_of_run(path, AUTOENCODER_FILE);
     let access = |source| AutoencoderError::Access { path: path.clone(), source };
     let content = std::fs::read(path).map_err(access)?;
     let damaged = |problem: String| AutoencoderError::Damaged { path: path.clone(), problem };
-    let config = config_of(&content).map_err(damaged)?;
+    let (config, trained_on) = described(&content).map_err(damaged)?;
     let fresh = Autoencoder::new(&config, &Seed::new(0), device)?;
     let filled = filled(fresh, content).map_err(|error| damaged(error.to_string()))?;
-    Ok((filled, config))
+    Ok((filled, config, trained_on))
 }
 
-fn config_of(content: &[u8]) -> Result<AutoencoderConfig, String> {
+fn described(content: &[u8]) -> Result<(AutoencoderConfig, Option<TrainingScenes>), String> {
     let (_, metadata) = SafeTensors::read_metadata(content)
         .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let config = metadata.metadata().as_ref().and_then(|values| values.get(CONFIG));
-    let config = config.ok_or("a safetensors file, but no autoencoder")?;
-    serde_json::from_str(config).map_err(|error| error.to_string())
+    let (values, config) = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|values| Some((values, values.get(CONFIG)?)))
+        .ok_or("a safetensors file, but no autoencoder")?;
+    let config = serde_json::from_str(config).map_err(|error| error.to_string())?;
+    Ok((config, TrainingScenes::read(values)?))
 }
 
 fn filled<B: Backend>(

@@ -5,6 +5,8 @@ use inner_outer::tensors::{Tensors, to_f64};
 use inner_outer::{Schedule, Threads};
 
 use super::*;
+use crate::clip::TrainingScenes;
+use crate::inverse_dynamics::tests::clips;
 use crate::model::LatentShape;
 use crate::tiny;
 
@@ -143,10 +145,10 @@ fn a_saved_autoencoder_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(AUTOENCODER_FILE);
     let saved = tiny::shaken(autoencoder(8), 0.1, 1);
-    save_autoencoder(&saved, &config(8), &path).unwrap();
-    let (read, of) = load_autoencoder::<Flex>(&path, &Default::default()).unwrap();
+    save_autoencoder(&saved, &config(8), None, &path).unwrap();
+    let (read, of, _) = load_autoencoder::<Flex>(&path, &Default::default()).unwrap();
     assert_eq!((Tensors::of(&read).to_f64(), of), (Tensors::of(&saved).to_f64(), config(8)));
-    let (of_folder, _) = load_autoencoder::<Flex>(folder.path(), &Default::default()).unwrap();
+    let (of_folder, ..) = load_autoencoder::<Flex>(folder.path(), &Default::default()).unwrap();
     assert_eq!(Tensors::of(&of_folder).to_f64(), Tensors::of(&saved).to_f64());
     let whole = std::fs::read(&path).unwrap();
     let refused = |content: &[u8]| {
@@ -158,14 +160,26 @@ fn a_saved_autoencoder_comes_back() {
     }
     let plain = inner_outer::named_tensors::write(&[], None).unwrap();
     assert!(refused(&plain).to_string().contains("no autoencoder"));
-    save_autoencoder(&saved, &config(4), &path).unwrap();
+    save_autoencoder(&saved, &config(4), None, &path).unwrap();
     let mixed = load_autoencoder::<Flex>(&path, &Default::default()).unwrap_err();
     assert!(matches!(mixed, AutoencoderError::Damaged { .. }), "{mixed}");
     let nowhere = folder.path().join("no/folder");
     let absent = load_autoencoder::<Flex>(&nowhere, &Default::default()).unwrap_err();
     assert!(matches!(absent, AutoencoderError::Access { .. }));
-    let refused = save_autoencoder(&saved, &config(8), &nowhere).unwrap_err();
+    let refused = save_autoencoder(&saved, &config(8), None, &nowhere).unwrap_err();
     assert!(matches!(refused, AutoencoderError::Access { .. }));
+}
+
+#[test]
+fn a_saved_autoencoder_names_its_scenes_and_an_older_one_does_not_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(AUTOENCODER_FILE);
+    let scenes = TrainingScenes::of(&clips(&folder.path().join("clips")), [0, 1]).unwrap();
+    for trained_on in [Some(scenes), Some(TrainingScenes::default()), None] {
+        save_autoencoder(&autoencoder(8), &config(8), trained_on.as_ref(), &path).unwrap();
+        let (_, of, read) = load_autoencoder::<Flex>(&path, &Default::default()).unwrap();
+        assert_eq!((of, read), (config(8), trained_on));
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod error;
 mod index;
 mod loose;
 mod sampler;
+mod scenes;
 mod set;
 mod shard;
 mod writer;
@@ -32,6 +33,7 @@ pub use error::ClipError;
 pub use index::{Description, Entry, Index, ShardEntry, VERSION};
 pub use loose::import;
 pub use sampler::{Alignment, WindowPlace, WindowSampler};
+pub use scenes::TrainingScenes;
 pub use set::ClipSet;
 pub use writer::ClipWriter;
 

@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
-use super::{
-    MODEL_FOLDER, RESULTS_FILE, inputs, note_trained_scenes, note_unknown_words, open_clips,
-};
-use crate::clip::ClipSet;
+use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, trained_scenes};
+use crate::clip::{ClipSet, TrainingScenes};
 use crate::evaluation::{Evaluation, EvaluationConfig, Evaluator};
 use crate::inverse_dynamics::InverseDynamics;
 use crate::video_model::{DENOISER_FILE, VideoModel};
@@ -87,8 +85,7 @@ fn evaluate<B: Backend>(
         None => RunDirectory::create(out, config).bad_input()?,
     };
     run.require_inputs(&about).bad_input()?;
-    let judged = config.chosen(&clips.index().episodes).bad_input()?;
-    note_trained_scenes(clips, judged, &model.trained.config.trained_on)?;
+    about_scenes(config, clips, &model, inverse)?.iter().for_each(print_note);
     note_unknown_words(clips, &model.trained.config.vocabulary)?;
     let evaluation = evaluator.evaluate(run.path(), &Interrupt::install().failed()?)?;
     let text = serde_json::to_string_pretty(&evaluation.brief()).failed()?;
@@ -96,6 +93,25 @@ fn evaluate<B: Backend>(
     let page = evaluation.page().failed()?;
     write_file(&run.path().join(REPORT_FILE), page.to_html())?;
     Ok(evaluation)
+}
+
+/// What to tell of scenes that are judged and were learned from.
+fn about_scenes<B: Backend>(
+    config: &EvaluationConfig,
+    clips: &ClipSet,
+    model: &VideoModel<B>,
+    inverse: Option<&InverseDynamics<B>>,
+) -> Result<Vec<String>, Failure> {
+    let judged = config.chosen(&clips.index().episodes).bad_input()?;
+    let judged = TrainingScenes::of(clips, judged).bad_input()?;
+    let trained_on = &model.trained.config.trained_on;
+    let mut told = trained_scenes("the model", &judged, trained_on, model.names_its_scenes());
+    if let Some(InverseDynamics { trained_on, .. }) = inverse {
+        let (learner, tells) = ("the network of the inverse dynamics", trained_on.is_some());
+        let trained_on = trained_on.clone().unwrap_or_default();
+        told.extend(trained_scenes(learner, &judged, &trained_on, tells));
+    }
+    Ok(told)
 }
 
 /// The model in a folder, or in the run that made it.
@@ -112,7 +128,12 @@ pub(super) fn read_inverse<B: Backend>(path: &Path) -> Result<InverseDynamics<B>
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::Flex;
+
     use super::*;
+    use crate::clip::Split;
+    use crate::evaluation::tests::model;
+    use crate::inverse_dynamics::tests::{clips, untrained};
 
     #[test]
     fn a_saved_configuration_comes_back() {
@@ -124,15 +145,37 @@ mod tests {
     }
 
     #[test]
+    fn scenes_of_the_model_and_of_the_inverse_dynamics_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = clips(folder.path());
+        let config = EvaluationConfig::default();
+        let (mut model, mut inverse) = (model(), untrained());
+        let told = |model: &VideoModel<Flex>, inverse: &InverseDynamics<Flex>| {
+            about_scenes(&config, &clips, model, Some(inverse)).unwrap()
+        };
+        let silent = told(&model, &inverse);
+        let does_not_tell = |note: &String| note.contains("does not tell");
+        assert!(silent.len() == 2 && silent.iter().all(does_not_tell), "{silent:?}");
+        let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
+        model.autoencoder_trained_on = Some(of(Split::Train));
+        model.trained.config.trained_on = of(Split::Train);
+        inverse.trained_on = Some(of(Split::Train));
+        assert_eq!(told(&model, &inverse), Vec::<String>::new());
+        inverse.trained_on = Some(of(Split::Test));
+        let [note] = told(&model, &inverse).try_into().unwrap();
+        assert!(note.contains("inverse dynamics") && note.contains("flatters"), "{note}");
+    }
+
+    #[test]
     fn absent_models_and_inverse_dynamics_are_named() {
         let absent = Path::new("absent");
         let told = |failure: Failure| match failure {
             Failure::BadInput(cause) => cause.to_string(),
             other => panic!("{other:?}"),
         };
-        let model = told(load_model::<burn::backend::Flex>(absent).unwrap_err());
+        let model = told(load_model::<Flex>(absent).unwrap_err());
         assert!(model.contains("absent"), "{model}");
-        let inverse = read_inverse::<burn::backend::Flex>(absent).unwrap_err();
+        let inverse = read_inverse::<Flex>(absent).unwrap_err();
         assert!(told(inverse).contains("train-inverse-dynamics"));
     }
 }

@@ -21,9 +21,8 @@ use std::path::Path;
 use clap::Subcommand;
 use experiment::cli::{Failure, OrFailure, print_note};
 
-use crate::clip::{ClipError, ClipSet};
+use crate::clip::{ClipError, ClipSet, TrainingScenes};
 use crate::diffusion::SamplerConfig;
-use crate::slow::TrainingScenes;
 use crate::text::Vocabulary;
 
 /// The judgement within a run directory.
@@ -111,28 +110,37 @@ fn note_words(phrases: &str, model: &str, unknown: BTreeSet<String>) {
     }
 }
 
-/// Tells of scenes among those of `episodes`, which should be unseen, that a model was trained on.
-///
-/// # Errors
-/// Bad input: episodes that there are not.
+/// Tells of scenes among the `judged`, which should be unseen, that `learner` was trained on, and that it may have been if it does
+/// not tell all.
 fn note_trained_scenes(
-    clips: &ClipSet,
-    episodes: impl IntoIterator<Item = usize>,
+    learner: &str,
+    judged: &TrainingScenes,
     trained_on: &TrainingScenes,
-) -> Result<(), Failure> {
-    let judged = TrainingScenes::of(clips, episodes).bad_input()?;
-    trained_scenes(&judged, trained_on).iter().for_each(print_note);
-    Ok(())
+    tells_all: bool,
+) {
+    trained_scenes(learner, judged, trained_on, tells_all).iter().for_each(print_note);
 }
 
-fn trained_scenes(judged: &TrainingScenes, trained_on: &TrainingScenes) -> Option<String> {
+fn trained_scenes(
+    learner: &str,
+    judged: &TrainingScenes,
+    trained_on: &TrainingScenes,
+    tells_all: bool,
+) -> Vec<String> {
     let (shared, count) = (trained_on.shared_with(judged), judged.count());
-    (shared > 0).then(|| {
+    let known = (shared > 0).then(|| {
         format!(
-            "the model was trained on {shared} of the {count} scenes that it is judged on, which flatters it; generate clips \
-             with another --seed for scenes that it never saw"
+            "{learner} was trained on {shared} of the {count} scenes that are judged, which flatters the result; generate clips \
+             with another --seed for unseen scenes"
         )
-    })
+    });
+    let untold = (!tells_all).then(|| {
+        format!(
+            "{learner} does not tell all scenes that it was trained on, as files of earlier versions do not, and some of the \
+             {count} that are judged may be among them; make sure that they are not, or train it again"
+        )
+    });
+    known.into_iter().chain(untold).collect()
 }
 
 /// Refuses a guidance by memory that would change nothing, for the reason `why`.
@@ -186,11 +194,24 @@ mod tests {
         let clips = clips(folder.path());
         let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
         let (trained, test) = (of(Split::Train), of(Split::Test));
-        assert_eq!(trained_scenes(&test, &trained), None);
+        let told =
+            |trained_on: &TrainingScenes| trained_scenes("the model", &test, trained_on, true);
+        assert!(told(&trained).is_empty());
         let mut more = trained;
         more.add(&TrainingScenes::of(&clips, clips.episodes_of(Split::Test).take(1)).unwrap());
-        let told = trained_scenes(&test, &more).unwrap();
+        let told = told(&more).concat();
         assert!(told.contains("1 of the 4 scenes") && told.contains("--seed"), "{told}");
+    }
+
+    #[test]
+    fn whoever_does_not_tell_is_not_taken_for_one_that_saw_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = clips(folder.path());
+        let test = TrainingScenes::of(&clips, clips.episodes_of(Split::Test)).unwrap();
+        let told = trained_scenes("the model", &test, &TrainingScenes::default(), false).concat();
+        assert!(told.contains("the model does not tell") && told.contains("the 4 "), "{told}");
+        // What it does tell is told too.
+        assert_eq!(trained_scenes("the model", &test, &test, false).len(), 2);
     }
 
     #[derive(clap::Parser)]

@@ -21,13 +21,13 @@ use super::{
     MODEL_FOLDER, RESULTS_FILE, inputs, no_memory_guidance, note_trained_scenes,
     note_unknown_words, open_clips, positive,
 };
-use crate::clip::{ClipSet, Route, Split};
+use crate::clip::{ClipSet, Route, Split, TrainingScenes};
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::latents::{ChunkLayout, LatentEpisodes};
 use crate::memory::{FastConfig, FastLearner};
 use crate::slow::{
     ChunkSource, LoopConfig, Recall, SecondOrderConfig, SlowConfig, SlowTrainer, TrainedDenoiser,
-    TrainerState, TrainingScenes, slow_fast_pass,
+    TrainerState, slow_fast_pass,
 };
 use crate::video_model::VideoModel;
 
@@ -323,7 +323,11 @@ impl<B: Backend> LoopTraining<B> {
         let mean = self.trainer.mean().clone();
         trained.denoiser = if self.config.learns_start() { mean } else { mean.without_adapters() };
         trained.rates = self.config.written().map(|_| self.trainer.rates().clone());
-        Ok(VideoModel { trained, ..self.model.clone() })
+        // A model that does not tell what it learned from does not tell either with the scenes of the loop.
+        let tells_all = self.model.names_its_scenes();
+        let autoencoder_trained_on =
+            self.model.autoencoder_trained_on.clone().filter(|_| tells_all);
+        Ok(VideoModel { trained, autoencoder_trained_on, ..self.model.clone() })
     }
 
     /// The episodes of this step.
@@ -458,7 +462,9 @@ impl<B: Backend> Training for LoopTraining<B> {
     fn note(&self) -> Result<(), Failure> {
         let (clips, trained) = (open_clips(&self.config.data)?, &self.model.trained.config);
         let judged = [Split::Validation, Split::Test].map(|split| clips.episodes_of(split));
-        note_trained_scenes(&clips, judged.into_iter().flatten(), &trained.trained_on)?;
+        let judged = TrainingScenes::of(&clips, judged.into_iter().flatten()).bad_input()?;
+        let tells_all = self.model.names_its_scenes();
+        note_trained_scenes("the model", &judged, &trained.trained_on, tells_all);
         note_unknown_words(&clips, &trained.vocabulary)
     }
 
@@ -481,6 +487,7 @@ impl<B: Backend> Training for LoopTraining<B> {
 mod tests {
     use burn::backend::Flex;
     use experiment::config;
+    use inner_outer::{Decay, Schedule};
 
     use super::*;
     use crate::evaluation::tests::model;
@@ -492,7 +499,6 @@ mod tests {
         let (data, run) = (folder.join("clips"), folder.join("slow"));
         clips(&data);
         fs::create_dir_all(run.join(MODEL_FOLDER)).unwrap();
-    use inner_outer::{Decay, Schedule};
         model().save(&run.join(MODEL_FOLDER)).unwrap();
         let chunks = ChunkLayout { start: 1, frames: 3 };
         let sampler = SamplerConfig { steps: 1, ..SamplerConfig::default() };
@@ -551,17 +557,6 @@ mod tests {
         assert!(!folder.path().join(RESULTS_FILE).exists());
     }
 
-    #[test]
-    fn a_learned_model_names_the_scenes_that_it_learned_from() {
-        let folder = tempfile::tempdir().unwrap();
-        let training = LoopTraining::<Flex>::new(prepared(folder.path())).unwrap();
-        let trained_on = training.learned().unwrap().trained.config.trained_on;
-        let clips = open_clips(&training.config.data).unwrap();
-        let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
-        let shared = trained_on.shared_with(&of(Split::Train));
-        assert!(shared > 0 && shared == trained_on.count());
-        assert_eq!(trained_on.shared_with(&of(Split::Test)), 0);
-    }
     /// Where the rate has come down to zero nothing is learned.
     #[test]
     fn a_pass_takes_no_step_beyond_those_of_the_pace() {
@@ -585,4 +580,16 @@ mod tests {
         assert!((4..100).contains(&training.steps_taken()), "{}", training.steps_taken());
     }
 
+    #[test]
+    fn a_learned_model_names_the_scenes_that_it_learned_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let training = LoopTraining::<Flex>::new(prepared(folder.path())).unwrap();
+        let trained_on = training.learned().unwrap().trained.config.trained_on;
+        let clips = open_clips(&training.config.data).unwrap();
+        let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
+        let shared = trained_on.shared_with(&of(Split::Train));
+        assert!(shared > 0 && shared == trained_on.count());
+        assert_eq!(trained_on.shared_with(&of(Split::Test)), 0);
+        assert!(!training.learned().unwrap().names_its_scenes(), "the model before did not");
+    }
 }

@@ -19,13 +19,12 @@ use super::{
     note_unknown_words, open_clips, positive,
 };
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
-use crate::clip::{Alignment, Split, WindowSampler};
+use crate::clip::{Alignment, Split, TrainingScenes, WindowSampler};
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig, Sampler, SamplerConfig};
 use crate::latents::{LatentEpisodes, vocabulary_of};
 use crate::model::{Denoiser, DenoiserConfig};
 use crate::slow::{
-    SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, TrainingScenes,
-    WindowConfig,
+    SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, WindowConfig,
 };
 use crate::video_model::VideoModel;
 
@@ -147,8 +146,8 @@ fn configuration(arguments: &Arguments) -> Result<SlowRun, Failure> {
     let mut config: SlowRun = common.configuration(&SlowRun::default()).bad_input()?;
     config.seed = common.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
-    no_memory_guidance(&config.sampler, "slow learning samples without a memory")?;
     config.autoencoder = arguments.autoencoder.clone().unwrap_or(config.autoencoder);
+    no_memory_guidance(&config.sampler, "slow learning samples without a memory")?;
     Ok(config)
 }
 
@@ -157,7 +156,8 @@ struct SlowTraining<B: Backend> {
     trained: TrainedConfig,
     /// Scenes that are learned from.
     scenes: TrainingScenes,
-    autoencoder: (Autoencoder<B>, AutoencoderConfig),
+    /// With its configuration, and with the scenes that it was trained on if what training begins with tells them all.
+    autoencoder: (Autoencoder<B>, AutoencoderConfig, Option<TrainingScenes>),
     diffusion: Diffusion,
     episodes: LatentEpisodes<B>,
     windows: WindowSampler,
@@ -174,7 +174,7 @@ impl<B: Backend> SlowTraining<B> {
         let device = Device::<B>::default();
         let seed = Seed::new(config.seed);
         let clips = open_clips(&config.data)?;
-        let autoencoder = load_autoencoder(&config.autoencoder, &device).bad_input()?;
+        let mut autoencoder = load_autoencoder(&config.autoencoder, &device).bad_input()?;
         let mut inputs = vec![inputs::of_clips(&clips), inputs::of_autoencoder(&autoencoder.0)];
         let start = match &config.start_from {
             Some(folder) => {
@@ -188,12 +188,13 @@ impl<B: Backend> SlowTraining<B> {
                     return Err(Failure::BadInput(cause));
                 }
                 inputs.push(inputs::of_model(&start)?);
+                autoencoder.2 = autoencoder.2.or(start.autoencoder_trained_on);
                 Some(start.trained)
             }
             None => None,
         };
         config.denoiser.latent = autoencoder.0.latent();
-        let trained = match &start {
+        let mut trained = match &start {
             // What a loop learned for its fast learning is folded into the weights, so that nothing is left of it to be kept.
             Some(TrainedDenoiser { config, .. }) => TrainedConfig { fast: None, ..config.clone() },
             None => TrainedConfig {
@@ -204,6 +205,12 @@ impl<B: Backend> SlowTraining<B> {
                 trained_on: TrainingScenes::default(),
             },
         };
+        // A model that does not tell what it learned from will not tell either when it has been trained further.
+        let is_silent = start.is_some() && trained.trained_on.is_empty();
+        if let Some(scenes) = &autoencoder.2 {
+            trained.trained_on.add(scenes);
+        }
+        autoencoder.2 = autoencoder.2.filter(|_| !is_silent);
         (config.denoiser, config.diffusion) = (trained.denoiser.clone(), trained.diffusion);
         let fresh = match start {
             Some(start) => start.denoiser,
@@ -254,12 +261,13 @@ impl<B: Backend> SlowTraining<B> {
 
     /// The model with the running mean of the denoiser.
     fn model(&self) -> Result<VideoModel<B>, Failure> {
-        let (autoencoder, config) = self.autoencoder.clone();
+        let (autoencoder, config, autoencoder_trained_on) = self.autoencoder.clone();
         let denoiser = self.trainer.mean().clone();
         let mut trained = self.trained.clone();
         trained.trained_on.add(&self.scenes);
         let trained = TrainedDenoiser { config: trained, denoiser, rates: None };
-        VideoModel::new(autoencoder, config, trained).failed()
+        let model = VideoModel::new(autoencoder, config, trained).failed()?;
+        Ok(VideoModel { autoencoder_trained_on, ..model })
     }
 
     fn finish(self, folder: &Path, interrupt: &Interrupt) -> Result<Results, Failure> {
@@ -327,7 +335,10 @@ impl<B: Backend> Training for SlowTraining<B> {
     fn note(&self) -> Result<(), Failure> {
         let (clips, trained) = (open_clips(&self.config.data)?, &self.trained);
         let judged = [Split::Validation, Split::Test].map(|split| clips.episodes_of(split));
-        note_trained_scenes(&clips, judged.into_iter().flatten(), &trained.trained_on)?;
+        let judged = TrainingScenes::of(&clips, judged.into_iter().flatten()).bad_input()?;
+        let learner =
+            if self.config.start_from.is_some() { "the model" } else { "the autoencoder" };
+        note_trained_scenes(learner, &judged, &trained.trained_on, self.autoencoder.2.is_some());
         note_unknown_words(&clips, &trained.vocabulary)
     }
 
@@ -343,5 +354,79 @@ impl<B: Backend> Training for SlowTraining<B> {
         };
         let trainer = self.trainer.with_state(&state, &self.device).failed()?;
         Ok(Self { trainer, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::autoencoder::{AUTOENCODER_FILE, save_autoencoder};
+    use crate::clip::ClipSet;
+    use crate::evaluation::tests::{SAMPLER, model};
+    use crate::inverse_dynamics::tests::clips;
+
+    /// A training on small clips with an autoencoder that names `scenes`.
+    fn prepared(folder: &Path, scenes: Option<&TrainingScenes>) -> SlowRun {
+        let VideoModel { autoencoder, autoencoder_config, trained, .. } = model();
+        let file = folder.join(AUTOENCODER_FILE);
+        save_autoencoder(&autoencoder, &autoencoder_config, scenes, &file).unwrap();
+        SlowRun {
+            data: folder.join("clips"),
+            autoencoder: file,
+            denoiser: trained.config.denoiser,
+            windows: WindowConfig { most_past: 2, ..WindowConfig::default() },
+            sampler: SAMPLER,
+            glance_windows: 1,
+            final_windows: 1,
+            ..SlowRun::default()
+        }
+    }
+
+    fn learned(config: SlowRun) -> VideoModel<Flex> {
+        SlowTraining::new(config).unwrap().model().unwrap()
+    }
+
+    fn of(clips: &ClipSet, split: Split) -> TrainingScenes {
+        TrainingScenes::of(clips, clips.episodes_of(split)).unwrap()
+    }
+
+    #[test]
+    fn scenes_of_the_autoencoder_are_scenes_of_the_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = clips(&folder.path().join("clips"));
+        let (learned_from, test) = (of(&clips, Split::Train), of(&clips, Split::Test));
+        let fresh = learned(prepared(folder.path(), Some(&test)));
+        let mut all = learned_from.clone();
+        all.add(&test);
+        assert_eq!(fresh.trained.config.trained_on, all);
+        assert!(fresh.names_its_scenes());
+        assert_eq!(fresh.autoencoder_trained_on, Some(test));
+        let silent = learned(prepared(folder.path(), None));
+        assert_eq!(silent.trained.config.trained_on, learned_from);
+        assert!(!silent.names_its_scenes());
+    }
+
+    #[test]
+    fn a_model_that_is_trained_further_keeps_what_it_tells_of_its_scenes() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = clips(&folder.path().join("clips"));
+        let test = of(&clips, Split::Test);
+        let begun = folder.path().join("begun");
+        fs::create_dir(&begun).unwrap();
+        let further = |start: VideoModel<Flex>, scenes: Option<&TrainingScenes>| {
+            start.save(&begun).unwrap();
+            let start_from = Some(begun.clone());
+            learned(SlowRun { start_from, ..prepared(folder.path(), scenes) })
+        };
+        let told = learned(prepared(folder.path(), Some(&test)));
+        // The autoencoder in a model's own folder tells too.
+        let again = further(told, None);
+        assert!(again.names_its_scenes());
+        assert_eq!(again.trained.config.trained_on.shared_with(&test), test.count());
+        let silent = further(model(), Some(&test));
+        assert!(!silent.names_its_scenes(), "the denoiser did not tell");
+        assert_eq!(silent.trained.config.trained_on.shared_with(&test), test.count());
     }
 }

@@ -18,7 +18,7 @@ use crate::autoencoder::{
     AUTOENCODER_FILE, Autoencoder, AutoencoderConfig, AutoencoderTrainer, frames_from_pixels,
     pixels_from_frames, save_autoencoder,
 };
-use crate::clip::{Alignment, ClipSet, Split, WindowPlace, WindowSampler};
+use crate::clip::{Alignment, ClipSet, Split, TrainingScenes, WindowPlace, WindowSampler};
 use crate::metrics::{Video, psnr, structural_similarity};
 
 const STATE_FILE: &str = "trainer";
@@ -230,7 +230,9 @@ impl<B: Backend> AutoencoderTraining<B> {
         let frames = self.images(&places)?.unsqueeze_dim(0);
         let autoencoder = self.trainer.autoencoder().clone().measured(frames).failed()?;
         let path = folder.join(AUTOENCODER_FILE);
-        save_autoencoder(&autoencoder, &self.config.autoencoder, &path).failed()?;
+        let learned_from = self.clips.episodes_of(Split::Train);
+        let scenes = TrainingScenes::of(&self.clips, learned_from).failed()?;
+        save_autoencoder(&autoencoder, &self.config.autoencoder, Some(&scenes), &path).failed()?;
         let count = self.config.final_frames;
         let Measured { ratios, similarities } =
             self.measure(&autoencoder, Split::Test, count, interrupt)?;
@@ -278,5 +280,31 @@ impl<B: Backend> Training for AutoencoderTraining<B> {
         let state = checkpoint.file(STATE_FILE).failed()?;
         let trainer = self.trainer.with_state(state, &self.device).failed()?;
         Ok(Self { trainer, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::autoencoder::load_autoencoder;
+    use crate::inverse_dynamics::tests::clips;
+
+    #[test]
+    fn a_trained_autoencoder_names_the_scenes_that_it_learned_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("clips");
+        let clips = clips(&data);
+        let autoencoder =
+            AutoencoderConfig { hidden: 4, blocks: 1, ..AutoencoderConfig::default() };
+        let config =
+            AutoencoderRun { data, autoencoder, final_frames: 8, ..AutoencoderRun::default() };
+        let training = AutoencoderTraining::<Flex>::new(config).unwrap();
+        training.finish(folder.path(), &Interrupt::new()).unwrap();
+        let read = load_autoencoder::<Flex>(folder.path(), &Default::default()).unwrap();
+        let of = |split| TrainingScenes::of(&clips, clips.episodes_of(split)).unwrap();
+        assert_eq!(read.2, Some(of(Split::Train)));
+        assert_eq!(read.2.unwrap().shared_with(&of(Split::Test)), 0);
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::training::{Pace, Place, Training, Values};
 use super::{RESULTS_FILE, inputs, open_clips};
-use crate::clip::{ClipSet, Split};
+use crate::clip::{ClipSet, Split, TrainingScenes};
 use crate::inverse_dynamics::{
     INVERSE_DYNAMICS_FILE, InverseDynamics, InverseDynamicsAccuracy, InverseDynamicsConfig,
     InverseDynamicsTrainer, MotionPairs,
@@ -160,8 +160,10 @@ impl<B: Backend> InverseDynamicsTraining<B> {
         let seed = Seed::new(config.seed);
         let description = &clips.index().description;
         let size = [description.height, description.width];
-        let inverse =
+        let mut inverse =
             InverseDynamics::new(network, size, &seed, &Default::default()).bad_input()?;
+        let learned_from = clips.episodes_of(Split::Train);
+        inverse.trained_on = Some(TrainingScenes::of(&clips, learned_from).bad_input()?);
         let pairs =
             MotionPairs::to_learn(&clips, network.matching, pairs, softened, &seed).bad_input()?;
         let glanced = unseen(&clips, Split::Validation, config, config.glance_pairs)?;
@@ -229,5 +231,38 @@ impl<B: Backend> Training for InverseDynamicsTraining<B> {
         let state = checkpoint.file(STATE_FILE).failed()?;
         let trainer = self.trainer.with_state(state, &Default::default()).failed()?;
         Ok(Self { trainer, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+    use crate::inverse_dynamics::tests::{clips, untrained};
+
+    #[test]
+    fn trained_inverse_dynamics_name_the_scenes_that_they_learned_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("clips");
+        let clips = clips(&data);
+        let network = untrained().config;
+        let config = InverseDynamicsRun {
+            data,
+            network,
+            pairs: 40,
+            glance_pairs: 10,
+            final_pairs: 20,
+            ..InverseDynamicsRun::default()
+        };
+        let training = InverseDynamicsTraining::<Flex>::new(&config).unwrap();
+        training.finish(folder.path(), &Interrupt::new()).unwrap();
+        let load = || InverseDynamics::<Flex>::load(folder.path(), &Default::default()).unwrap();
+        let learned_from = TrainingScenes::of(&clips, clips.episodes_of(Split::Train)).unwrap();
+        assert_eq!(load().trained_on, Some(learned_from));
+        // As earlier versions wrote them.
+        let silent = InverseDynamics { trained_on: None, ..load() };
+        silent.save(&folder.path().join(INVERSE_DYNAMICS_FILE)).unwrap();
+        assert_eq!(load().trained_on, None);
     }
 }

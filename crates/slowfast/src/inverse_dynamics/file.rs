@@ -1,4 +1,4 @@
-//! Trained inverse dynamics as one safetensors file, with the settings in the metadata.
+//! Trained inverse dynamics as one safetensors file, with the settings and the scenes they were trained on in the metadata.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,6 +13,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::{InverseDynamics, InverseDynamicsConfig, InverseDynamicsError};
+use crate::clip::TrainingScenes;
 
 /// What a run leaves behind.
 pub const INVERSE_DYNAMICS_FILE: &str = "inverse-dynamics.safetensors";
@@ -34,7 +35,10 @@ impl<B: Backend> InverseDynamics<B> {
     pub fn save(&self, path: &Path) -> Result<(), InverseDynamicsError> {
         let description = Description { config: self.config, size: self.size };
         let text = serde_json::to_string(&description).expect("settings are valid JSON");
-        let metadata = HashMap::from([(DESCRIPTION.to_owned(), text)]);
+        let mut metadata = HashMap::from([(DESCRIPTION.to_owned(), text)]);
+        if let Some(scenes) = &self.trained_on {
+            scenes.write(&mut metadata);
+        }
         let content = write(&parameters(&self.network), Some(metadata))
             .map_err(InverseDynamicsError::State)?;
         let access = |source| InverseDynamicsError::Access { path: path.to_owned(), source };
@@ -51,7 +55,7 @@ impl<B: Backend> InverseDynamics<B> {
         let access = |source| InverseDynamicsError::Access { path: path.clone(), source };
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem| InverseDynamicsError::Damaged { path: path.clone(), problem };
-        let Description { config, size } = description(&content).map_err(damaged)?;
+        let (Description { config, size }, trained_on) = description(&content).map_err(damaged)?;
         let fresh = Self::new(config, size, &Seed::new(0), device)?;
         let damaged = |problem: inner_outer::Error| InverseDynamicsError::Damaged {
             path: path.clone(),
@@ -61,14 +65,18 @@ impl<B: Backend> InverseDynamics<B> {
         let value = |name: &str, shape: &[usize]| file.take(name, shape).map(Some);
         let network = with_values(fresh.network, Precision::OfParameter, value).map_err(damaged)?;
         file.finish().map_err(damaged)?;
-        Ok(Self { network, ..fresh })
+        Ok(Self { trained_on, network, ..fresh })
     }
 }
 
-fn description(content: &[u8]) -> Result<Description, String> {
+fn description(content: &[u8]) -> Result<(Description, Option<TrainingScenes>), String> {
     let (_, metadata) = SafeTensors::read_metadata(content)
         .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let text = metadata.metadata().as_ref().and_then(|values| values.get(DESCRIPTION));
-    let text = text.ok_or("a safetensors file, but no inverse dynamics")?;
-    serde_json::from_str(text).map_err(|error| error.to_string())
+    let (values, text) = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|values| Some((values, values.get(DESCRIPTION)?)))
+        .ok_or("a safetensors file, but no inverse dynamics")?;
+    let description = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Ok((description, TrainingScenes::read(values)?))
 }

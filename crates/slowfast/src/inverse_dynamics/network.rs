@@ -9,6 +9,7 @@ use inner_outer::{family, layers};
 
 use super::{InverseDynamicsConfig, InverseDynamicsError};
 use crate::action::Action;
+use crate::clip::TrainingScenes;
 use crate::metrics::Video;
 use crate::model::{Draw, Scale};
 
@@ -61,6 +62,8 @@ pub struct InverseDynamics<B: Backend> {
     pub config: InverseDynamicsConfig,
     /// Rows and columns of the frames that it was trained on.
     pub size: [usize; 2],
+    /// The scenes that it was trained on; none if it is not known.
+    pub trained_on: Option<TrainingScenes>,
     /// The network.
     pub network: MotionNetwork<B>,
 }
@@ -77,7 +80,8 @@ impl<B: Backend> InverseDynamics<B> {
         device: &Device<B>,
     ) -> Result<Self, InverseDynamicsError> {
         config.matching.check(size)?;
-        Ok(Self { config, size, network: MotionNetwork::new(&config, seed, device) })
+        let network = MotionNetwork::new(&config, seed, device);
+        Ok(Self { config, size, trained_on: None, network })
     }
 
     /// The action between each frame and the next: one fewer than there are frames.

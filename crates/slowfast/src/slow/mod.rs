@@ -4,7 +4,7 @@
 //! |---|---|
 //! | train on windows of video (section 3.1) | [`SlowTrainer::pretraining`], [`WindowConfig`] |
 //! | train in the slow-fast loop, algorithm 1b (section 3.3) | [`slow_fast_pass`] |
-//! | keep what was trained | [`TrainerState`], [`TrainedDenoiser`], [`TrainingScenes`] |
+//! | keep what was trained | [`TrainerState`], [`TrainedDenoiser`] |
 //! | train through the fast learning, by second-order hypergradients | [`Recall`], [`SecondOrderConfig`] |
 //!
 //! All three are the same bi-level problem ([`SlowFast`](crate::memory::SlowFast)) and the same [`SlowTrainer`]; they differ
@@ -13,7 +13,6 @@
 mod config;
 mod error;
 mod recall;
-mod scenes;
 mod slow_fast_loop;
 mod trained;
 mod trainer;
@@ -22,7 +21,6 @@ mod windows;
 pub use config::{SecondOrderConfig, SlowConfig, WindowConfig};
 pub use error::SlowError;
 pub use recall::Recall;
-pub use scenes::TrainingScenes;
 pub use slow_fast_loop::{ChunkSource, LoopConfig, StoredChunk, slow_fast_pass, stored_chunks};
 pub use trained::{TrainedConfig, TrainedDenoiser};
 pub use trainer::{SlowTrainer, TrainerState};

@@ -13,7 +13,8 @@ use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_value
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::{SlowError, TrainingScenes};
+use super::SlowError;
+use crate::clip::TrainingScenes;
 use crate::diffusion::{DiffusionConfig, DiffusionError};
 use crate::memory::FastConfig;
 use crate::model::{Denoiser, DenoiserConfig};
@@ -36,7 +37,8 @@ pub struct TrainedConfig {
     pub diffusion: DiffusionConfig,
     /// The fast learning it was trained with; none before any loop. Its adapters are in the file if they were learned.
     pub fast: Option<FastConfig>,
-    /// The scenes that it learned from; none in files of programs that did not write them down.
+    /// The scenes that it learned from, and its autoencoder before it; none in files of programs that did not write them down,
+    /// and without its autoencoder's in those of programs that did not write these down.
     #[serde(default, skip_serializing_if = "TrainingScenes::is_empty")]
     pub trained_on: TrainingScenes,
 }

@@ -8,9 +8,10 @@ use experiment::seed::Seed;
 use inner_outer::tensors::Tensors;
 use slowfast::action::Action;
 use slowfast::autoencoder::{Autoencoder, AutoencoderConfig};
+use slowfast::clip::TrainingScenes;
 use slowfast::diffusion::DiffusionConfig;
 use slowfast::model::{Denoiser, DenoiserChoice, DenoiserConfig, LatentShape, TransformerConfig};
-use slowfast::slow::{TrainedConfig, TrainedDenoiser, TrainingScenes};
+use slowfast::slow::{TrainedConfig, TrainedDenoiser};
 use slowfast::text::Vocabulary;
 use slowfast::video_model::VideoModel;
 

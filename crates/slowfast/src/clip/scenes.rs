@@ -1,10 +1,13 @@
 //! The scenes that a model learned from, so that nobody takes them for unseen ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clip::{ClipError, ClipSet};
+use super::{ClipError, ClipSet};
+
+/// Key of the metadata of what was trained. It stands beside the configuration, which programs that wrote down no scenes read.
+const TRAINED_ON: &str = "slowfast_trained_on";
 
 /// Names of scenes, by the generator of their clips.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,21 @@ impl TrainingScenes {
         let generator = clips.index().description.generator.clone();
         let generators = (!scenes.is_empty()).then_some((generator, scenes));
         Ok(Self { generators: generators.into_iter().collect() })
+    }
+
+    /// Writes the scenes into the metadata of what learned from them.
+    pub(crate) fn write(&self, metadata: &mut HashMap<String, String>) {
+        let scenes = serde_json::to_string(self).expect("names are valid JSON");
+        metadata.insert(TRAINED_ON.to_owned(), scenes);
+    }
+
+    /// The scenes in the metadata of what was trained; none if they were not written down.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn read(metadata: &HashMap<String, String>) -> Result<Option<Self>, String> {
+        let scenes = metadata.get(TRAINED_ON).map(|scenes| serde_json::from_str(scenes));
+        scenes.transpose().map_err(|error| format!("the scenes it was trained on: {error}"))
     }
 
     /// Whether there are none.
@@ -75,5 +93,16 @@ mod tests {
         let elsewhere: TrainingScenes = serde_json::from_str(&elsewhere).unwrap();
         assert_eq!(trained.shared_with(&elsewhere), 0);
         assert!(of(&[]).is_empty() && !trained.is_empty());
+    }
+
+    #[test]
+    fn scenes_that_were_not_written_down_are_not_taken_for_none() {
+        let mut metadata = HashMap::new();
+        assert_eq!(TrainingScenes::read(&metadata).unwrap(), None);
+        let none = TrainingScenes::default();
+        none.write(&mut metadata);
+        assert_eq!(TrainingScenes::read(&metadata).unwrap(), Some(none));
+        metadata.insert(TRAINED_ON.to_owned(), "[]".to_owned());
+        assert!(TrainingScenes::read(&metadata).unwrap_err().contains("trained on"));
     }
 }
