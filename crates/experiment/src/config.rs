@@ -6,12 +6,16 @@
 //! `#[serde(tag = "kind")]`: a layer that names another kind starts that section afresh, so that no field of the old
 //! kind is left in it.
 
+mod advice;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+
+use advice::Advice;
 
 /// A configuration that cannot be used, and where it came from.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +66,7 @@ pub enum ConfigError {
         field: String,
     },
     /// A layer gives a field a value that it cannot take.
-    #[error("{origin}: field `{field}`: {reason}; mend the value there")]
+    #[error("{origin}: field `{field}`: {reason}; {remedy}")]
     InvalidField {
         /// The layer that sets it.
         origin: Origin,
@@ -70,6 +74,8 @@ pub enum ConfigError {
         field: String,
         /// What is expected there.
         reason: String,
+        /// What to write.
+        remedy: String,
     },
 }
 
@@ -270,7 +276,7 @@ impl Misfit {
         Self::Invalid { field: field.to_owned(), reason: message.to_owned() }
     }
 
-    /// Names the layer that says most about the field, and the last of them where several do.
+    /// Names the layer that says most about the field; where several do, one whose value the message quotes, and the last.
     fn blamed_on(
         self,
         layers: &[(Origin, Table)],
@@ -279,7 +285,14 @@ impl Misfit {
     ) -> ConfigError {
         let (Self::Unknown { field, .. } | Self::Missing { field } | Self::Invalid { field, .. }) =
             &self;
-        let culprit = layers.iter().max_by_key(|(_, layer)| depth_of(field, layer));
+        let is_quoted = |origin| match &self {
+            Self::Invalid { reason, .. } => {
+                advice::plain_text(origin).is_some_and(|text| advice::quotes(reason, text))
+            }
+            _ => false,
+        };
+        let culprit =
+            layers.iter().max_by_key(|(origin, layer)| (depth_of(field, layer), is_quoted(origin)));
         let origin = culprit.map_or(Origin::Defaults, |(origin, _)| origin.clone());
         match self {
             Self::Unknown { field, siblings } => {
@@ -287,7 +300,10 @@ impl Misfit {
                 ConfigError::UnknownField { origin, field, nearest }
             }
             Self::Missing { field } => ConfigError::MissingField { origin, field },
-            Self::Invalid { field, reason } => ConfigError::InvalidField { origin, field, reason },
+            Self::Invalid { field, reason } => {
+                let Advice { reason, remedy } = Advice::new(&field, reason, &origin, resolved);
+                ConfigError::InvalidField { origin, field, reason, remedy }
+            }
         }
     }
 }

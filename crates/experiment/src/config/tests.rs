@@ -239,6 +239,55 @@ fn wrong_values_name_the_field_and_what_it_takes() {
     assert!(text.contains("--set optimiser.kind=adam: `optimiser.beta` is missing"), "{text}");
 }
 
+/// Following the advice leads on: to the kind, and to its fields.
+#[test]
+fn a_word_in_place_of_a_section_is_told_to_be_its_kind() {
+    let text = message(None, &["steps=3", "optimiser=plain"]);
+    let expected = "--set optimiser=plain: field `optimiser`: it is a section with a kind, not the text \"plain\"; \
+        write optimiser.kind=plain";
+    assert_eq!(text, expected);
+    assert_eq!(with(None, &["optimiser.kind=plain"]).unwrap().optimiser, Optimiser::Plain);
+    let text = message(Some("optimiser = \"adam\""), &["steps=3"]);
+    assert!(text.ends_with("write { kind = \"adam\" }"), "{text}");
+    let of_file = with(Some("optimiser = { kind = \"adam\", beta = 0.5 }"), &[]).unwrap();
+    assert_eq!(of_file.optimiser, Optimiser::Adam { beta: 0.5 });
+    let listed = Listed { optimisers: Vec::new() };
+    let set = ["optimisers=[{kind='plain'}, 'plain']".to_owned()];
+    let text = load(&listed, None, &set).unwrap_err().to_string();
+    assert!(text.contains("field `optimisers[1]`: it is a section with a kind"), "{text}");
+    assert!(text.ends_with("write { kind = \"plain\" }"), "{text}");
+}
+
+#[test]
+fn a_table_or_a_list_that_is_not_toml_is_not_called_a_text() {
+    for value in ["{kind=adam,beta=1}", "[1, two]", "{kind='adam'"] {
+        for field in ["optimiser", "layers", "steps"] {
+            let set = format!("{field}={value}");
+            let text = message(None, &[&set, "name=x"]);
+            let beginning = format!("--set {set}: field `{field}`: {value} is not TOML (");
+            assert!(text.starts_with(&beginning) && text.contains("need quotes"), "{text}");
+            assert!(!text.contains("string \""), "{text}");
+        }
+    }
+    assert_eq!(with(None, &["name=[draft] a"]).unwrap().name, "[draft] a");
+}
+
+#[test]
+fn an_integer_beyond_toml_is_not_called_a_text() {
+    for value in ["18446744073709551615", "-9_223_372_036_854_775_809"] {
+        let set = format!("steps={value}");
+        let text = message(None, &[&set]);
+        assert!(text.contains(&format!("{value} is beyond the integers of TOML")), "{text}");
+        assert!(text.contains("to 9223372036854775807") && !text.contains("string"), "{text}");
+    }
+    // Serde tells nothing deeper than the section, so that the value alone tells which of both is meant.
+    let text = message(None, &["optimiser.momentum=18446744073709551615", "optimiser.kind=sgd"]);
+    assert!(text.starts_with("--set optimiser.momentum=18446744073709551615: "), "{text}");
+    let text = message(None, &["steps=007"]);
+    assert!(text.contains("invalid type: string"), "{text}");
+    assert_eq!(with(None, &["name=18446744073709551615"]).unwrap().name, "18446744073709551615");
+}
+
 #[test]
 fn malformed_overrides_are_shown_the_form() {
     for text in ["steps", "=3", "model..width=3", "model width=3"] {
