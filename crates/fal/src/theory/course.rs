@@ -6,6 +6,7 @@ use experiment::seed::Seed;
 use inner_outer::Threads;
 use serde::{Deserialize, Serialize};
 
+use super::federation::is_divergence;
 use super::{SphereAdversary, SphereGame, TheoryFederation, TheorySettings};
 use crate::data::separability_margin;
 use crate::training_error::TrainingError;
@@ -88,8 +89,12 @@ pub fn simulate<B: Backend>(
     loop {
         let round = federation.rounds();
         if round.is_multiple_of(settings.measurement.every) || round == settings.rounds {
-            let measure = measure(&federation, &settings, least, &seed.child("measurement"))?;
-            let measure = measure.finite()?;
+            let measure = measure(&federation, &settings, least, &seed.child("measurement"));
+            let measure = measure.map_err(|cause| match is_divergence(&cause) {
+                true => TrainingError::Diverged { round },
+                false => cause.into(),
+            });
+            let measure = measure?.finite()?;
             least = measure.least_robust_loss;
             course.measures.push(measure);
         }

@@ -64,7 +64,8 @@ impl<B: Backend> TheoryFederation<B> {
     /// From `U(t)` to `U(t + 1)`; gives the clients' mean loss on perturbed points over their steps.
     ///
     /// # Errors
-    /// [`TrainingError::Client`] if a client cannot take a step, and those of the server. `U` then stays.
+    /// [`TrainingError::Diverged`] if a number is not finite any more, [`TrainingError::Client`] if a client cannot take a step for
+    /// another reason, and those of the server. `U` then stays.
     pub fn round(&mut self) -> Result<f64, TrainingError> {
         let t = self.server.rounds;
         let clients: Vec<usize> = (0..self.clients.len()).collect();
@@ -73,10 +74,9 @@ impl<B: Backend> TheoryFederation<B> {
             &clients,
             self.threads,
             |_, client| {
-                self.local_update(*client, t).map_err(|source| TrainingError::Client {
-                    client: *client,
-                    round: t + 1,
-                    source,
+                self.local_update(*client, t).map_err(|source| match is_divergence(&source) {
+                    true => TrainingError::Diverged { round: t + 1 },
+                    false => TrainingError::Client { client: *client, round: t + 1, source },
                 })
             },
             |_, update| updates.push(update),
@@ -127,6 +127,19 @@ impl<B: Backend> TheoryFederation<B> {
     pub fn clients(&self) -> &[Vec<usize>] {
         &self.clients
     }
+}
+
+/// Whether a number left the finite ones. Points, start and losses are finite here and have derivatives everywhere, so that it
+/// is the rates that were too large.
+pub(super) fn is_divergence(error: &inner_outer::Error) -> bool {
+    use inner_outer::Error;
+    matches!(
+        error,
+        Error::NonFiniteInnerLoss { .. }
+            | Error::NonFiniteEnd { .. }
+            | Error::NonFiniteOuterLoss { .. }
+            | Error::NonFiniteMetaGradient { .. }
+    )
 }
 
 #[cfg(test)]

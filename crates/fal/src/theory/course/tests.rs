@@ -1,5 +1,6 @@
 use burn::backend::Flex;
 
+use super::super::Measurement;
 use super::*;
 
 fn course(settings: TheorySettings, seed: u64) -> Course {
@@ -8,7 +9,7 @@ fn course(settings: TheorySettings, seed: u64) -> Course {
 
 /// Rounds are few and looks are rare, so that tests are quick.
 fn short() -> TheorySettings {
-    let measurement = super::super::Measurement { every: 10, steps: 5, restarts: 2 };
+    let measurement = Measurement { every: 10, steps: 5, restarts: 2 };
     TheorySettings { clients: 3, width: 64, rounds: 25, measurement, ..TheorySettings::default() }
 }
 
@@ -42,6 +43,17 @@ fn a_measure_that_is_not_finite_is_a_divergence() {
         Measure { drift: f64::INFINITY, round: 7, ..start },
     ] {
         assert!(matches!(lost.finite(), Err(TrainingError::Diverged { round: 7 })));
+    }
+}
+
+/// With a step a round nobody but the measurement looks at where the last one led: the ascent of its adversary does first.
+#[test]
+fn a_network_whose_measurement_fails_has_diverged() {
+    for local_rate in [1e24, 1e30] {
+        let measurement = Measurement { every: 1, ..short().measurement };
+        let settings = TheorySettings { local_steps: 1, local_rate, measurement, ..short() };
+        let ended = simulate::<Flex>(settings, 1, Threads::new(1), &Default::default());
+        assert!(matches!(ended, Err(TrainingError::Diverged { round: 1.. })), "{ended:?}");
     }
 }
 

@@ -217,12 +217,15 @@ fn what_cannot_be_simulated_is_refused() {
 }
 
 #[test]
-fn a_client_that_diverges_is_named() {
-    let mut federation = federation(TheorySettings { local_rate: 1e38, ..settings() });
-    let before = federation.global.clone();
-    let refused = federation.round().unwrap_err();
-    assert!(matches!(refused, TrainingError::Client { client: 0, round: 1, .. }), "{refused}");
-    assert_eq!((federation.global, federation.server.rounds), (before, 0));
+fn a_client_that_diverges_is_a_matter_of_the_rates() {
+    for local_rate in [1e24, 1e38] {
+        let mut federation = federation(TheorySettings { local_rate, ..settings() });
+        let before = federation.global.clone();
+        let refused = federation.round().unwrap_err();
+        assert!(matches!(refused, TrainingError::Diverged { round: 1 }), "{refused}");
+        assert!(refused.to_string().contains("lower `base.local_rate`"), "{refused}");
+        assert_eq!((federation.global, federation.server.rounds), (before, 0));
+    }
 }
 
 /// The one step of a client is not looked at before the server sees where it led.
