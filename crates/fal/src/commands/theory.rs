@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::{fs, io};
 
+use anyhow::Context;
 use burn::tensor::backend::Backend;
 use clap::ValueEnum;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
@@ -23,19 +25,21 @@ use crate::theory::{
 };
 
 const LEDGER_FILE: &str = "simulations.jsonl";
+/// The sweeps that were begun in a folder, so that `--resume` need not be told.
+const SWEEPS_FILE: &str = "sweeps.json";
 
 /// Arguments of `theory`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
-    /// What to vary
-    #[arg(long, value_enum, default_value_t)]
-    sweep: Choice,
+    /// What to vary: all where nothing is said, and with --resume what was begun
+    #[arg(long, value_enum)]
+    sweep: Option<Choice>,
 }
 
 /// One sweep or all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Choice {
     /// Neurons, m
     Width,
@@ -46,7 +50,6 @@ enum Choice {
     /// The share of points dealt out sorted by target
     Heterogeneity,
     /// All of these
-    #[default]
     All,
 }
 
@@ -69,6 +72,14 @@ struct Results<'r> {
     sweeps: &'r [Comparison],
 }
 
+/// A run directory with what is to be simulated there.
+#[derive(Debug)]
+struct Work {
+    run: RunDirectory,
+    config: TheoryConfig,
+    sweeps: Vec<Sweep>,
+}
+
 /// Simulates what is not in the run's ledger yet, and leaves the run directory with tables, figures and a report.
 ///
 /// # Errors
@@ -78,20 +89,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let interrupt = Interrupt::install().failed()?;
     let common = &arguments.common;
     let out = common.out.clone().unwrap_or_else(|| "runs/fal-theory".into());
-    let (run, config) = match common.resumed(&out)? {
-        Some(run) => {
-            let config = run.config().bad_input()?;
-            (run, config)
-        }
-        None => {
-            let config = configuration(common)?;
-            // Before the folder is made, so that a corrected command finds it free.
-            require_places(&config, arguments.sweep.sweeps(), &interrupt)?;
-            (RunDirectory::create(&out, &config).bad_input()?, config)
-        }
+    let asked = arguments.sweep.map(Choice::sweeps);
+    let Work { run, config, sweeps } = match common.resumed(&out)? {
+        Some(run) => go_on(run, asked, &interrupt)?,
+        None => begin(&out, configuration(common)?, asked.unwrap_or(&Sweep::ALL), &interrupt)?,
     };
     let comparisons = experiment::on_device!(common.device, B => {
-        compare::<B>(run.path(), &config, arguments.sweep.sweeps(), &interrupt)
+        compare::<B>(run.path(), &config, &sweeps, &interrupt)
     })?;
     match common.json {
         true => {
@@ -100,6 +104,62 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         false => comparisons.iter().try_for_each(print_line),
     }
+}
+
+/// Begins a run of `sweeps` in the folder `out`.
+fn begin(
+    out: &Path,
+    config: TheoryConfig,
+    sweeps: &[Sweep],
+    interrupt: &Interrupt,
+) -> Result<Work, Failure> {
+    // Before the folder is made, so that a corrected command finds it free.
+    require_places(&config.simulations(sweeps), interrupt)?;
+    let run = RunDirectory::create(out, &config).bad_input()?;
+    keep(run.path(), sweeps)?;
+    Ok(Work { run, config, sweeps: sweeps.to_vec() })
+}
+
+/// Goes on with a run: with the sweeps that are asked for, which are then among those that were begun, or else with the latter.
+fn go_on(
+    run: RunDirectory,
+    asked: Option<&[Sweep]>,
+    interrupt: &Interrupt,
+) -> Result<Work, Failure> {
+    let config: TheoryConfig = run.config().bad_input()?;
+    let begun = begun(run.path())?;
+    let sweeps = asked.or(begun.as_deref()).unwrap_or(&Sweep::ALL).to_vec();
+    let ledger = Ledger::open(&run.path().join(LEDGER_FILE)).failed()?;
+    require_places(&pending(&config, &sweeps, &ledger), interrupt)?;
+    // A folder that does not tell what was begun there still does not tell it when something is added.
+    if let Some(begun) = begun {
+        let all = Sweep::ALL.into_iter();
+        let all = all.filter(|sweep| begun.contains(sweep) || sweeps.contains(sweep));
+        keep(run.path(), &all.collect::<Vec<_>>())?;
+    }
+    Ok(Work { run, config, sweeps })
+}
+
+/// The sweeps that were begun in the folder of a run; none where an earlier version began it, which did not keep them.
+fn begun(folder: &Path) -> Result<Option<Vec<Sweep>>, Failure> {
+    let path = folder.join(SWEEPS_FILE);
+    let refused = || {
+        format!(
+            "cannot read {}, which says what was begun: delete it, and say it with --sweep",
+            path.display()
+        )
+    };
+    match fs::read(&path) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => {
+            let bytes = read.with_context(refused).bad_input()?;
+            serde_json::from_slice(&bytes).map(Some).with_context(refused).bad_input()
+        }
+    }
+}
+
+fn keep(folder: &Path, sweeps: &[Sweep]) -> Result<(), Failure> {
+    write_file(&folder.join(SWEEPS_FILE), serde_json::to_string(sweeps).failed()?)
 }
 
 /// Simulates what is missing of `sweeps`, and writes all files: about these and whichever other sweeps the ledger has
@@ -128,23 +188,19 @@ fn configuration(common: &CommonArguments) -> Result<TheoryConfig, Failure> {
     Ok(config)
 }
 
-/// Whether the points of every simulation find a place: no setting says that before they are drawn.
+/// Whether the points of all `simulations` find a place: no setting says that before they are drawn.
 ///
 /// # Errors
 /// Bad input: there is no place. Interrupted: between two draws.
-fn require_places(
-    config: &TheoryConfig,
-    sweeps: &[Sweep],
-    interrupt: &Interrupt,
-) -> Result<(), Failure> {
+fn require_places(simulations: &[Simulation], interrupt: &Interrupt) -> Result<(), Failure> {
     let mut drawn = BTreeSet::new();
-    for Simulation { settings, seed } in config.simulations(sweeps) {
-        let TheorySettings { clients, points, dimension, separation, .. } = settings;
+    for Simulation { settings, seed } in simulations {
+        let TheorySettings { clients, points, dimension, separation, .. } = *settings;
         if !drawn.insert((clients * points, dimension, separation.to_bits(), seed)) {
             continue;
         }
         interrupt.heed()?;
-        settings.draw_points(&Seed::new(seed)).bad_input()?;
+        settings.draw_points(&Seed::new(*seed)).bad_input()?;
     }
     Ok(())
 }
@@ -268,8 +324,6 @@ fn meaning(sweep: Sweep) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use burn::backend::Flex;
 
     use super::*;
@@ -329,15 +383,53 @@ mod tests {
     }
 
     #[test]
+    fn what_was_begun_is_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, interrupt) = (folder.path().join("run"), Interrupt::new());
+        let go_on = |asked: Option<&[Sweep]>| {
+            let run = RunDirectory::resume(&out).unwrap();
+            go_on(run, asked, &interrupt).map(|work| work.sweeps)
+        };
+        drop(begin(&out, config(), &[Sweep::LocalSteps], &interrupt).unwrap());
+        assert_eq!(go_on(None).unwrap(), [Sweep::LocalSteps]);
+        assert_eq!(go_on(Some(&[Sweep::Width])).unwrap(), [Sweep::Width]);
+        assert_eq!(go_on(None).unwrap(), [Sweep::Width, Sweep::LocalSteps]);
+        fs::write(out.join(SWEEPS_FILE), "[\"depth\"]").unwrap();
+        let Err(Failure::BadInput(refused)) = go_on(None) else { panic!("no such sweep") };
+        assert!(refused.to_string().contains("--sweep"), "{refused}");
+        // As an earlier version left it.
+        fs::remove_file(out.join(SWEEPS_FILE)).unwrap();
+        for (asked, expected) in
+            [(Some(&Sweep::ALL[..1]), &Sweep::ALL[..1]), (None, &Sweep::ALL[..])]
+        {
+            assert_eq!(go_on(asked).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_sweep_without_room_for_its_points_is_not_added_to_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, interrupt) = (folder.path().join("run"), Interrupt::new());
+        let mut config = config();
+        config.sweep.separation = vec![1.7];
+        drop(begin(&out, config, &[Sweep::Width], &interrupt).unwrap());
+        let run = RunDirectory::resume(&out).unwrap();
+        let full = go_on(run, Some(&[Sweep::Separation]), &interrupt);
+        assert!(matches!(full, Err(Failure::BadInput(_))), "{full:?}");
+        assert_eq!(begun(&out).unwrap(), Some(vec![Sweep::Width]));
+    }
+
+    #[test]
     fn places_are_looked_for_until_an_interruption() {
         let mut config = config();
         let interrupt = Interrupt::new();
-        require_places(&config, &Sweep::ALL, &interrupt).unwrap();
+        require_places(&config.simulations(&Sweep::ALL), &interrupt).unwrap();
         config.base.separation = 1.7;
-        let full = require_places(&config, &[Sweep::Width], &interrupt);
+        let simulations = config.simulations(&[Sweep::Width]);
+        let full = require_places(&simulations, &interrupt);
         assert!(matches!(full, Err(Failure::BadInput(_))), "{full:?}");
         interrupt.request();
-        let ended = require_places(&config, &[Sweep::Width], &interrupt);
+        let ended = require_places(&simulations, &interrupt);
         assert!(matches!(ended, Err(Failure::Interrupted)), "{ended:?}");
     }
 
@@ -366,6 +458,6 @@ mod tests {
         for sweep in Sweep::ALL {
             assert_eq!(Choice::from_str(sweep.name(), false).unwrap().sweeps(), [sweep]);
         }
-        assert_eq!(Choice::default().sweeps(), Sweep::ALL);
+        assert_eq!(Choice::All.sweeps(), Sweep::ALL);
     }
 }
