@@ -182,8 +182,17 @@ impl DataConfig {
     /// # Errors
     /// A path that is empty, or no working directory.
     pub fn anchor(&mut self) -> io::Result<()> {
-        let folder = self.folder.take().or_else(|| self.set.place_below());
-        self.folder = folder.as_deref().map(path::absolute).transpose()?;
+        let Some(folder) = self.folder.take().or_else(|| self.set.place_below()) else {
+            return Ok(());
+        };
+        let told = |cause: io::Error| {
+            let message = match folder.as_os_str().is_empty() {
+                true => "data.folder is empty; name the folder of the images, such as \".\" for the working folder, or leave it out".to_owned(),
+                false => format!("data.folder cannot be found from the working folder ({cause}); name an absolute path"),
+            };
+            io::Error::new(cause.kind(), message)
+        };
+        self.folder = Some(path::absolute(&folder).map_err(told)?);
         Ok(())
     }
 
@@ -396,6 +405,16 @@ mod tests {
                 assert_eq!(checked.is_ok(), usable, "{norm:?} {height} {attacks:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_empty_folder_is_named_with_its_remedy() {
+        let mut data = DataConfig { folder: Some("".into()), ..DataConfig::default() };
+        let refusal = data.anchor().unwrap_err().to_string();
+        assert!(refusal.contains("data.folder is empty; name the folder"), "{refusal}");
+        data.folder = Some("images".into());
+        data.anchor().unwrap();
+        assert!(data.folder.unwrap().is_absolute());
     }
 
     #[test]
