@@ -64,7 +64,7 @@ pub enum TrainedError {
         source: io::Error,
     },
     /// Nothing to read.
-    #[error("there is no run and no network at {}; name a run of `fal train`, its folder `network`, or a safetensors file", .0.display())]
+    #[error("there is no run and no network at {}; name a run of `fal train`, one of its folders `checkpoints/step-N`, its folder `network`, or a safetensors file", .0.display())]
     Nothing(PathBuf),
     /// The description cannot be read.
     #[error("{} describes no network ({cause}); name a folder that `fal train` wrote, or mend the file", path.display())]

@@ -20,7 +20,7 @@ use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
 use crate::finished::{ATTACKED_FILE, RESULTS_FILE};
 use crate::network::NetworkChoice;
-use crate::trained::{Description, NETWORK_FOLDER, Trained, is_saved};
+use crate::trained::{Description, NETWORK_FOLDER, Trained, TrainedError, is_saved};
 
 /// Arguments of `attack`. With `--out`, every batch of an attack is kept as soon as it is done, and `--resume` goes on with the
 /// others.
@@ -28,7 +28,8 @@ use crate::trained::{Description, NETWORK_FOLDER, Trained, is_saved};
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
-    /// A run of `fal train`, its network folder, or a safetensors file of the network that the configuration describes
+    /// A run of `fal train`, a checkpoint of it (RUN/checkpoints/step-N), its network folder, or a safetensors file of the network
+    /// that the configuration describes
     #[arg(long, value_name = "PATH", required_unless_present = "resume")]
     network: Option<PathBuf>,
     /// The test images, as the configuration of a training names them; those of the run if it is one
@@ -100,8 +101,8 @@ fn refuse_training(out: &Path) -> Result<(), Failure> {
 /// The configuration of the run that is attacked, or the default, with what the arguments change.
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     let common = &arguments.common;
-    let of_run = match arguments.network.as_ref().and_then(|path| RunDirectory::open(path).ok()) {
-        Some(run) => run.config().bad_input()?,
+    let of_run = match arguments.network.as_deref().and_then(run_at) {
+        Some((run, _)) => run.config().bad_input()?,
         None => ExperimentConfig::default(),
     };
     let mut config = configured(common, &of_run, arguments.data.clone())?;
@@ -116,36 +117,63 @@ struct Training {
     seed: u64,
 }
 
-/// The network with its training, where it is known: of a file of weights, of a finished run or its folder `network`, or of
-/// the last checkpoint of a run that has not written its network to the end.
+/// The run that `path` is, or the one whose checkpoint it is, with the round of the latter: `RUN/checkpoints/step-N` with or without
+/// the zeros before N, or the file in it.
+fn run_at(path: &Path) -> Option<(RunDirectory, Option<u64>)> {
+    if let Ok(run) = RunDirectory::open(path) {
+        return Some((run, None));
+    }
+    // Seen from within the run, the path need not name it.
+    let path = path::absolute(path).ok()?;
+    let folder = if path.ends_with(STATE_FILE) { path.parent()? } else { &path };
+    let round = folder.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()?;
+    let checkpoints = folder.parent().filter(|parent| parent.ends_with("checkpoints"))?;
+    Some((RunDirectory::open(checkpoints.parent()?).ok()?, Some(round)))
+}
+
+/// The network with its training, where it is known: of a run or one of its checkpoints, of a file of weights or a checkpoint's,
+/// or of a folder `network`.
 fn network<B: Backend>(
     path: &Path,
     config: &ExperimentConfig,
     test: &ImageSet,
     device: &Device<B>,
 ) -> Result<(Trained<B>, Option<Training>), Failure> {
-    if path.is_file() {
-        let description = Description::new(config.network.clone(), test);
-        let trained = Trained::with_weights(description, path, device);
-        return Ok((trained.bad_input()?, None));
+    if let Some((run, round)) = run_at(path) {
+        let (trained, training) = of_run(&run, round, config, test, device)?;
+        return Ok((trained, Some(training)));
     }
-    let Ok(run) = RunDirectory::open(path) else {
-        let trained = Trained::load(path, device).bad_input()?;
-        // No configuration comes with a folder, and the default network is one that nobody asked for.
-        if config.network != NetworkChoice::default() {
-            require_same(path, &config.network, &trained.description.network)?;
-        }
-        return Ok((trained, None));
-    };
+    if path.is_file() {
+        return Ok((of_file(path, config, test, device)?, None));
+    }
+    let trained = Trained::load(path, device).bad_input()?;
+    // No configuration comes with a folder, and the default network is one that nobody asked for.
+    if config.network != NetworkChoice::default() {
+        require_same(path, &config.network, &trained.description.network)?;
+    }
+    Ok((trained, None))
+}
+
+/// After `round` if it is stated, else that of a finished run, or of the last checkpoint of one that has not written its network to
+/// the end.
+fn of_run<B: Backend>(
+    run: &RunDirectory,
+    round: Option<u64>,
+    config: &ExperimentConfig,
+    test: &ImageSet,
+    device: &Device<B>,
+) -> Result<(Trained<B>, Training), Failure> {
+    let path = run.path();
     // What is set for the attack says nothing of the training.
     let trained_as: ExperimentConfig = run.config().bad_input()?;
     require_same(path, &config.network, &trained_as.network)?;
-    let training = |rounds| Some(Training { rounds, seed: trained_as.seed });
-    if is_saved(&path.join(NETWORK_FOLDER)) {
+    let training = |rounds| Training { rounds, seed: trained_as.seed };
+    if round.is_none() && is_saved(&path.join(NETWORK_FOLDER)) {
         return Ok((Trained::load(path, device).bad_input()?, training(trained_as.rounds)));
     }
-    let checkpoints = Checkpoints::new(&run, CHECKPOINTS_KEPT).bad_input()?;
-    let Some(round) = checkpoints.latest().bad_input()? else {
+    let checkpoints = Checkpoints::new(run, CHECKPOINTS_KEPT).bad_input()?;
+    let last = checkpoints.latest().bad_input()?;
+    let Some(round) = round.or(last) else {
         let cause =
             anyhow!("{} has no checkpoint yet; train on, or name another run", path.display());
         return Err(Failure::BadInput(cause));
@@ -155,6 +183,29 @@ fn network<B: Backend>(
     let description = Description::new(config.network.clone(), test);
     let trained = Trained::with_parameters(description, &state.bad_input()?.global, device);
     Ok((trained.bad_input()?, training(round)))
+}
+
+/// The weights in a safetensors file that names them as the network does, or a copy of a checkpoint's file.
+fn of_file<B: Backend>(
+    path: &Path,
+    config: &ExperimentConfig,
+    test: &ImageSet,
+    device: &Device<B>,
+) -> Result<Trained<B>, Failure> {
+    let description = Description::new(config.network.clone(), test);
+    let state = fs::read(path).ok().and_then(|bytes| FederationState::from_bytes(bytes).ok());
+    let Some(state) = state else {
+        return Trained::with_weights(description, path, device).bad_input();
+    };
+    match Trained::with_parameters(description, &state.global, device) {
+        Err(cause @ TrainedError::Length(_)) => Err(cause).with_context(|| {
+            format!(
+                "{} is a checkpoint of another network than the configuration describes; name that of its run with --config",
+                path.display()
+            )
+        }).bad_input(),
+        trained => trained.bad_input(),
+    }
 }
 
 /// Another network than the trained one cannot be attacked, whatever is set.
