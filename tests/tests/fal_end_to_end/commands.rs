@@ -41,6 +41,50 @@ fn a_network_is_trained_attacked_and_reported() {
     assert!(here.join("figures/accuracy.svg").exists());
 }
 
+/// Of a run that is finished as of one that was stopped there, by the folder as by its file, and from within it.
+#[test]
+fn any_checkpoint_of_a_run_is_attacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let trained = FAL.run_json(here, [train("run", 6, &[]), vec!["--json".into()]].concat());
+    let attack = |network: &str, more: &[&str]| {
+        let attack = ["attack", "--network", network, "--json"];
+        FAL.run_json(here, [&attack[..], more].concat())
+    };
+    let last = attack("run/checkpoints/step-000000000006", &[]);
+    assert_eq!((&last["report"], &last["rounds"]), (&trained["report"], &6.into()));
+
+    FAL.run(here, train("early", 6, &["--until", "4"]));
+    let early = attack("early", &[]);
+    assert_eq!((&early["rounds"], &early["trained_with_seed"]), (&4.into(), &1.into()));
+    assert_ne!(early["report"], last["report"]);
+    let checkpoint = "run/checkpoints/step-000000000004";
+    let file = format!("{checkpoint}/federation.safetensors");
+    for network in [checkpoint, "run/checkpoints/step-4", "early/checkpoints/step-4", &file] {
+        let attacked = attack(network, &[]);
+        for part in ["report", "rounds", "trained_with_seed"] {
+            assert_eq!(attacked[part], early[part], "{network}");
+        }
+    }
+    let within = FAL.run_json(&here.join(checkpoint), ["attack", "--network", ".", "--json"]);
+    assert_eq!(within["report"], early["report"]);
+    let kept = attack("run/checkpoints/step-4", &["--out", "attacked"]);
+    let again = FAL.run_json(here, ["attack", "--resume", "--out", "attacked", "--json"]);
+    assert_eq!(again, kept);
+
+    // A copy tells its weights, and not where they come from.
+    fs::copy(here.join(&file), here.join("copy.safetensors")).unwrap();
+    let copy = attack("copy.safetensors", &["--config", "run/config.toml"]);
+    assert_eq!((&copy["report"], &copy["rounds"]), (&early["report"], &serde_json::Value::Null));
+    for (network, words) in [
+        ("run/checkpoints/step-3", "no checkpoint of step 3; it has those of steps 4, 6"),
+        ("copy.safetensors", "name that of its run with --config"),
+    ] {
+        let told = FAL.failure(here, ["attack", "--network", network], 2);
+        assert!(told.contains(words), "{told}");
+    }
+}
+
 #[test]
 fn the_demo_shows_both_networks_and_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
@@ -69,6 +113,9 @@ fn simulations_inspections_and_measurements_are_told_as_json() {
     let simulated = FAL.run_json(here, [&theory[..], &settings[..]].concat());
     assert_eq!(simulated["sweeps"][0]["rows"].as_array().unwrap().len(), 2);
     assert_eq!(FAL.run_json(here, [&theory[..], &["--resume"]].concat()), simulated);
+    // The sweep that was begun, and no other.
+    let resume = ["theory", "--resume", "--out", "theory", "--json"];
+    assert_eq!(FAL.run_json(here, resume), simulated);
 
     let inspected = FAL.run_json(here, ["data", "inspect", "--set", "clients.count=3", "--json"]);
     assert_eq!(inspected["images"], serde_json::json!([1437, 360]));

@@ -21,6 +21,11 @@ fn settings_and_folders_that_do_not_fit_are_told_in_one_line() {
     );
     told(&["--data", "nowhere"], "nowhere");
     told(&["--set", "data.folder=nowhere"], "data.folder");
+    told(&["--set", "data.set=mnist", "--set", "data.folder="], "data.folder is empty");
+    told(&["--set", "server.aggregator=krum"], "write server.aggregator.kind=krum");
+    told(&["--set", "server.aggregator.kind=krum"], "`server.aggregator.byzantine` is missing");
+    told(&["--set", "server.aggregator={kind=krum,byzantine=1}"], "is not TOML");
+    told(&["--set", "client.batch=18446744073709551615"], "is beyond the integers of TOML");
     told(&["--set", "network.kind=lenet"], "lenet");
     told(&["--set", "adversary.steps=9223372036854775807"], "adversary.steps");
     let work = "client.work={ kind = \"steps\", count = 9223372036854775807 }";
@@ -76,6 +81,17 @@ fn theory_without_room_for_its_points_leaves_the_folder_free() {
     assert!(line.contains("lower the separation"), "{line}");
     assert!(!folder.path().join("theory").exists());
     FAL.run(folder.path(), theory("base.separation=0.1"));
+}
+
+#[test]
+fn theory_that_diverges_is_told_to_lower_its_rates() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["base.local_rate=1e30", "seeds=1", "base.rounds=2", "sweep.width=[8]"];
+    let settings = settings.iter().flat_map(|setting| ["--set", *setting]);
+    let arguments = ["theory", "--out", "theory", "--sweep", "width"].into_iter();
+    let line = FAL.failure(folder.path(), arguments.chain(settings).collect::<Vec<_>>(), 1);
+    assert!(line.contains("lower `base.local_rate` or `base.global_rate`"), "{line}");
+    assert!(!line.contains("data"), "{line}");
 }
 
 #[test]
