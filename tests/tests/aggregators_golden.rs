@@ -108,7 +108,8 @@ fn optimisers_are_those_of_flower() {
         ("momentum", OptimizerChoice::Momentum { rate, momentum }),
         ("adam", OptimizerChoice::Adam(adaptive)),
         ("yogi", OptimizerChoice::Yogi(adaptive)),
-        ("adagrad", OptimizerChoice::Adagrad(adaptive)),
+        ("adagrad", OptimizerChoice::Adagrad(Adaptive { rate, floor, ..Adaptive::adagrad() })),
+        ("adagrad-first", OptimizerChoice::Adagrad(adaptive)),
     ] {
         let (mut state, mut global) = (ServerState::default(), golden.start.clone());
         for (round, expected) in golden.rounds.iter().zip(&golden.optimizers[name]) {

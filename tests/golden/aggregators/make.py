@@ -14,7 +14,7 @@ single precision, and the last three clients lie;
 
 ``start`` [12], ``rounds`` [3, 12] and ``optimizers``: parameters, three aggregated updates, and the parameters after each
     round under FedAvgM, FedAdam, FedYogi and FedAdagrad of Flower's ``flwr.serverapp.strategy``, with the settings in
-    ``settings``. Flower begins the mean of squares at 0 and corrects Adam's rate for its start; Reddi et al. (2021) begin at
+    ``settings``; ``adagrad`` as it is by default, without a decay of the mean of updates, ``adagrad-first`` with it. Flower begins the mean of squares at 0 and corrects Adam's rate for its start; Reddi et al. (2021) begin at
     tau^2 and correct nothing, so the script begins there and counts rounds from so many that the correction is 1.
 """
 
@@ -123,14 +123,15 @@ def trajectory(strategy, start, rounds):
 def make_optimizers(start, rounds):
     rate, first, second, floor = (SETTINGS[name] for name in ("rate", "first", "second", "floor"))
     adaptive = {"eta": rate, "tau": floor}
-    # Flower's FedAdagrad takes no decay of the mean of updates, but has the attribute.
-    adagrad = FedAdagrad(**adaptive)
-    adagrad.beta_1 = first
+    # Flower's FedAdagrad takes no decay of the mean of updates, which is 0 by default, but has the attribute.
+    remembering = FedAdagrad(**adaptive)
+    remembering.beta_1 = first
     strategies = {
         "momentum": FedAvgM(server_learning_rate=rate, server_momentum=SETTINGS["momentum"]),
         "adam": FedAdam(**adaptive, beta_1=first, beta_2=second),
         "yogi": FedYogi(**adaptive, beta_1=first, beta_2=second),
-        "adagrad": adagrad,
+        "adagrad": FedAdagrad(**adaptive),
+        "adagrad-first": remembering,
     }
     return {name: trajectory(strategy, start, rounds) for name, strategy in strategies.items()}
 

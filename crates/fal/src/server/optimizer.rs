@@ -29,8 +29,9 @@ pub enum OptimizerChoice {
     Adam(Adaptive),
     /// FedYogi (Reddi et al. 2021): `v = v - (1 - second) d^2 sign(v - d^2)`.
     Yogi(Adaptive),
-    /// FedAdagrad (Reddi et al. 2021): `v = v + d^2`; `second` has no effect.
-    Adagrad(Adaptive),
+    /// FedAdagrad (Reddi et al. 2021): `v = v + d^2`; `second` has no effect. As there `first` is 0 if it is not stated, so that
+    /// `m` is the update itself.
+    Adagrad(#[serde(deserialize_with = "AdagradFields::deserialize")] Adaptive),
 }
 
 /// Settings of the adaptive rules: `m = first m + (1 - first) d`, `U + rate m / (sqrt(v) + floor)`. As in the paper there is
@@ -46,6 +47,16 @@ pub struct Adaptive {
     pub second: f64,
     /// The paper's tau, above 0: the larger, the less adaptive.
     pub floor: f64,
+}
+
+/// [`Adaptive`], whose fields are those of [`Adaptive::adagrad`] where they are not stated.
+#[derive(Deserialize)]
+#[serde(remote = "Adaptive", deny_unknown_fields, default = "Adaptive::adagrad")]
+struct AdagradFields {
+    rate: f64,
+    first: f64,
+    second: f64,
+    floor: f64,
 }
 
 /// What a server remembers.
@@ -76,6 +87,13 @@ impl Default for OptimizerChoice {
 impl Default for Adaptive {
     fn default() -> Self {
         Self { rate: 0.1, first: 0.9, second: 0.99, floor: 1e-3 }
+    }
+}
+
+impl Adaptive {
+    /// The defaults of FedAdagrad: those of the others without a mean over rounds.
+    pub fn adagrad() -> Self {
+        Self { first: 0.0, ..Self::default() }
     }
 }
 
@@ -239,6 +257,23 @@ mod tests {
         assert_close(two_rounds(OptimizerChoice::Yogi(settings)), expected([yogi, yogi]));
         let adagrad = start + 0.25;
         assert_close(two_rounds(OptimizerChoice::Adagrad(settings)), expected([adagrad, adagrad]));
+    }
+
+    #[test]
+    fn adagrad_remembers_no_updates_unless_it_is_told_to() {
+        let read = |text: &str| serde_json::from_str::<OptimizerChoice>(text).unwrap();
+        assert_eq!(read(r#"{"kind": "adagrad"}"#), OptimizerChoice::Adagrad(Adaptive::adagrad()));
+        assert_eq!(Adaptive::adagrad(), Adaptive { first: 0.0, ..Adaptive::default() });
+        assert_eq!(read(r#"{"kind": "adam"}"#), OptimizerChoice::Adam(Adaptive::default()));
+        // As runs wrote it whose default was another.
+        let old =
+            r#"{"kind": "adagrad", "rate": 0.1, "first": 0.9, "second": 0.99, "floor": 0.001}"#;
+        let choice = read(old);
+        assert_eq!(choice, OptimizerChoice::Adagrad(Adaptive::default()));
+        assert_eq!(read(&serde_json::to_string(&choice).unwrap()), choice);
+        assert!(
+            serde_json::from_str::<OptimizerChoice>(r#"{"kind": "adagrad", "beta": 1}"#).is_err()
+        );
     }
 
     #[test]
