@@ -6,11 +6,13 @@
 //! | [`LossChoice::Trades`] (Zhang et al. 2019) | `CE(f(x), y) + beta KL(p(x), p(x'))` | `KL(p(x), p(x'))` |
 //! | [`LossChoice::Mart`] (Wang et al. 2020) | `BCE(f(x'), y) + beta KL(p(x), p(x')) (1 - p_y(x))` | `CE(f(x'), y)` |
 //! | [`LossChoice::Calibrated`] (CalFAT, Chen et al. 2022) | `CE(s c(f(x')), y)` | `KL(c(f(x)), c(f(x')))` |
+//! | [`LossChoice::Regression`] (the theorem's, Li, Song and Yang 2023) | `sqrt(1 + r^2) - 1` or `r` | the same |
 //!
 //! `p` is the softmax of the scores `f`, `x'` the perturbed sample. `c` adds the weighted logarithms of the client's class
 //! counts to the scores, so that classes that the client hardly has are not unlearned; `s` is a factor. Both are those of
 //! the code of CalFAT's authors, in which the adversary climbs without the factor; with it ([`Scope::Both`]) networks
-//! withstood more on Fashion-MNIST, and as much on MNIST. Every loss is a mean over samples.
+//! withstood more on Fashion-MNIST, and as much on MNIST. `r` is the Euclidean distance between `f(x')` and the vector that is 1
+//! at the label `y` and 0 elsewhere. Every loss is a mean over samples.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::backend::Backend;
@@ -18,7 +20,11 @@ use burn::tensor::{Int, Tensor};
 use inner_outer::layers::cross_entropy;
 use serde::{Deserialize, Serialize};
 
+use crate::theory::RegressionLoss;
 use crate::training_error::{TrainingError, require};
+
+/// Keeps the derivative of a distance finite where it is zero; far below the square of any distance that is not.
+const TINY_SQUARE: f64 = 1e-30;
 
 /// Keeps logarithms of probabilities finite (the constant of MART's authors).
 const TINY: f64 = 1e-4;
@@ -56,6 +62,14 @@ pub enum LossChoice {
         /// Samples that a class counts as which the client lacks, above 0; 1 in the authors' code.
         #[serde(default = "one")]
         absent: f64,
+    },
+    /// The theorem's loss of regression for several classes: of the distance between the scores and the vector that is 1 at the
+    /// label and 0 elsewhere. As the theorem asks for it, it is convex and 1-Lipschitz in the scores and zero at the target; with
+    /// a single score it is [`RegressionLoss::of`].
+    Regression {
+        /// What is made of the distance.
+        #[serde(default)]
+        shape: RegressionLoss,
     },
 }
 
@@ -110,7 +124,7 @@ impl LossChoice {
             require(value.is_finite() && value >= 0.0, setting, value, "at least 0")
         };
         match *self {
-            Self::CrossEntropy => Ok(()),
+            Self::CrossEntropy | Self::Regression { .. } => Ok(()),
             Self::Trades { beta } | Self::Mart { beta } => weight("loss.beta", beta),
             Self::Calibrated { weight: of_counts, scale, absent, .. } => {
                 weight("loss.weight", of_counts)?;
@@ -159,9 +173,10 @@ impl LossChoice {
             Self::Calibrated { scale, scaled: Scope::Both, .. } => scores * scale,
             _ => scores,
         };
-        match clean {
-            Some(clean) => divergence(scaled(clean), scaled(scores)).mean(),
-            None => cross_entropy(scores, labels),
+        match (clean, *self) {
+            (Some(clean), _) => divergence(scaled(clean), scaled(scores)).mean(),
+            (None, Self::Regression { shape }) => regression(shape, scores, labels),
+            (None, _) => cross_entropy(scores, labels),
         }
     }
 
@@ -175,6 +190,7 @@ impl LossChoice {
     ) -> Tensor<B, 1> {
         match *self {
             Self::CrossEntropy => cross_entropy(scores, labels),
+            Self::Regression { shape } => regression(shape, scores, labels),
             Self::Calibrated { scale, .. } => cross_entropy(scores * scale, labels),
             Self::Trades { beta } => {
                 let clean = clean();
@@ -211,6 +227,19 @@ fn boosted_cross_entropy<B: Backend>(
     let rival = (probabilities * (own.neg() + 1.0)).max_dim(1);
     let margin = (rival.neg() + (1.0 + TINY)).log().neg().mean();
     cross_entropy(scores, labels) + margin
+}
+
+/// `shape` of the distance from the scores to 1 at the label and 0 elsewhere, mean over rows: `[batch, classes]` to `[1]`.
+fn regression<B: Backend>(
+    shape: RegressionLoss,
+    scores: Tensor<B, 2>,
+    labels: Tensor<B, 1, Int>,
+) -> Tensor<B, 1> {
+    let targets = labels.one_hot::<2>(scores.dims()[1]).float();
+    let squares = (scores - targets).powi_scalar(2).sum_dim(1).squeeze_dim::<1>(1);
+    let distances = squares.clamp_min(TINY_SQUARE).sqrt();
+    let targets = distances.zeros_like();
+    shape.of(distances, targets).mean()
 }
 
 #[cfg(test)]

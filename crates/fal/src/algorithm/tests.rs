@@ -17,6 +17,7 @@ use crate::partition::PartitionChoice;
 use crate::server::{
     AggregatorChoice, Attackers, OptimizerChoice, Participation, ServerChoice, Weighting,
 };
+use crate::theory::RegressionLoss;
 
 const SHAPE: ImageShape = ImageShape { channels: 1, height: 2, width: 3 };
 const CLASSES: usize = 3;
@@ -258,6 +259,8 @@ fn every_loss_and_server_learns_the_toy() {
         LossChoice::Trades { beta: 1.0 },
         LossChoice::Mart { beta: 1.0 },
         LossChoice::calfat(),
+        LossChoice::Regression { shape: RegressionLoss::PseudoHuber },
+        LossChoice::Regression { shape: RegressionLoss::Absolute },
     ];
     let start = Start::Normal { deviation: 0.01 };
     let adversary =

@@ -160,6 +160,37 @@ fn calibrated_scores_are_those_of_calfat() {
     }
 }
 
+/// `sqrt(1 + r^2) - 1` or `r` for the distance `r` between the scores and 1 at the label, 0 elsewhere.
+fn regressed(weights: &[f64], moved: &[f64; 2], y: usize, shape: RegressionLoss) -> f64 {
+    let mut error = scores(weights, moved);
+    error[y] -= 1.0;
+    let square: f64 = error.iter().map(|x| x * x).sum();
+    match shape {
+        RegressionLoss::PseudoHuber => (1.0 + square).sqrt() - 1.0,
+        RegressionLoss::Absolute => square.sqrt(),
+    }
+}
+
+#[test]
+fn regression_is_of_the_distance_to_the_label() {
+    for shape in [RegressionLoss::PseudoHuber, RegressionLoss::Absolute] {
+        let by_hand = |weights: &[f64]| mean(|_, moved, y| regressed(weights, moved, y, shape));
+        let found = of_client(LossChoice::Regression { shape });
+        assert_agree(found, by_hand(&WEIGHTS), &slopes(by_hand, &WEIGHTS));
+    }
+}
+
+#[test]
+fn regression_is_zero_and_flat_at_the_label_itself() {
+    for shape in [RegressionLoss::PseudoHuber, RegressionLoss::Absolute] {
+        let scores = tensor(&[0.0, 1.0, 0.0], 3).require_grad();
+        let label = Tensor::from_data([1], &Default::default());
+        let loss = LossChoice::Regression { shape }.of_adversary(scores.clone(), label, None);
+        assert!(to_f64(&loss)[0] < 1e-14, "{shape:?}");
+        assert_eq!(to_f64(&scores.grad(&loss.backward()).unwrap()), [0.0; 3], "{shape:?}");
+    }
+}
+
 /// `KL(p(x), p(x'))` for TRADES and, of calibrated scores without the factor, for CalFAT, or with it; the cross entropy
 /// of `x'` for the others.
 #[test]
@@ -184,7 +215,12 @@ fn adversaries_climb_what_their_papers_say() {
     };
     let cross_entropy =
         |_: &[f64; 2], moved: &[f64; 2], y: usize| -softmax(scores(&WEIGHTS, moved))[y].ln();
-    let cases: [(LossChoice, OfSample<'_>); 5] = [
+    let regressed = |_: &[f64; 2], moved: &[f64; 2], y: usize| {
+        regressed(&WEIGHTS, moved, y, RegressionLoss::PseudoHuber)
+    };
+    let shape = RegressionLoss::PseudoHuber;
+    let cases: [(LossChoice, OfSample<'_>); 6] = [
+        (LossChoice::Regression { shape }, &regressed),
         (LossChoice::Trades { beta: 6.0 }, &of_trades),
         (with(weight, scale, Scope::Client), &of_calfat),
         (with(weight, scale, Scope::Both), &of_scaled),
