@@ -137,17 +137,22 @@ impl Description {
     }
 }
 
+/// Which network this is, by the path, shape and bits of every parameter.
+pub fn fingerprint<B: Backend>(network: &Network<B>) -> Fingerprint {
+    Fingerprint::of_stream(|add| {
+        named_tensors::visit(network, |path, value| {
+            let TensorData { bytes, shape, .. } = &value();
+            add(path.as_bytes());
+            add(format!("{:?}", shape.as_slice()).as_bytes());
+            add(bytes);
+        });
+    })
+}
+
 impl<B: Backend> Trained<B> {
-    /// Which network this is, by the path, shape and bits of every parameter.
+    /// Which network this is, see [`fingerprint`].
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of_stream(|add| {
-            named_tensors::visit(&self.network, |path, value| {
-                let TensorData { bytes, shape, .. } = &value();
-                add(path.as_bytes());
-                add(format!("{:?}", shape.as_slice()).as_bytes());
-                add(bytes);
-            });
-        })
+        fingerprint(&self.network)
     }
 
     /// Writes both files into `folder`, which is made if it is not there. The description is the last, so that weights that a

@@ -19,6 +19,7 @@ use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
 use crate::judge::{samples, transparent};
 use crate::network::Network;
+use crate::trained;
 
 /// The parts of a judgement within the folder of a run.
 const FOLDER: &str = "judgement";
@@ -54,6 +55,12 @@ impl<'i> Parts<'i> {
     /// Those of the run in a folder, or those that nothing keeps.
     pub fn new(run: Option<&Path>, interrupt: &'i Interrupt) -> Self {
         Self { folder: run.map(|run| run.join(FOLDER)), interrupt }
+    }
+
+    /// Those that are of the network with this fingerprint: another network in the same folder is judged anew.
+    fn of(&self, network: &Fingerprint) -> Self {
+        let folder = self.folder.as_ref().map(|folder| folder.join(network.to_string()));
+        Self { folder, interrupt: self.interrupt }
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -135,7 +142,7 @@ pub(super) fn judged(config: &ExperimentConfig, test: &ImageSet) -> Samples {
 }
 
 /// Attacks `network` with everything that the configuration names, and checks that it does not merely hide its gradients.
-/// After an interruption this goes on with the attacks, and the batches of an attack, that are not done.
+/// After an interruption this goes on with the attacks, and the batches of an attack, that are not done on this network.
 ///
 /// # Errors
 /// Failed: an attack. Interrupted: after the batches at work; the checks run to their end.
@@ -145,6 +152,7 @@ pub(super) fn judge<B: Backend>(
     samples: &Samples,
     parts: &Parts<'_>,
 ) -> Result<RobustnessReport, Failure> {
+    let parts = parts.of(&trained::fingerprint(network));
     let evaluation = config.evaluation.evaluation(&seed(config));
     let model = transparent(network, &Default::default());
     let clean = evaluation.campaign.clean_accuracy(&model, samples)?;
@@ -179,10 +187,14 @@ fn seed(config: &ExperimentConfig) -> Seed {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use burn::backend::Flex;
     use inner_outer::Threads;
 
     use super::*;
     use crate::attack::{Batch, Campaign, Perturbed, Pgd, ThreatModel, toy};
+    use crate::config::AttackChoice;
+    use crate::data::DataChoice;
+    use crate::network::NetworkChoice;
 
     #[test]
     fn what_is_judged_is_not_judged_again() {
@@ -248,6 +260,31 @@ mod tests {
         assert_eq!(left.len(), 1, "the batches are not needed any more: {left:?}");
         let (again, calls) = attacked(usize::MAX);
         assert_eq!((again.unwrap(), calls), (expected, 0));
+    }
+
+    #[test]
+    fn another_network_in_the_same_folder_is_judged_anew() {
+        let test = DataChoice::Digits.load(None, None).unwrap().test;
+        let mut config = ExperimentConfig::default();
+        config.evaluation.attacks = vec![AttackChoice::Fgsm];
+        let samples = samples(&test, 30, &Seed::new(1));
+        let device = Default::default();
+        let choice = NetworkChoice::Mlp { hidden: vec![4] };
+        let folder = tempfile::tempdir().unwrap();
+        let (running, stopped) = (Interrupt::new(), Interrupt::new());
+        stopped.request();
+        let [kept, none, refused] =
+            [(Some(folder.path()), &running), (None, &running), (Some(folder.path()), &stopped)]
+                .map(|(run, interrupt)| Parts::new(run, interrupt));
+        for seed in [1, 2] {
+            let drawn = Network::<Flex>::new(&choice, test.shape(), 10, &Seed::new(seed), &device);
+            let network = drawn.unwrap();
+            let judged = |parts| judge(&config, &network, &samples, parts);
+            assert!(matches!(judged(&refused), Err(Failure::Interrupted)), "nothing is kept yet");
+            let found = serde_json::to_string(&judged(&kept).unwrap()).unwrap();
+            assert_eq!(found, serde_json::to_string(&judged(&none).unwrap()).unwrap());
+            assert_eq!(found, serde_json::to_string(&judged(&refused).unwrap()).unwrap());
+        }
     }
 
     #[test]
