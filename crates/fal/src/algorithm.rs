@@ -17,6 +17,8 @@
 //! [`ServerChoice::paper`](crate::server::ServerChoice::paper) and with clients that take K steps on all their samples
 //! (`Work::Steps`, a batch of 0) without momentum or decay.
 
+mod divergence;
+
 use std::collections::BTreeSet;
 
 use burn::tensor::backend::Backend;
@@ -26,6 +28,7 @@ use inner_outer::Threads;
 use inner_outer::parallel::in_order;
 use inner_outer::tensors::Tensors;
 
+pub use self::divergence::Divergence;
 use crate::adversary::{AdversaryConfig, Ascent};
 use crate::client::{Encounter, client_update};
 use crate::config::ExperimentConfig;
@@ -35,8 +38,8 @@ use crate::network::Network;
 use crate::partition::Partition;
 use crate::server::parameters::{flatten, unflatten, unflatten_tensors};
 use crate::server::{
-    AttackerChoice, DriftControl, Participant, Scaffold, ServerError, ServerState, Update,
-    set_aside_non_finite,
+    AttackerChoice, DriftControl, Participant, Received, Scaffold, ServerError, ServerState,
+    Update, set_aside_non_finite,
 };
 use crate::training_error::TrainingError;
 
@@ -63,6 +66,8 @@ pub struct FederationState {
     pub server: ServerState,
     /// The control variates, where there are some.
     pub scaffold: Option<Scaffold>,
+    /// The last rounds in which nothing finite came.
+    pub divergence: Divergence,
 }
 
 /// What happened in a round.
@@ -80,7 +85,12 @@ pub struct RoundReport {
     pub set_aside: Vec<usize>,
     /// Whether the server moved: not if too few updates came for its rule.
     pub is_used: bool,
+    /// False where the server moved by an iteration that had not come to rest.
+    pub is_converged: bool,
 }
+
+/// So many times the norm of the network as it was drawn is more than learning explains.
+const GROWN: f64 = 10.0;
 
 /// What a client trains against: the losses of both sides, and how far and how the adversary goes.
 #[derive(Clone, Copy)]
@@ -125,7 +135,12 @@ impl<B: Backend> Federation<B> {
             partition,
             liars: liars.unwrap_or_default(),
             network,
-            state: FederationState { global, server: ServerState::default(), scaffold },
+            state: FederationState {
+                global,
+                server: ServerState::default(),
+                scaffold,
+                divergence: Divergence::default(),
+            },
             seed: seed.child("rounds"),
             device: device.clone(),
             threads: Threads::default(),
@@ -136,8 +151,9 @@ impl<B: Backend> Federation<B> {
     /// server's rule to protect, `U` stays.
     ///
     /// # Errors
-    /// [`TrainingError::Client`] if a client cannot take a step, [`TrainingError::NothingFinite`] if no update can be used,
-    /// and [`TrainingError::Aggregation`] if the server cannot take its own. The state is then that before the round.
+    /// [`TrainingError::Client`] if a client cannot take a step, [`TrainingError::NothingFinite`] if no update was finite of all
+    /// clients, or of more than half of them in three rounds running or more, and [`TrainingError::Aggregation`] if the server
+    /// cannot take its own. The state is then that before the round.
     pub fn round(&mut self) -> Result<RoundReport, TrainingError> {
         let t = self.state.server.rounds;
         let roster = self.config.clients.participation.round(self.partition.len(), t, &self.seed);
@@ -155,18 +171,37 @@ impl<B: Backend> Federation<B> {
         let (updates, infinite) = set_aside_non_finite(updates);
         let mut set_aside = [diverged, infinite].concat();
         set_aside.sort_unstable();
-        if updates.is_empty() && !set_aside.is_empty() {
-            return Err(TrainingError::NothingFinite { round: t + 1 });
+        let divergence = self.state.divergence.after(updates.len(), &set_aside);
+        if divergence.is_of_the_model(self.partition.len()) {
+            let (rounds, may_clip) = (divergence.rounds, self.may_clip());
+            return Err(TrainingError::NothingFinite { round: t + 1, rounds, may_clip });
         }
         let (loss, participants) = (mean_loss(&updates), updates.len());
-        let is_used = self
-            .aggregate(updates)
+        let is_converged = self
+            .aggregate(Received { updates, set_aside: set_aside.len() })
             .map_err(|source| TrainingError::Aggregation { round: t + 1, source })?;
-        if !is_used {
+        self.state.divergence = divergence;
+        if is_converged.is_none() {
             self.state.server.rounds += 1;
         }
-        let dropped = roster.dropped;
-        Ok(RoundReport { round: t + 1, loss, participants, dropped, set_aside, is_used })
+        Ok(RoundReport {
+            round: t + 1,
+            loss,
+            participants,
+            dropped: roster.dropped,
+            set_aside,
+            is_used: is_converged.is_some(),
+            is_converged: is_converged.unwrap_or(true),
+        })
+    }
+
+    /// Whether a bound on updates is missing that could have kept the model from growing.
+    fn may_clip(&self) -> bool {
+        let norm = |parameters: &[f32]| {
+            parameters.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
+        };
+        let has_grown = norm(&self.state.global) > GROWN * norm(&flatten(&self.network));
+        self.config.server.clip.is_none() && has_grown
     }
 
     /// `dU_c(t) = W_c(t, K) - U(t)`, or what a client that lies sends in its place. None where its loss was not finite: one
@@ -286,28 +321,29 @@ impl<B: Backend> Federation<B> {
         self.liars.contains(&client).then_some(attackers.behaviour)
     }
 
-    /// `U(t + 1) = U(t) + eta_global dU(t)`, or what else the server does. False, and nothing changes, where too few updates
-    /// came for its rule.
-    fn aggregate(&mut self, updates: Vec<Update>) -> Result<bool, ServerError> {
-        let FederationState { global, server, scaffold } = &mut self.state;
+    /// `U(t + 1) = U(t) + eta_global dU(t)`, or what else the server does, and whether an iteration for it came to rest. None,
+    /// and nothing changes, where too few updates came for its rule.
+    fn aggregate(&mut self, received: Received) -> Result<Option<bool>, ServerError> {
+        let FederationState { global, server, scaffold, .. } = &mut self.state;
         let (mut next_global, mut next_server) = (global.clone(), server.clone());
-        let of_clients = scaffold.is_some().then(|| updates.clone());
-        match self.config.server.step(&mut next_server, &mut next_global, updates) {
-            Ok(()) => {}
+        let of_clients = scaffold.is_some().then(|| received.updates.clone());
+        let moved = self.config.server.step(&mut next_server, &mut next_global, received);
+        let is_converged = match moved {
+            Ok(is_converged) => is_converged,
             Err(
                 ServerError::NoUpdates
                 | ServerError::TooFewUpdates { .. }
                 | ServerError::TrimsNobody { .. }
                 | ServerError::Keep { .. },
-            ) => return Ok(false),
+            ) => return Ok(None),
             Err(refusal) => return Err(refusal),
-        }
+        };
         // Last, because it changes in place, or not at all: the variates of all clients are not copied for a round of a few.
         if let (Some(scaffold), Some(updates)) = (scaffold, of_clients) {
             scaffold.absorb(&updates, self.config.client.rate, self.partition.len())?;
         }
         (*global, *server) = (next_global, next_server);
-        Ok(true)
+        Ok(Some(is_converged))
     }
 
     /// Rounds so far.

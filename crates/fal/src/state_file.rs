@@ -3,7 +3,7 @@
 use burn::tensor::TensorData;
 use inner_outer::named_tensors::{self, NamedTensors};
 
-use crate::algorithm::FederationState;
+use crate::algorithm::{Divergence, FederationState};
 use crate::server::{Scaffold, ServerState};
 use crate::training_error::TrainingError;
 
@@ -13,6 +13,8 @@ const MOMENTUM: &str = "server.momentum";
 const SQUARES: &str = "server.squares";
 const SERVER_VARIATE: &str = "scaffold.server";
 const CLIENT_VARIATE: &str = "scaffold.client.";
+const DIVERGED_ROUNDS: &str = "divergence.rounds";
+const DIVERGED_CLIENTS: &str = "divergence.clients";
 
 impl FederationState {
     /// The bytes of a safetensors file with everything that changes from round to round.
@@ -20,9 +22,14 @@ impl FederationState {
     /// # Errors
     /// [`TrainingError::Core`] if they cannot be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TrainingError> {
-        // Rounds below 2^53 are whole numbers in double precision.
-        let rounds = TensorData::new(vec![self.server.rounds as f64], [1]);
-        let mut parts = vec![(ROUNDS.to_owned(), rounds), vector(GLOBAL, &self.global)];
+        let rounds = counts(ROUNDS, vec![self.server.rounds as f64]);
+        let mut parts = vec![rounds, vector(GLOBAL, &self.global)];
+        let Divergence { rounds, clients } = &self.divergence;
+        if *rounds > 0 {
+            parts.push(counts(DIVERGED_ROUNDS, vec![*rounds as f64]));
+            let clients = clients.iter().map(|client| *client as f64).collect();
+            parts.push(counts(DIVERGED_CLIENTS, clients));
+        }
         for (name, values) in [(MOMENTUM, &self.server.momentum), (SQUARES, &self.server.squares)] {
             if !values.is_empty() {
                 parts.push(vector(name, values));
@@ -57,16 +64,35 @@ impl FederationState {
             None => None,
             Some(server) => Some(Scaffold { server, clients: client_variates(&mut file)? }),
         };
-        let rounds = file.take(ROUNDS, &[1]).map_err(|cause| broken(cause.to_string()))?;
-        let rounds = rounds.into_vec::<f64>().map_err(|cause| broken(format!("{cause:?}")))?[0];
+        let rounds = take_counts(&mut file, ROUNDS)?;
+        let rounds = rounds.ok_or_else(|| broken(format!("`{ROUNDS}` is missing")))?;
+        let diverged_rounds = take_counts(&mut file, DIVERGED_ROUNDS)?.unwrap_or_default();
+        let clients = take_counts(&mut file, DIVERGED_CLIENTS)?.unwrap_or_default();
+        let divergence = Divergence {
+            rounds: diverged_rounds.first().copied().unwrap_or(0.0) as u64,
+            clients: clients.into_iter().map(|client| client as usize).collect(),
+        };
         file.finish().map_err(|cause| broken(cause.to_string()))?;
         let server = ServerState {
-            rounds: rounds as u64,
+            rounds: rounds.first().copied().unwrap_or(0.0) as u64,
             momentum: momentum.unwrap_or_default(),
             squares: squares.unwrap_or_default(),
         };
-        Ok(Self { global, server, scaffold })
+        Ok(Self { global, server, scaffold, divergence })
     }
+}
+
+/// Counts below 2^53 are whole numbers in double precision.
+fn counts(name: &str, values: Vec<f64>) -> (String, TensorData) {
+    let length = values.len();
+    (name.to_owned(), TensorData::new(values, [length]))
+}
+
+fn take_counts(file: &mut NamedTensors, name: &str) -> Result<Option<Vec<f64>>, TrainingError> {
+    let broken = |cause: String| TrainingError::State { what: "the saved state", cause };
+    let Some(shape) = file.shape(name).map(<[usize]>::to_vec) else { return Ok(None) };
+    let data = file.take(name, &shape).map_err(|cause| broken(cause.to_string()))?;
+    data.into_vec().map(Some).map_err(|cause| broken(format!("{cause:?}")))
 }
 
 fn vector(name: &str, values: &[f32]) -> (String, TensorData) {
@@ -98,12 +124,18 @@ mod tests {
         let server = ServerState { rounds: 7, momentum: vec![0.1, -0.2], squares: vec![] };
         let clients = [(3, vec![1.0, 2.0]), (11, vec![-0.5, f32::MIN_POSITIVE])].into();
         let scaffold = Some(Scaffold { server: vec![0.3, 0.7], clients });
-        FederationState { global: vec![1.5, -2.25], server, scaffold }
+        let divergence = Divergence { rounds: 2, clients: [1, 4].into() };
+        FederationState { global: vec![1.5, -2.25], server, scaffold, divergence }
     }
 
     #[test]
     fn a_state_comes_back_bit_for_bit() {
-        let plain = FederationState { scaffold: None, server: ServerState::default(), ..state() };
+        let plain = FederationState {
+            scaffold: None,
+            server: ServerState::default(),
+            divergence: Divergence::default(),
+            ..state()
+        };
         for state in [state(), plain] {
             let read = FederationState::from_bytes(state.to_bytes().unwrap()).unwrap();
             assert_eq!(read, state);

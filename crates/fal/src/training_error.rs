@@ -52,21 +52,35 @@ pub enum TrainingError {
     },
     /// The network's weights are finite, and its scores are not.
     #[error(
-        "the network of round {round} scores a test image with {value}; lower `client.rate`, or bound updates with `server.clip`"
+        "the network of round {round} scores a test image with {value}; {}, or `server.optimizer.rate`{}", TAME, bound(*.may_clip)
     )]
     NonFiniteScore {
         /// The round, from 1.
         round: u64,
         /// The score.
         value: f32,
+        /// Whether nothing bounds updates, so that a bound could help.
+        may_clip: bool,
     },
-    /// Every update of a round was NaN or infinite.
+    /// Every update was NaN or infinite, of all clients or of most.
     #[error(
-        "no client sent a finite update in round {round}; lower `client.rate`, or bound updates with `server.clip`"
+        "no client sent a finite update in {}; {}{}", last(*.rounds, *.round), TAME, bound(*.may_clip)
     )]
     NothingFinite {
-        /// The round, from 1.
+        /// The last round, from 1.
         round: u64,
+        /// How many rounds running it was so, at least 1.
+        rounds: u64,
+        /// Whether the model has grown and nothing bounds updates, so that a bound could help.
+        may_clip: bool,
+    },
+    /// A training that trained nothing.
+    #[error(
+        "all {rounds} rounds were passed over, so that the network is as it was drawn; let more clients take part, lower `clients.participation.dropout`, or choose a `server.aggregator` that needs fewer updates"
+    )]
+    AllPassedOver {
+        /// The rounds.
+        rounds: u64,
     },
     /// A simulation of the theorem that left the finite numbers.
     #[error(
@@ -105,6 +119,26 @@ pub enum TrainingError {
     /// The bi-level core.
     #[error(transparent)]
     Core(#[from] inner_outer::Error),
+}
+
+/// What makes a client's steps too long. A bound on updates is none of it: what is not finite is set aside before it.
+const TAME: &str = "lower `client.rate`, the weights in `loss`, `client.weight_decay` or what `clients.attackers` multiply by";
+
+/// The rest of a remedy where updates could be bounded.
+fn bound(may_clip: bool) -> &'static str {
+    if may_clip {
+        ", or, because the model has grown, bound updates with `server.clip`"
+    } else {
+        ""
+    }
+}
+
+/// The last of so many rounds, in words.
+fn last(rounds: u64, round: u64) -> String {
+    match rounds {
+        1 => format!("round {round}"),
+        _ => format!("the {rounds} rounds up to round {round}"),
+    }
 }
 
 /// Refuses a setting unless it is `accepted`.

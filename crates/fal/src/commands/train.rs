@@ -200,7 +200,8 @@ impl<B: Backend> Experiment<B> {
         match config.glance(&self.federation.network(), &samples, &seed, &self.device) {
             // Of a network in training this is no matter of the attack.
             Err(AttackError::NonFiniteScore { value }) => {
-                Err(TrainingError::NonFiniteScore { round, value }).failed()
+                let may_clip = self.config.server.clip.is_none();
+                Err(TrainingError::NonFiniteScore { round, value, may_clip }).failed()
             }
             glance => glance.map(Some).failed(),
         }

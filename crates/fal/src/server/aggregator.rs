@@ -17,11 +17,24 @@ pub enum Weighting {
     Samples,
 }
 
+/// One update of many.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// The update.
+    pub delta: Vec<f32>,
+    /// False where an iteration still moved by more than its tolerance at the last step that it may take; true for rules that do
+    /// not iterate.
+    pub is_converged: bool,
+}
+
 /// Names of rules in errors.
 const KRUM: &str = "krum";
 const MULTI_KRUM: &str = "multi-krum";
 
 /// A way to make one update of many. Where nothing else is said, every client counts the same.
+///
+/// Of the bad clients that a rule withstands (`byzantine`, and those of `share`), the ones whose updates were set aside because
+/// they were not finite are known: among the rest it withstands so many fewer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AggregatorChoice {
@@ -81,7 +94,9 @@ pub enum AggregatorChoice {
         /// Distances below this count as this, so that no weight is infinite; at least 1e-30.
         #[serde(default = "a_millionth")]
         smoothing: f64,
-        /// A step that is shorter than this, relative to the length of the median, is the last; at least 0.
+        /// A step that is shorter than this is the last, relative to the length of the median or to its middle distance from the
+        /// updates, whichever is larger; at least 0. With 0 all steps are wanted, and it does not count as unconverged that they
+        /// are taken.
         #[serde(default = "a_millionth")]
         tolerance: f64,
     },
@@ -168,39 +183,55 @@ impl AggregatorChoice {
     /// One update of many, in round `round`, counted from 0.
     ///
     /// # Errors
+    /// As [`Self::combine`].
+    pub fn aggregate(&self, round: u64, updates: &[Update]) -> Result<Vec<f32>, ServerError> {
+        self.combine(round, updates, 0).map(|aggregate| aggregate.delta)
+    }
+
+    /// One update of many, beside which `set_aside` others were not finite, in round `round`, counted from 0.
+    ///
+    /// # Errors
     /// Those of [`Self::check`]; [`ServerError::NoUpdates`]; [`ServerError::Length`] and [`ServerError::NotFinite`] for
     /// updates that cannot be added up; [`ServerError::NoWeight`] for means over nothing; [`ServerError::TooFewUpdates`],
     /// [`ServerError::Keep`] and [`ServerError::TrimsNobody`] where a rule would not protect.
-    pub fn aggregate(&self, round: u64, updates: &[Update]) -> Result<Vec<f32>, ServerError> {
+    pub fn combine(
+        &self,
+        round: u64,
+        updates: &[Update],
+        set_aside: usize,
+    ) -> Result<Aggregate, ServerError> {
         self.check()?;
         let parameters = updates.first().map_or(0, |update| update.delta.len());
         require_fit(updates, parameters)?;
         let deltas: Vec<&[f32]> = updates.iter().map(|update| update.delta.as_slice()).collect();
-        match *self {
-            Self::Mean { weighting: Weighting::Uniform } => Ok(mean::uniform(&deltas)),
+        let unknown = |byzantine: usize| byzantine.saturating_sub(set_aside);
+        let delta = match *self {
+            Self::Mean { weighting: Weighting::Uniform } => mean::uniform(&deltas),
             Self::Mean { weighting: Weighting::Samples } => {
-                Ok(mean::weighted(&deltas, &mean::by_samples(updates)?))
+                mean::weighted(&deltas, &mean::by_samples(updates)?)
             }
-            Self::Nova => mean::normalised(&deltas, updates),
-            Self::Slack { .. } if round == 0 => Ok(mean::uniform(&deltas)),
+            Self::Nova => mean::normalised(&deltas, updates)?,
+            Self::Slack { .. } if round == 0 => mean::uniform(&deltas),
             Self::Slack { alpha, top } => {
-                Ok(mean::weighted(&deltas, &mean::slack(updates, alpha, top)?))
+                mean::weighted(&deltas, &mean::slack(updates, alpha, top)?)
             }
-            Self::Median => Ok(robust::median(&deltas)),
-            Self::TrimmedMean { share } => robust::trimmed_mean(&deltas, share),
+            Self::Median => robust::median(&deltas),
+            Self::TrimmedMean { share } => robust::trimmed_mean(&deltas, share, set_aside)?,
             Self::Krum { byzantine } => {
-                Ok(deltas[krum::nearest(KRUM, &deltas, byzantine, 1)?[0]].to_vec())
+                deltas[krum::nearest(KRUM, &deltas, unknown(byzantine), 1)?[0]].to_vec()
             }
             Self::MultiKrum { byzantine, keep } => {
+                let byzantine = unknown(byzantine);
                 let keep = kept(keep, deltas.len(), byzantine);
                 let nearest = krum::nearest(MULTI_KRUM, &deltas, byzantine, keep)?;
                 let nearest: Vec<_> = nearest.into_iter().map(|index| deltas[index]).collect();
-                Ok(mean::uniform(&nearest))
+                mean::uniform(&nearest)
             }
-            Self::Bulyan { byzantine } => krum::bulyan(&deltas, byzantine),
+            Self::Bulyan { byzantine } => krum::bulyan(&deltas, unknown(byzantine))?,
             Self::GeometricMedian { iterations, smoothing, tolerance } => {
-                Ok(robust::geometric_median(&deltas, iterations, smoothing, tolerance))
+                return Ok(robust::geometric_median(&deltas, iterations, smoothing, tolerance));
             }
-        }
+        };
+        Ok(Aggregate { delta, is_converged: true })
     }
 }

@@ -32,14 +32,14 @@ mod update;
 
 use serde::{Deserialize, Serialize};
 
-pub use aggregator::{AggregatorChoice, Weighting};
+pub use aggregator::{Aggregate, AggregatorChoice, Weighting};
 pub use attacker::{AttackerChoice, Attackers};
 pub use drift::DriftControl;
 pub use error::ServerError;
 pub use optimizer::{Adaptive, OptimizerChoice, ServerState};
 pub use participation::{Participant, Participation, Roster};
 pub use scaffold::Scaffold;
-pub use update::{Update, set_aside_non_finite};
+pub use update::{Received, Update, set_aside_non_finite};
 
 /// What a server does with the updates of a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,25 +79,28 @@ impl ServerChoice {
         self.optimizer.check()
     }
 
-    /// Moves the `global` parameters by the updates of a round.
+    /// Moves the `global` parameters by the updates of a round. Returns [`Aggregate::is_converged`].
     ///
     /// # Errors
-    /// Those of [`Self::check`] and [`AggregatorChoice::aggregate`]; [`ServerError::Length`] if the updates or the state
+    /// Those of [`Self::check`] and [`AggregatorChoice::combine`]; [`ServerError::Length`] if the updates or the state
     /// belong to another model; [`ServerError::Overflow`] if the next model or state would not be finite. Nothing is changed
     /// then.
     pub fn step(
         &self,
         state: &mut ServerState,
         global: &mut [f32],
-        mut updates: Vec<Update>,
-    ) -> Result<(), ServerError> {
+        received: impl Into<Received>,
+    ) -> Result<bool, ServerError> {
+        let Received { mut updates, set_aside } = received.into();
         self.check()?;
         update::require_fit(&updates, global.len())?;
         if let Some(limit) = self.clip {
             updates.iter_mut().for_each(|update| update.clip(limit));
         }
-        let delta = self.aggregator.aggregate(state.rounds, &updates)?;
-        self.optimizer.step(state, global, &delta)
+        let Aggregate { delta, is_converged } =
+            self.aggregator.combine(state.rounds, &updates, set_aside)?;
+        self.optimizer.step(state, global, &delta)?;
+        Ok(is_converged)
     }
 }
 

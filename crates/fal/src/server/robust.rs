@@ -1,7 +1,7 @@
 //! Centres that a few bad updates cannot move far.
 
-use super::ServerError;
 use super::mean::sum;
+use super::{Aggregate, ServerError};
 
 /// Keeps a share such as 0.29 of 100 from being rounded to 28.
 const ROUNDING: f64 = 1e-9;
@@ -11,12 +11,17 @@ pub(super) fn median(deltas: &[&[f32]]) -> Vec<f32> {
     by_coordinate(deltas, |sorted| middle(sorted) as f32)
 }
 
-/// The mean of each coordinate without the largest and the smallest `share` of its values.
+/// The mean of each coordinate without its largest and smallest values: at each end as many as `share` of all updates are, less
+/// those of them that are known to be bad and were set aside, `set_aside`.
 ///
 /// # Errors
 /// Those of [`trimmed`].
-pub(super) fn trimmed_mean(deltas: &[&[f32]], share: f64) -> Result<Vec<f32>, ServerError> {
-    let cut = trimmed(deltas.len(), share)?;
+pub(super) fn trimmed_mean(
+    deltas: &[&[f32]],
+    share: f64,
+    set_aside: usize,
+) -> Result<Vec<f32>, ServerError> {
+    let cut = trimmed(deltas.len().saturating_add(set_aside), share)?.saturating_sub(set_aside);
     Ok(by_coordinate(deltas, |sorted| average(&sorted[cut..sorted.len() - cut])))
 }
 
@@ -58,33 +63,48 @@ pub(super) fn average(values: &[f32]) -> f32 {
     (values.iter().map(|x| f64::from(*x)).sum::<f64>() / values.len() as f64) as f32
 }
 
-/// The point with the smallest sum of distances: from the mean on, the mean weighted by the reciprocal distances to the
-/// last point.
+/// The point with the smallest sum of distances: from the median of each coordinate on, the mean weighted by the reciprocal
+/// distances to the last point. The mean would be no start, for a single update can put it anywhere, from where a bounded number
+/// of steps does not lead back.
 pub(super) fn geometric_median(
     deltas: &[&[f32]],
     iterations: usize,
     smoothing: f64,
     tolerance: f64,
-) -> Vec<f32> {
-    let mut centre = sum(deltas, &vec![1.0 / deltas.len() as f64; deltas.len()]);
+) -> Aggregate {
+    let mut centre: Vec<f64> = median(deltas).into_iter().map(f64::from).collect();
+    let mut is_converged = tolerance == 0.0;
     for _ in 0..iterations {
-        let distance = |delta: &&[f32]| {
-            let squares = delta.iter().zip(&centre).map(|(x, c)| (f64::from(*x) - c).powi(2));
-            squares.sum::<f64>().sqrt()
-        };
-        let weights: Vec<f64> =
-            deltas.iter().map(|delta| distance(delta).max(smoothing).recip()).collect();
-        let total: f64 = weights.iter().sum();
-        let weights: Vec<f64> = weights.into_iter().map(|weight| weight / total).collect();
+        let distances: Vec<f64> = deltas.iter().map(|delta| distance(delta, &centre)).collect();
+        let weights = reciprocals(&distances, smoothing);
         let next = sum(deltas, &weights);
         let moved: f64 = next.iter().zip(&centre).map(|(a, b)| (a - b).powi(2)).sum();
         let length: f64 = next.iter().map(|x| x * x).sum();
         centre = next;
-        if moved.sqrt() <= tolerance * length.sqrt() {
+        if moved.sqrt() <= tolerance * length.sqrt().max(upper_middle(distances)) {
+            is_converged = true;
             break;
         }
     }
-    centre.into_iter().map(|x| x as f32).collect()
+    Aggregate { delta: centre.into_iter().map(|x| x as f32).collect(), is_converged }
+}
+
+/// In double precision the square of no number of single precision overflows.
+fn distance(delta: &[f32], centre: &[f64]) -> f64 {
+    delta.iter().zip(centre).map(|(x, c)| (f64::from(*x) - c).powi(2)).sum::<f64>().sqrt()
+}
+
+/// Reciprocals of distances, of which those below `smoothing` count as that, divided by their sum.
+fn reciprocals(distances: &[f64], smoothing: f64) -> Vec<f64> {
+    let weights = distances.iter().map(|distance| distance.max(smoothing).recip());
+    let total: f64 = weights.clone().sum();
+    weights.map(|weight| weight / total).collect()
+}
+
+/// The larger of the two middle ones of an even number of values; liars who are fewer than the others cannot make it large.
+fn upper_middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 #[cfg(test)]
@@ -96,9 +116,9 @@ mod tests {
         let deltas: [&[f32]; 4] = [&[1.0, 0.0], &[9.0, 4.0], &[2.0, -7.0], &[4.0, 8.0]];
         assert_eq!(median(&deltas), [3.0, 2.0]);
         assert_eq!(median(&deltas[..3]), [2.0, 0.0]);
-        assert_eq!(trimmed_mean(&deltas, 0.25).unwrap(), [3.0, 2.0]);
-        assert_eq!(trimmed_mean(&deltas[..3], 0.34).unwrap(), [2.0, 0.0]);
-        let nobody = trimmed_mean(&deltas, 0.2);
+        assert_eq!(trimmed_mean(&deltas, 0.25, 0).unwrap(), [3.0, 2.0]);
+        assert_eq!(trimmed_mean(&deltas[..3], 0.34, 0).unwrap(), [2.0, 0.0]);
+        let nobody = trimmed_mean(&deltas, 0.2, 0);
         assert_eq!(nobody, Err(ServerError::TrimsNobody { share: 0.2, updates: 4 }));
     }
 
@@ -106,8 +126,8 @@ mod tests {
     fn a_share_just_below_one_half_leaves_the_middle() {
         let deltas: [&[f32]; 4] = [&[1.0], &[9.0], &[2.0], &[4.0]];
         let share = 0.499_999_999_9;
-        assert_eq!(trimmed_mean(&deltas, share).unwrap(), [3.0]);
-        let nobody = trimmed_mean(&deltas[..2], share);
+        assert_eq!(trimmed_mean(&deltas, share, 0).unwrap(), [3.0]);
+        let nobody = trimmed_mean(&deltas[..2], share, 0);
         assert_eq!(nobody, Err(ServerError::TrimsNobody { share, updates: 2 }));
     }
 
@@ -116,14 +136,55 @@ mod tests {
     #[test]
     fn the_geometric_median_is_fermat_s_point() {
         let square: [&[f32]; 4] = [&[0.0, 0.0], &[1.0, 0.0], &[3.0, 3.0], &[0.0, 1.0]];
-        let found = geometric_median(&square, 10_000, 1e-9, 1e-12);
+        let found = geometric_median(&square, 10_000, 1e-9, 1e-12).delta;
         assert!(found.iter().all(|x| (x - 0.5).abs() < 1e-4), "{found:?}");
     }
 
     #[test]
     fn the_geometric_median_of_equal_points_is_that_point() {
         let same: [&[f32]; 3] = [&[0.5, -2.0]; 3];
-        assert_eq!(geometric_median(&same, 10, 1e-6, 0.0), [0.5, -2.0]);
-        assert_eq!(geometric_median(&[&[0.0][..]; 2], 10, 1e-6, 0.0), [0.0]);
+        assert_eq!(geometric_median(&same, 10, 1e-6, 0.0).delta, [0.5, -2.0]);
+        assert_eq!(geometric_median(&[&[0.0][..]; 2], 10, 1e-6, 0.0).delta, [0.0]);
+    }
+
+    /// Twelve honest updates of length 3 and eight that agree on something huge, by the steps of a default configuration. The
+    /// median lies where the pull of eight along their direction is in balance: `3 * 8 / sqrt(12^2 - 8^2)` from the middle.
+    #[test]
+    fn huge_liars_who_agree_do_not_carry_the_geometric_median_away() {
+        let mut honest = vec![vec![0.0_f32; 7]; 12];
+        for (index, update) in honest.iter_mut().enumerate() {
+            update[index / 2] = if index % 2 == 0 { 3.0 } else { -3.0 };
+        }
+        for size in [10.0, 1e6, 1e30, f32::MAX] {
+            let liar = [&[0.0; 6][..], &[size]].concat();
+            let all = honest.iter().chain(std::iter::repeat_n(&liar, 8));
+            let deltas: Vec<&[f32]> = all.map(Vec::as_slice).collect();
+            let Aggregate { delta, is_converged } = geometric_median(&deltas, 100, 1e-6, 1e-6);
+            let expected = 24.0 / 80.0_f32.sqrt();
+            assert!(is_converged && (delta[6] - expected).abs() < 1e-3, "{size}: {delta:?}");
+            assert!(delta[..6].iter().all(|x| x.abs() < 1e-3), "{size}: {delta:?}");
+        }
+    }
+
+    #[test]
+    fn a_geometric_median_that_still_moves_at_its_last_step_says_so() {
+        let deltas: [&[f32]; 4] = [&[0.0, 0.0], &[1.0, 0.0], &[5.0, 3.0], &[0.0, 1.0]];
+        let converged = |iterations, tolerance| {
+            geometric_median(&deltas, iterations, 1e-6, tolerance).is_converged
+        };
+        assert!(!converged(2, 1e-6) && converged(10_000, 1e-6));
+        assert!(converged(2, 0.0), "all steps were wanted");
+    }
+
+    /// Two of ten are cut at each end; of these one or more were set aside.
+    #[test]
+    fn what_was_set_aside_is_not_cut_again() {
+        let deltas: [&[f32]; 9] =
+            [&[90.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0], &[6.0], &[7.0], &[-80.0]];
+        assert_eq!(trimmed_mean(&deltas, 0.2, 1).unwrap(), [4.0]);
+        assert_eq!(trimmed_mean(&deltas[1..8], 0.2, 3).unwrap(), [4.0], "a plain mean");
+        assert_eq!(trimmed_mean(&deltas[4..5], 0.3, 3).unwrap(), [4.0], "one is left of four");
+        let nobody = trimmed_mean(&deltas[1..4], 0.2, 1);
+        assert_eq!(nobody, Err(ServerError::TrimsNobody { share: 0.2, updates: 4 }));
     }
 }

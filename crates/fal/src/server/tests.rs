@@ -212,6 +212,39 @@ fn fedavg_weights_by_samples() {
     assert_eq!(ServerChoice::default(), ServerChoice::fedavg());
 }
 
+/// At the smallest number of clients for two bad ones, of whom some send what is not finite and the others something large.
+#[test]
+fn bad_clients_that_are_known_leave_fewer_to_withstand() {
+    let multi_krum = |keep| AggregatorChoice::MultiKrum { byzantine: 2, keep };
+    for (choice, clients) in [
+        (AggregatorChoice::Krum { byzantine: 2 }, 7),
+        (multi_krum(None), 7),
+        (multi_krum(Some(5)), 7),
+        (AggregatorChoice::Bulyan { byzantine: 2 }, 11),
+        (AggregatorChoice::TrimmedMean { share: 0.3 }, 7),
+        (AggregatorChoice::TrimmedMean { share: 0.45 }, 5),
+    ] {
+        for set_aside in 0..=2 {
+            let mut deltas = vec![[1e6_f32]; 2 - set_aside];
+            deltas.extend((0..clients - 2).map(|client| [client as f32 * 0.1]));
+            let deltas: Vec<&[f32]> = deltas.iter().map(<[f32; 1]>::as_slice).collect();
+            let updates = updates_of(&deltas);
+            let server = ServerChoice { aggregator: choice, ..ServerChoice::paper(1.0) };
+            let (mut state, mut global) = (ServerState::default(), [0.0]);
+            let received = Received { updates, set_aside };
+            let moved = server.step(&mut state, &mut global, received);
+            assert_eq!(moved, Ok(true), "{choice:?}, {set_aside} set aside");
+            assert!((0.0..1.0).contains(&global[0]), "{choice:?}, {set_aside}: {global:?}");
+        }
+    }
+    // Nothing but the mean is left where all of them are known.
+    let rest = updates_of(&[&[0.0], &[1.0], &[5.0]]);
+    for choice in [multi_krum(None), AggregatorChoice::TrimmedMean { share: 0.4 }] {
+        assert_eq!(choice.combine(1, &rest, 2).unwrap().delta, [2.0], "{choice:?}");
+        assert_eq!(choice.combine(1, &rest, 3).unwrap().delta, [2.0], "{choice:?}");
+    }
+}
+
 #[test]
 fn slack_begins_in_the_second_round() {
     let mut updates = updates_of(&[&[1.0], &[3.0]]);

@@ -38,6 +38,23 @@ impl Update {
     }
 }
 
+/// What came of the clients that a round heard of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Received {
+    /// The finite updates.
+    pub updates: Vec<Update>,
+    /// How many others were not finite. Whoever sends such a thing is bad, so that a rule that withstands some bad clients has so
+    /// many fewer to withstand among the rest.
+    pub set_aside: usize,
+}
+
+impl From<Vec<Update>> for Received {
+    /// Updates beside which nothing was set aside.
+    fn from(updates: Vec<Update>) -> Self {
+        Self { updates, set_aside: 0 }
+    }
+}
+
 /// Divides updates into those that are finite and the clients whose are not, so that a liar or a client that diverged
 /// cannot stop a round. Tell of the clients that were set aside.
 pub fn set_aside_non_finite(updates: Vec<Update>) -> (Vec<Update>, Vec<usize>) {
