@@ -258,6 +258,20 @@ impl ExperimentConfig {
         self.check_server()
     }
 
+    /// What can begin, but will seldom do what it is to do: a server's rule that needs more updates than clients are expected to
+    /// answer. None where there is nothing to say.
+    pub fn shortfall(&self) -> Option<String> {
+        let PopulationConfig { count, participation, .. } = &self.clients;
+        let asked = participation.participants(*count);
+        let expected = asked as f64 * (1.0 - participation.dropout);
+        // A product such as 10 * 0.7 may fall short of its whole number.
+        let answering = (expected + 1e-9) as usize;
+        let refusal = self.server.aggregator.check_for(answering).err()?;
+        Some(format!(
+            "of {asked} clients that a round asks {expected:.1} are expected to answer, too few for `server.aggregator`, so that many rounds may be passed over: {refusal}; or lower `clients.participation.dropout`"
+        ))
+    }
+
     /// Whether the adversary can leave the point where it starts.
     fn check_start(&self) -> Result<(), TrainingError> {
         let Self { loss, adversary, .. } = self;
@@ -384,6 +398,29 @@ mod tests {
         ] {
             refused(&format!("evaluation.attacks=[{wrong}]"));
         }
+    }
+
+    #[test]
+    fn a_rule_that_needs_more_updates_than_are_expected_is_told() {
+        let shortfall = |count, dropout, aggregator| {
+            let mut config = ExperimentConfig::default();
+            config.clients.count = count;
+            config.clients.participation.dropout = dropout;
+            config.server.aggregator = aggregator;
+            config.check().unwrap();
+            config.shortfall()
+        };
+        let krum = AggregatorChoice::Krum { byzantine: 2 };
+        assert_eq!(shortfall(7, 0.0, krum), None);
+        assert_eq!(shortfall(10, 0.3, krum), None, "7 of 10");
+        let told = shortfall(10, 0.4, krum).unwrap();
+        for words in ["of 10 clients", "6.0 are expected", "needs at least 7 updates", "dropout"] {
+            assert!(told.contains(words), "{told}");
+        }
+        let trimmed = AggregatorChoice::TrimmedMean { share: 0.2 };
+        assert!(shortfall(5, 0.1, trimmed).unwrap().contains("nothing would be trimmed"));
+        assert!(shortfall(5, 0.9, AggregatorChoice::Median).is_some(), "half a client");
+        assert_eq!(shortfall(5, 0.5, AggregatorChoice::Median), None);
     }
 
     #[test]

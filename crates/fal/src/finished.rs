@@ -1,5 +1,7 @@
 //! Finished runs, and those that differ only in their seed together.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::path::{Path, PathBuf};
 use experiment::metrics::{self, MetricsError, Row};
 use experiment::run_directory::{RunDirectory, RunError};
 use experiment::statistics::{Interval, mean_over_runs};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::attack::MaskingChecks;
 use crate::config::ExperimentConfig;
@@ -57,6 +59,74 @@ pub struct UnderAttack {
     pub attack: String,
     /// Share of samples that the network gets right before and after it.
     pub accuracy: Interval,
+}
+
+/// In the metrics: 1 for a round that passed without a step.
+pub const PASSED_OVER: &str = "passed over";
+/// In the metrics: clients that were asked, but lost.
+pub const DROPPED: &str = "dropped";
+/// In the metrics: clients whose loss or update was not finite.
+pub const SET_ASIDE: &str = "set aside";
+/// In the metrics: 1 for a round in which an iteration at the server had not come to rest.
+pub const UNCONVERGED: &str = "unconverged";
+
+/// What did not go as it was to go in the rounds of a training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Attendance {
+    /// Rounds that passed without a step, because too few updates came for the server's rule.
+    pub passed_over: u64,
+    /// How often a client was asked, but lost; none where the metrics do not tell.
+    pub dropped: Option<u64>,
+    /// How often the loss or the update of a client was not finite.
+    pub set_aside: u64,
+    /// Rounds in which an iteration at the server had not come to rest.
+    pub unconverged: u64,
+    /// All rounds.
+    #[serde(skip)]
+    pub rounds: u64,
+}
+
+impl Attendance {
+    /// Adds up the rounds of a training.
+    pub fn of(rows: &[Row]) -> Self {
+        let value = |row: &Row, name: &str| row.values.get(name).map(|value| *value as u64);
+        let sum = |name| rows.iter().filter_map(|row| value(row, name)).sum();
+        Self {
+            passed_over: sum(PASSED_OVER),
+            dropped: rows.iter().map(|row| value(row, DROPPED)).sum(),
+            set_aside: sum(SET_ASIDE),
+            unconverged: sum(UNCONVERGED),
+            rounds: rows.len() as u64,
+        }
+    }
+
+    /// What makes the network another one than so many rounds would have made.
+    pub fn warnings(&self) -> Vec<String> {
+        let Self { passed_over, unconverged, rounds, .. } = *self;
+        let mut warnings = Vec::new();
+        if passed_over > 0 {
+            warnings.push(format!(
+                "{passed_over} of {rounds} rounds were passed over, because too few updates came for `server.aggregator`: the network learned in the others alone; let more clients take part, lower `clients.participation.dropout`, or withstand fewer bad clients"
+            ));
+        }
+        if unconverged > 0 {
+            warnings.push(format!(
+                "in {unconverged} of {rounds} rounds the geometric median still moved at its last step; raise `server.aggregator.iterations` or `server.aggregator.tolerance`"
+            ));
+        }
+        warnings
+    }
+}
+
+impl fmt::Display for Attendance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed_over, dropped, set_aside, rounds, .. } = *self;
+        let dropped = dropped.map_or_else(|| "unknown".to_owned(), |dropped| dropped.to_string());
+        write!(
+            formatter,
+            "{passed_over} of {rounds} rounds passed over, {dropped} answers lost, {set_aside} not finite"
+        )
+    }
 }
 
 /// A finished run.
@@ -141,6 +211,22 @@ impl FinishedRun {
     /// The seed of the training.
     pub fn seed(&self) -> u64 {
         self.judgement.trained_with_seed.unwrap_or(self.config.seed)
+    }
+
+    /// What did not go as it was to go; none where it is `fal attack` that judged.
+    pub fn attendance(&self) -> Option<Attendance> {
+        (!self.rows.is_empty()).then(|| Attendance::of(&self.rows))
+    }
+
+    /// Everything that the run's numbers are to be read with; runs of before [`Attendance`] do not have its warnings among
+    /// their own.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.judgement.warnings.clone();
+        let of_rounds = self.attendance().map(|attendance| attendance.warnings());
+        warnings.extend(of_rounds.unwrap_or_default());
+        let mut told = BTreeSet::new();
+        warnings.retain(|warning| told.insert(warning.clone()));
+        warnings
     }
 
     /// Whether both are samples of the same. The configuration beside weights that do not tell how they came about says nothing
@@ -348,6 +434,43 @@ pub(crate) mod tests {
         assert!(read(&attack).to_string().contains("`fal attack --resume"));
         fs::write(path.join(RESULTS_FILE), "{}").unwrap();
         assert!(matches!(read(&path), FinishedError::Results { .. }));
+    }
+
+    #[test]
+    fn rounds_are_added_up_and_what_is_wrong_with_them_is_told_once() {
+        let mut run = run("a", 0, 0.8);
+        for (row, [passed_over, dropped, set_aside, unconverged]) in
+            run.rows.iter_mut().zip([[0, 2, 1, 0], [1, 5, 0, 0], [1, 4, 0, 1]])
+        {
+            let named = [PASSED_OVER, DROPPED, SET_ASIDE, UNCONVERGED].map(str::to_owned);
+            let values = [passed_over, dropped, set_aside, unconverged].map(f64::from);
+            row.values.extend(named.into_iter().zip(values));
+        }
+        let expected = Attendance {
+            passed_over: 2,
+            dropped: Some(11),
+            set_aside: 1,
+            unconverged: 1,
+            rounds: 3,
+        };
+        assert_eq!(run.attendance(), Some(expected));
+        run.judgement.warnings = vec!["masked".to_owned(), expected.warnings()[0].clone()];
+        let warnings = run.warnings();
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(warnings[1].starts_with("2 of 3 rounds were passed over"), "{warnings:?}");
+        assert!(warnings[2].starts_with("in 1 of 3 rounds the geometric median"), "{warnings:?}");
+        assert!(expected.to_string().contains("11 answers lost"), "{expected}");
+    }
+
+    /// Their metrics have neither `dropped` nor, where no round was passed over, `passed over`.
+    #[test]
+    fn older_runs_are_added_up_as_far_as_they_tell() {
+        let mut run = run("a", 0, 0.8);
+        let attendance = run.attendance().unwrap();
+        assert_eq!(attendance, Attendance { rounds: 3, dropped: None, ..Attendance::default() });
+        assert!(run.warnings().is_empty() && attendance.to_string().contains("unknown answers"));
+        run.rows.clear();
+        assert_eq!(run.attendance(), None);
     }
 
     #[test]

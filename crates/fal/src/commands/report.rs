@@ -46,11 +46,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// One line: the page, and each group with its accuracies and, for each run, the checks without which they are not to be shown.
 pub(super) fn print_json(page: &Path, groups: &[Group]) -> Result<(), Failure> {
     let of_run = |run: &FinishedRun| {
-        let Judgement { report, warnings, .. } = &run.judgement;
-        let mut checks = json!(report.checks);
+        let mut checks = json!(run.judgement.report.checks);
         // Eighty-one numbers for a picture, which `results.json` has.
         checks.as_object_mut().map(|checks| checks.remove("surface"));
-        json!({ "run": run.path, "seed": run.seed(), "checks": checks, "warnings": warnings })
+        let (attendance, warnings) = (run.attendance(), run.warnings());
+        json!({
+            "run": run.path, "seed": run.seed(), "checks": checks, "attendance": attendance, "warnings": warnings,
+        })
     };
     let of = |group: &Group| {
         let runs: Vec<_> = group.runs.iter().map(of_run).collect();
@@ -75,12 +77,18 @@ pub(super) fn print_table(groups: &[Group]) -> Result<(), Failure> {
 
 /// The checks against hidden gradients, which say too what does not hold.
 fn print_checks(run: &FinishedRun) -> Result<(), Failure> {
-    let Judgement { report, warnings, .. } = &run.judgement;
-    let checks = match &report.checks {
-        Some(checks) => checks.to_string(),
-        None => [&["without checks".to_owned()], &warnings[..]].concat().join("\n  WARNING: "),
+    let checks = run.judgement.report.checks.as_ref();
+    let (mut told, of_checks) = match checks {
+        Some(checks) => (checks.to_string(), checks.warnings()),
+        None => ("without checks".to_owned(), Vec::new()),
     };
-    print_line(format!("\n{} (seed {}): {checks}", run.path.display(), run.seed()))
+    if let Some(attendance) = run.attendance() {
+        told += &format!("\n  {attendance}");
+    }
+    for warning in run.warnings().into_iter().filter(|warning| !of_checks.contains(warning)) {
+        told += &format!("\n  WARNING: {warning}");
+    }
+    print_line(format!("\n{} (seed {}): {told}", run.path.display(), run.seed()))
 }
 
 fn header(columns: &[String]) -> Vec<String> {
@@ -124,7 +132,7 @@ fn page(groups: &[Group], figures: &[Figure]) -> Report {
         .paragraph("Share of test images that the network gets right, with 95 % intervals.")
         .table(header(&columns), groups.iter().map(|group| cells(group, &columns)));
     for group in groups {
-        for warning in group.runs.iter().flat_map(|run| &run.judgement.warnings) {
+        for warning in group.runs.iter().flat_map(FinishedRun::warnings) {
             report = report.paragraph(&format!("{}: {warning}", group.name));
         }
     }
@@ -135,6 +143,10 @@ fn page(groups: &[Group], figures: &[Figure]) -> Report {
         let run = &group.runs[0];
         report = report.heading(&format!("{} (seed {})", group.name, run.seed()));
         for run in &group.runs {
+            if let Some(attendance) = run.attendance() {
+                let title = format!("Rounds (seed {}): {attendance}.", run.seed());
+                report = report.paragraph(&title);
+            }
             if let Some(checks) = &run.judgement.report.checks {
                 let title = format!("Checks against hidden gradients (seed {}):", run.seed());
                 report = report.paragraph(&title).table(["check", "accuracy"], checks.rows());

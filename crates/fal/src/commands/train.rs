@@ -9,10 +9,11 @@ use experiment::checkpoint::Checkpoints;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
 use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
-use experiment::metrics::Metrics;
+use experiment::metrics::{self, Metrics};
 use experiment::progress::Progress;
 use experiment::run_directory::RunDirectory;
 use experiment::seed::Seed;
+use serde::Serialize;
 
 use super::configured;
 use super::judgement::{Parts, Results, judge, judged};
@@ -20,7 +21,7 @@ use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
 use crate::config::ExperimentConfig;
 use crate::data::{ImageSet, Split};
-use crate::finished::RESULTS_FILE;
+use crate::finished::{Attendance, DROPPED, PASSED_OVER, RESULTS_FILE, SET_ASIDE, UNCONVERGED};
 use crate::gallery::gallery;
 use crate::judge::{GLANCE_STEPS, Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
@@ -76,7 +77,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Outcome::Judged(results) if common.json => {
             print_line(serde_json::to_string(&results).failed()?)
         }
-        Outcome::Judged(results) => print_line(results.report),
+        Outcome::Judged(results) => {
+            print_line(&results.judgement.report)?;
+            print_line(results.attendance)?;
+            let warnings = results.attendance.warnings();
+            warnings.iter().try_for_each(|warning| print_line(format!("WARNING: {warning}")))
+        }
         Outcome::Stopped { rounds } if common.json => {
             print_line(serde_json::json!({ "rounds": rounds }))
         }
@@ -95,10 +101,19 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     Ok(config)
 }
 
+/// What a network came to, and what did not go as it was to go in the rounds that made it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct TrainingResults {
+    #[serde(flatten)]
+    judgement: Results,
+    #[serde(flatten)]
+    attendance: Attendance,
+}
+
 /// What a training came to.
 pub(super) enum Outcome {
     /// All rounds are done.
-    Judged(Box<Results>),
+    Judged(Box<TrainingResults>),
     /// It was to stop before the last round.
     Stopped { rounds: u64 },
 }
@@ -131,7 +146,8 @@ impl<B: Backend> Experiment<B> {
     /// the judgement.
     ///
     /// # Errors
-    /// Bad input: a run that was begun with other images or is beyond `until`. Failed: training itself. Interrupted: after a checkpoint.
+    /// Bad input: a run that was begun with other images or is beyond `until`. Failed: training itself, and one whose rounds were
+    /// all passed over. Interrupted: after a checkpoint.
     pub fn train(
         mut self,
         run: &RunDirectory,
@@ -158,6 +174,9 @@ impl<B: Backend> Experiment<B> {
         }
         let until = until.unwrap_or(rounds).min(rounds);
         let progress = Progress::resumed(until, "rounds", self.federation.rounds());
+        if let Some(shortfall) = self.config.shortfall() {
+            progress.message(shortfall);
+        }
         while self.federation.rounds() < until {
             let report = self.federation.round().failed()?;
             let glance = self.glance(report.round)?;
@@ -208,7 +227,13 @@ impl<B: Backend> Experiment<B> {
     }
 
     /// The last judgement, which goes on after an interruption with what is not done.
-    fn judge(self, run: &RunDirectory, interrupt: &Interrupt) -> Result<Results, Failure> {
+    fn judge(self, run: &RunDirectory, interrupt: &Interrupt) -> Result<TrainingResults, Failure> {
+        let rows = metrics::read(&run.path().join(metrics::FILE_NAME)).failed()?;
+        let attendance = Attendance::of(&rows);
+        if attendance.passed_over > 0 && attendance.passed_over == attendance.rounds {
+            let rounds = attendance.rounds;
+            return Err(TrainingError::AllPassedOver { rounds }).failed();
+        }
         let description = Description::new(self.config.network.clone(), &self.test);
         let trained = Trained { description, network: self.federation.network() };
         trained.save(&run.path().join(NETWORK_FOLDER)).failed()?;
@@ -216,14 +241,15 @@ impl<B: Backend> Experiment<B> {
         let parts = Parts::new(Some(run.path()), interrupt);
         let report = judge(&self.config, &trained.network, &samples, &parts)?;
         self.draw(run, &samples, &report)?;
-        let results = Results {
+        let judgement = Results {
             network: None,
             rounds: Some(self.federation.rounds()),
             trained_with_seed: None,
             samples: samples.len(),
-            warnings: report.checks.warnings(),
+            warnings: [report.checks.warnings(), attendance.warnings()].concat(),
             report,
         };
+        let results = TrainingResults { judgement, attendance };
         let text = serde_json::to_string_pretty(&results).failed()?;
         write_file(&run.path().join(RESULTS_FILE), &text)?;
         Ok(results)
@@ -256,9 +282,11 @@ fn log_round(
 ) -> Result<(), Failure> {
     let mut values = vec![("participants", report.participants as f64)];
     values.extend(report.loss.map(|loss| ("loss", loss)));
-    values.push(("set aside", report.set_aside.len() as f64));
-    if !report.is_used {
-        values.push(("passed over", 1.0));
+    values.push((DROPPED, report.dropped.len() as f64));
+    values.push((SET_ASIDE, report.set_aside.len() as f64));
+    values.push((PASSED_OVER, f64::from(u8::from(!report.is_used))));
+    if !report.is_converged {
+        values.push((UNCONVERGED, 1.0));
     }
     if let Some(Glance { clean, attacked }) = glance {
         values.extend([("clean accuracy", clean.mean), ("attacked accuracy", attacked.mean)]);
@@ -271,7 +299,10 @@ mod tests {
     use burn::backend::Flex;
 
     use super::*;
+    use crate::config::AttackChoice;
+    use crate::finished::FinishedRun;
     use crate::network::NetworkChoice;
+    use crate::server::AggregatorChoice;
 
     #[test]
     fn a_network_that_diverged_is_told_with_its_round_and_the_remedy() {
@@ -287,5 +318,53 @@ mod tests {
         for words in ["the network of round 5", "`client.rate`", "`server.clip`"] {
             assert!(told.contains(words), "{told}");
         }
+        experiment.config.server.clip = Some(1.0);
+        let Err(Failure::Failed(cause)) = experiment.glance(5) else { panic!("it diverged") };
+        assert!(!cause.to_string().contains("`server.clip`"), "{cause}");
+    }
+
+    fn trained(dropout: f64) -> (tempfile::TempDir, Result<Outcome, Failure>) {
+        let network = NetworkChoice::Mlp { hidden: vec![4] };
+        let mut config = ExperimentConfig { rounds: 8, network, ..ExperimentConfig::default() };
+        config.data.train = 200;
+        config.adversary.steps = 0;
+        config.clients.participation.dropout = dropout;
+        config.server.aggregator = AggregatorChoice::Krum { byzantine: 1 };
+        config.evaluation.final_samples = 10;
+        config.evaluation.attacks = vec![AttackChoice::Fgsm];
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(&folder.path().join("run"), &config).unwrap();
+        let experiment = Experiment::<Flex>::new(config).unwrap();
+        let outcome = experiment.train(&run, None, &Interrupt::new());
+        (folder, outcome)
+    }
+
+    #[test]
+    fn rounds_that_were_passed_over_and_clients_that_were_lost_are_in_the_results() {
+        let (folder, outcome) = trained(0.1);
+        let Ok(Outcome::Judged(results)) = outcome else { panic!("it ends") };
+        let Attendance { passed_over, dropped, rounds, .. } = results.attendance;
+        assert!((1..8).contains(&passed_over) && dropped >= Some(passed_over), "{passed_over}");
+        assert_eq!(rounds, 8);
+        let path = folder.path().join("run");
+        let text = std::fs::read_to_string(path.join(RESULTS_FILE)).unwrap();
+        let written: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(written["passed_over"], passed_over);
+        assert_eq!(written["dropped"], dropped.unwrap());
+        let warning = format!("{passed_over} of 8 rounds were passed over");
+        let warned = |warnings: &[String]| warnings.iter().any(|told| told.contains(&warning));
+        assert!(warned(&results.judgement.warnings));
+        let finished = FinishedRun::read(&path).unwrap();
+        assert!(warned(&finished.warnings()));
+        assert_eq!(finished.attendance(), Some(results.attendance));
+    }
+
+    #[test]
+    fn a_training_whose_rounds_were_all_passed_over_has_failed() {
+        let (folder, outcome) = trained(0.9);
+        let Err(Failure::Failed(cause)) = outcome else { panic!("nothing was trained") };
+        let told = cause.to_string();
+        assert!(told.contains("all 8 rounds") && told.contains("dropout"), "{told}");
+        assert!(!folder.path().join("run").join(RESULTS_FILE).exists());
     }
 }
