@@ -2,7 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::clutrr_proof::{Edge, is_walk, proof_leaves, relation_word, shortest_path};
+use super::clutrr_proof::{Edge, is_walk, person_name, proof_leaves, relation_word, shortest_path};
 use super::clutrr_story::story_facts;
 use super::python_literal::Literal;
 use super::{DataError, Fact, KnowledgeSet, LoadOptions, Question, Surface};
@@ -180,10 +180,7 @@ impl Row<'_> {
     /// Names of the people by their number, from `Jason:male,Lisa:female`.
     fn people(&self) -> Result<Vec<String>, DataError> {
         let cell = self.cell("genders").unwrap_or_default();
-        let name = |part: &str| {
-            let name = part.split_once(':').map_or(part, |(name, _)| name).trim();
-            name.split_whitespace().collect::<Vec<_>>().join("-")
-        };
+        let name = |part: &str| person_name(part.split_once(':').map_or(part, |(name, _)| name));
         let people: Vec<String> = cell.split(',').map(name).collect();
         if people.iter().any(String::is_empty) {
             return Err(self.malformed("`genders` to list people as NAME:GENDER,NAME:GENDER", cell));
@@ -236,8 +233,10 @@ impl Row<'_> {
                 )),
             };
         }
-        let number_of =
-            |name: &Literal| people.iter().position(|person| Some(person.as_str()) == name.text());
+        let number_of = |name: &Literal| {
+            let name = person_name(name.text()?);
+            people.iter().position(|person| *person == name)
+        };
         let ends = self.sequence("query", "a pair of names from `genders`", number_of)?;
         match ends[..] {
             [from, to] => Ok((from, to)),
@@ -369,6 +368,21 @@ mod tests {
             assert_eq!(sets[0].facts.len(), 3);
             assert!(sets[0].questions[0].relevant.len() == 2, "{:?}", sets[0]);
         }
+    }
+
+    #[test]
+    fn a_name_of_two_words_is_one_wherever_it_stands() {
+        let proof = "[{('Mary Ann', 'niece', 'Cas'): [('Mary Ann', 'brother', 'Bob'), ('Bob', 'daughter', 'Cas')]}]";
+        let row = ROW
+            .replace("Ann", "Mary Ann")
+            .replace("\"(0, 2)\"", "")
+            .replace("[(0, 1), (1, 2)]", "[(1, 0), (0, 1), (1, 2)]")
+            .replace("['brother', ", "['sister', 'brother', ")
+            .replace("task_1.2,,", &format!("task_2.2,\"{proof}\","));
+        let sets = read_text(&format!("{HEADER}\n{row}\n")).unwrap();
+        assert_eq!(texts(&sets[0])[1], "Mary-Ann brother Bob .");
+        assert_eq!(sets[0].questions[0].text, "Mary-Ann ? Cas .");
+        assert_eq!(sets[0].questions[0].relevant, [1, 2]);
     }
 
     /// As in the published files with noise: the edges of the distractor follow the chain and have no type.

@@ -19,6 +19,11 @@ pub(super) fn relation_word(relation: &str) -> Option<String> {
     is_word.then(|| if word == "neice" { "niece".to_owned() } else { word })
 }
 
+/// A name as one word: spaces become hyphens.
+pub(super) fn person_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join("-")
+}
+
 /// Whether the edges lead, one after the other, from one end to the other.
 pub(super) fn is_walk(edges: &[Edge], (from, to): (usize, usize)) -> bool {
     let is_connected = edges.windows(2).all(|pair| pair[0].to == pair[1].from);
@@ -49,7 +54,8 @@ fn proof_steps(state: &Literal, people: &[String]) -> Option<Vec<ProofStep>> {
     let edge = |triple: &Literal| match triple.sequence()? {
         [from, relation, to] => {
             let number = |name: &Literal| {
-                people.iter().position(|person| Some(person.as_str()) == name.text())
+                let name = person_name(name.text()?);
+                people.iter().position(|person| *person == name)
             };
             Some(Edge {
                 from: number(from)?,
