@@ -87,6 +87,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether sets are made up as they are needed.
+    pub fn is_generator(&self) -> bool {
+        match self {
+            Self::Kinship(_) | Self::Rules(_) => true,
+            Self::File { .. } => false,
+        }
+    }
+
     /// The files at `path`, put into words as those of this source.
     pub fn at(&self, path: PathBuf) -> Self {
         let options = match self {
@@ -148,6 +156,10 @@ impl Default for DataConfig {
 
 fn is_one(count: &usize) -> bool {
     *count == 1
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What follows the question in training.
@@ -261,9 +273,19 @@ pub struct SystemSettings {
     /// Files that the system was trained on, in all stages; `None` for a system that was saved without them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trained_on: Option<Vec<TrainedFile>>,
+    /// Whether a stage was trained on sets of a generator. Not written where none was, so that systems saved before this was
+    /// told keep their fingerprints.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trained_on_generated: bool,
 }
 
 impl SystemSettings {
+    /// Whether a stage was trained on sets of a generator, as one must have been where no file was. A system that was saved before
+    /// this was told, with stages of both kinds, does not say so.
+    pub fn is_trained_on_generated(&self) -> bool {
+        self.trained_on_generated || self.trained_on.as_ref().is_some_and(Vec::is_empty)
+    }
+
     /// The bi-level problem of a model with `layers` transformer blocks.
     pub fn problem(&self, layers: usize) -> Reckoning {
         Reckoning { scope: self.inner.scope, layers, retention: self.objective.retention }
@@ -359,7 +381,13 @@ impl ExperimentConfig {
     /// What a system trained by this configuration needs to know to be used; `trained_on` are the files it comes from.
     pub fn settings(&self, trained_on: Option<Vec<TrainedFile>>) -> SystemSettings {
         let Self { method, objective, inner, .. } = self;
-        SystemSettings { method: *method, objective: *objective, inner: inner.clone(), trained_on }
+        SystemSettings {
+            method: *method,
+            objective: *objective,
+            inner: inner.clone(),
+            trained_on,
+            trained_on_generated: false,
+        }
     }
 }
 
@@ -373,6 +401,25 @@ mod tests {
         assert_eq!(settings(Method::Reckoning).inner_loop().steps, 3);
         assert_eq!(settings(Method::InContext).inner_loop().steps, 0);
         assert_eq!(settings(Method::Reckoning).problem(4).layers, 4);
+    }
+
+    /// Every training of this program is on files or on generated sets.
+    #[test]
+    fn systems_saved_before_generators_were_told_are_known_by_having_no_file() {
+        let told = |settings: SystemSettings| {
+            let text = serde_json::to_string(&settings).unwrap();
+            let read: SystemSettings = serde_json::from_str(&text).unwrap();
+            assert_eq!(read, settings);
+            (text.contains("trained_on_generated"), read.is_trained_on_generated())
+        };
+        let with = |trained_on| SystemSettings { trained_on, ..SystemSettings::default() };
+        let content = crate::fingerprint::Fingerprint::of_parts(&[]);
+        let file = TrainedFile { content, held_out: 0.1, split_seed: 0, validated: None };
+        assert_eq!(told(with(None)), (false, false));
+        assert_eq!(told(with(Some(Vec::new()))), (false, true));
+        assert_eq!(told(with(Some(vec![file.clone()]))), (false, false));
+        let both = SystemSettings { trained_on_generated: true, ..with(Some(vec![file])) };
+        assert_eq!(told(both), (true, true));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod asked;
 mod divided;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::config::{DataConfig, EvaluationConfig, Source};
 use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
 use crate::data::rules::{RuleConfig, RuleGenerator};
 use crate::data::{
-    DataError, Dataset, Distractors, Fact, KnowledgeSet, Question, Split, Statement, letters, load,
+    DataError, Dataset, Distractors, Fact, KnowledgeSet, Split, Statement, letters, load,
     says_what_is_relevant, some_by_id, words,
 };
 use crate::encoding::TARGET_WORDS;
@@ -22,9 +23,12 @@ use crate::fingerprint::Fingerprint;
 use crate::history::{TrainedFile, divided_for_validation, unseen_by, untrained};
 
 use divided::{Divided, validated};
+use text::is_renamed;
 
 pub use asked::asked;
 pub(crate) use asked::{asked_splits, asking, keep_hops, require_asked};
+pub use text::Text;
+pub(crate) use text::{TrainedTexts, remark_on_seen};
 
 /// Draws of a generated training set before its questions count as used up.
 const DRAWS: usize = 1000;
@@ -48,35 +52,18 @@ enum Training {
     Pool { by_answer: BTreeMap<String, Vec<usize>>, sets: Vec<KnowledgeSet> },
 }
 
-/// A question and what is said before it, in whatever order.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Text {
-    facts: BTreeSet<String>,
-    question: String,
-}
-
-impl Text {
-    /// One for each question of a set.
-    fn of(set: &KnowledgeSet) -> impl Iterator<Item = Self> {
-        let facts: BTreeSet<String> = set.facts.iter().map(|fact| fact.text.clone()).collect();
-        let text = move |question: &Question| Self {
-            facts: facts.clone(),
-            question: question.text.clone(),
-        };
-        set.questions.iter().map(text)
-    }
-}
-
 /// The knowledge sets of an experiment.
 pub struct Corpus {
     config: DataConfig,
     training: Training,
-    /// What a generator may not train on, since it is asked.
+    /// What is asked, and so not trained on where training draws another text instead: of a generator, or under other names.
     kept_out: BTreeSet<Text>,
     /// What people are renamed to: the names of a generator; the letters, where they come from a file.
     names: Vec<String>,
     /// Test sets by name, such as `4 hops`.
     pub tests: Vec<(String, Vec<KnowledgeSet>)>,
+    /// What of the tests is trained on all the same: another set of the file says and asks it, under names that stay.
+    pub seen: BTreeSet<Text>,
     /// Sets for choices made while training, not trained on; with held-out chains, of those chains.
     pub validation: Vec<KnowledgeSet>,
     /// The files that training examples come from; none for a generator.
@@ -119,11 +106,11 @@ impl Corpus {
     }
 
     /// The training example at `place` of step `step`: of one or several stories, renamed and cut as the configuration
-    /// says, and of none that is asked, if it is generated. A pure function of its arguments, so that resuming needs no
+    /// says, and of none that is asked, if it is generated or renamed. A pure function of its arguments, so that resuming needs no
     /// state. Stages of a training that are not to draw the same need seeds of their own.
     ///
     /// # Errors
-    /// As the generators; [`DataError::Exhausted`] if all that they generate is asked, [`DataError::TooFewNames`] if the
+    /// As the generators; [`DataError::Exhausted`] if all that is drawn is asked, [`DataError::TooFewNames`] if the
     /// stories that are told together have more people than there are names.
     pub fn training_set(
         &self,
@@ -154,8 +141,12 @@ impl Corpus {
         &self,
         mut draw: impl FnMut() -> Result<Vec<KnowledgeSet>, DataError>,
     ) -> Result<Vec<KnowledgeSet>, DataError> {
+        let is_file = matches!(self.training, Training::Pool { .. });
+        // A set that keeps its names would say the same whenever it is drawn.
         let is_asked = |set: &KnowledgeSet| {
-            !self.kept_out.is_empty() && Text::of(set).any(|text| self.kept_out.contains(&text))
+            !self.kept_out.is_empty()
+                && (!is_file || is_renamed(&self.config, set))
+                && Text::of(set).any(|text| self.kept_out.contains(&text))
         };
         for _ in 0..DRAWS {
             let stories = draw()?;
@@ -166,7 +157,14 @@ impl Corpus {
         Err(DataError::Exhausted {
             what: "a knowledge set that is not asked in evaluation".into(),
             attempts: DRAWS,
-            remedy: "generate longer chains or more names, or ask fewer sets (evaluation.sets, evaluation.final_sets)",
+            remedy: match is_file {
+                true => {
+                    "hold out less (data.held_out), ask fewer sets (evaluation.sets, evaluation.final_sets), or keep the names (data.rename = false)"
+                }
+                false => {
+                    "generate longer chains or more names, or ask fewer sets (evaluation.sets, evaluation.final_sets)"
+                }
+            },
         })
     }
 
@@ -309,6 +307,7 @@ impl Corpus {
             kept_out: BTreeSet::new(),
             names,
             tests,
+            seen: BTreeSet::new(),
             validation,
             trained_on: Vec::new(),
             examined_on: Vec::new(),
@@ -343,6 +342,7 @@ impl Corpus {
             kept_out: BTreeSet::new(),
             names: letters(),
             tests,
+            seen: BTreeSet::new(),
             validation,
             trained_on: Vec::new(),
             examined_on: Vec::new(),
@@ -415,6 +415,7 @@ impl Corpus {
             kept_out: BTreeSet::new(),
             names: letters(),
             tests: tests.into_iter().map(named).collect(),
+            seen: BTreeSet::new(),
             validation: some_by_id(validation, evaluation.sets, config.split_seed),
             trained_on,
             examined_on,
@@ -431,14 +432,30 @@ impl Corpus {
         for index in 0..self.tests.len() {
             self.tests[index].1 = asked(&self.tests[index].1, distractors, &seed.child("test"))?;
         }
-        // The splits of files are theirs; generated ones are made disjoint.
-        if !matches!(self.training, Training::Pool { .. }) {
-            let asked = self.tests.iter().flat_map(|(_, sets)| sets);
-            self.kept_out = asked.flat_map(Text::of).collect();
-            self.validation.retain(|set| !Text::of(set).any(|text| self.kept_out.contains(&text)));
-            self.kept_out.extend(self.validation.iter().flat_map(Text::of));
+        match &self.training {
+            Training::Pool { sets, .. } => {
+                let trained = TrainedTexts::new(&self.config, sets);
+                self.seen = self.tests.iter().flat_map(|(_, sets)| trained.among(sets)).collect();
+                if sets.iter().any(|set| is_renamed(&self.config, set)) {
+                    self.kept_out = self.asked_texts();
+                    self.kept_out.extend(self.validation.iter().flat_map(Text::of));
+                }
+                let tests = self.tests.iter().map(|(_, sets)| (sets.as_slice(), &self.seen));
+                self.remarks.extend(remark_on_seen(tests));
+            }
+            // The splits of files are theirs; generated ones are made disjoint.
+            Training::Kinship(_) | Training::Rules(_) => {
+                self.kept_out = self.asked_texts();
+                self.validation
+                    .retain(|set| !Text::of(set).any(|text| self.kept_out.contains(&text)));
+                self.kept_out.extend(self.validation.iter().flat_map(Text::of));
+            }
         }
         Ok(self)
+    }
+
+    fn asked_texts(&self) -> BTreeSet<Text> {
+        self.tests.iter().flat_map(|(_, sets)| sets).flat_map(Text::of).collect()
     }
 }
 
@@ -485,6 +502,11 @@ fn left_to_test(
         return Err(DataError::Configuration { field: "data", problem });
     }
     Ok(left)
+}
+
+/// The first of `exchanged`, as [`with_facts_of_others`] makes them, for which there were no facts of another.
+pub fn without_other_facts(exchanged: &[KnowledgeSet]) -> Option<&KnowledgeSet> {
+    exchanged.iter().find(|set| set.facts.is_empty())
 }
 
 /// Every set with the facts of the next one that is about something else: the control with random facts.

@@ -13,6 +13,11 @@ use crate::model::Gpt2;
 use crate::task::{Rows, Sequence};
 use crate::tokenizer::TokenizerError;
 
+/// What questions are called that training says and asks, too.
+pub(crate) const SEEN: &str = "asked in training, too";
+/// What the others are called.
+pub(crate) const UNSEEN: &str = "not asked in training";
+
 /// Whether one question was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -24,6 +29,9 @@ pub struct Outcome {
     pub distractors: usize,
     /// Greedy decoding gives exactly the answer.
     pub correct: bool,
+    /// The data that is trained on says and asks the same.
+    #[serde(default)]
+    pub seen: bool,
 }
 
 /// The questions of one knowledge set with the rows they are asked as.
@@ -55,7 +63,8 @@ impl<B: Backend> Exam<B> {
                 rows.push(Sequence { tokens: [prompt, answer].concat(), weights });
                 let distractors = set.facts.len().saturating_sub(question.relevant.len());
                 let theory = set.theory().to_owned();
-                let outcome = Outcome { theory, hops: question.hops, distractors, correct: false };
+                let hops = question.hops;
+                let outcome = Outcome { theory, hops, distractors, correct: false, seen: false };
                 questions.push((predictions, outcome));
             }
         }
@@ -88,6 +97,12 @@ pub struct Accuracy {
     pub by_hops: BTreeMap<usize, Interval>,
     /// By number of distractors.
     pub by_distractors: BTreeMap<usize, Interval>,
+    /// Over the questions that training says and asks, too; `None` without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Interval>,
+    /// Over the others, where there are questions of both kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Interval>,
 }
 
 impl Accuracy {
@@ -101,11 +116,16 @@ impl Accuracy {
             groups.into_iter().filter_map(|(key, group)| Some((key, interval(&group)?))).collect()
         };
         let all: Vec<&Outcome> = outcomes.iter().collect();
+        let (seen, unseen): (Vec<_>, Vec<_>) =
+            all.iter().copied().partition(|outcome| outcome.seen);
+        let seen = interval(&seen);
         Some(Self {
             name: name.into(),
             overall: interval(&all)?,
             by_hops: by(|outcome| outcome.hops),
             by_distractors: by(|outcome| outcome.distractors),
+            seen,
+            unseen: seen.and_then(|_| interval(&unseen)),
         })
     }
 }
@@ -113,4 +133,30 @@ impl Accuracy {
 fn interval(outcomes: &[&Outcome]) -> Option<Interval> {
     grouped_proportion_interval(outcomes.iter().map(|outcome| (&outcome.theory, outcome.correct)))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_that_were_trained_on_are_scored_apart() {
+        let outcome = |theory: usize, correct, seen| Outcome {
+            theory: theory.to_string(),
+            hops: 1,
+            distractors: 0,
+            correct,
+            seen,
+        };
+        let outcomes = [outcome(0, true, true), outcome(1, false, false), outcome(2, true, true)];
+        let accuracy = Accuracy::of("test", &outcomes).unwrap();
+        let of = |interval: Option<Interval>| interval.map(|share| (share.mean, share.n));
+        assert_eq!((of(accuracy.seen), of(accuracy.unseen)), (Some((1.0, 2)), Some((0.0, 1))));
+        let none = Accuracy::of("test", &outcomes[1..2]).unwrap();
+        assert_eq!((none.seen, none.unseen), (None, None));
+        let json = serde_json::to_string(&none).unwrap();
+        assert!(!json.contains("seen"), "as results were written before: {json}");
+        let all = Accuracy::of("test", &outcomes[..1]).unwrap();
+        assert_eq!((of(all.seen), all.unseen), (Some((1.0, 1)), None));
+    }
 }

@@ -41,15 +41,28 @@ pub enum Part {
     HeldOut,
     /// The part that the configuration holds out: the system does not tell what it was trained on.
     Presumed,
+    /// All of it, of which some may have been trained on: an earlier stage drew from a generator, and nobody keeps what it drew.
+    PossiblyGenerated,
     /// As many as a generator is asked for. A training keeps out the sets that it tests on itself, so others may be among what it drew.
     Generated,
 }
 
 impl Part {
+    /// The same part for a system that was also trained on generated sets, which may say and ask what a file does.
+    pub fn beside_generated(self) -> Self {
+        match self {
+            Self::Whole => Self::PossiblyGenerated,
+            Self::HeldOut | Self::Presumed | Self::Generated | Self::PossiblyGenerated => self,
+        }
+    }
+
     /// The part with its reason, for a line of text.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Whole => "whole, not trained on",
+            Self::PossiblyGenerated => {
+                "whole; the system was trained on generated sets, and questions of this file may be among them"
+            }
             Self::HeldOut => "held-out part, trained on the rest",
             Self::Generated => "generated, kept out of training as far as that tested the same",
             Self::Presumed => {
@@ -103,6 +116,20 @@ pub fn untrained(
         [held_out, divided_for_validation(rest, validated, file.split_seed).1].concat()
     };
     of_files(history, files).fold(sets, left_out)
+}
+
+/// The sets of files that a system with this `history` may have been trained on. An entry that does not tell what was validated on
+/// is taken for one without.
+pub fn trained(
+    history: &[TrainedFile],
+    files: &[Fingerprint],
+    sets: &[KnowledgeSet],
+) -> Vec<KnowledgeSet> {
+    let of_one = |file: &TrainedFile| {
+        let (rest, _) = split_by_id(sets.to_vec(), file.held_out, file.split_seed);
+        divided_for_validation(rest, file.validated.unwrap_or(0.0), file.split_seed).0
+    };
+    of_files(history, files).flat_map(of_one).collect()
 }
 
 fn held_out(sets: Vec<KnowledgeSet>, file: &TrainedFile) -> Vec<KnowledgeSet> {
@@ -176,6 +203,9 @@ mod tests {
         // What one stage held out another may have been trained on.
         let both = [earlier.clone(), file("this", 0.0, 7)];
         assert!(left(&both, 0.0, &sets()).len() < validated.len() + held_out.len());
+        assert_eq!(super::trained(stage, &[earlier.content], &sets()), trained);
+        assert_eq!(super::trained(&untold, &[earlier.content], &sets()), training);
+        assert!(super::trained(&[file("other", 0.0, 0)], &[earlier.content], &sets()).is_empty());
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct Start<B: Backend> {
     pub tokenizer: StoredTokenizer,
     /// Files that it was trained on by this program; `None` if it does not tell.
     pub trained_on: Option<Vec<TrainedFile>>,
+    /// Whether it was trained on sets of a generator by this program.
+    pub generated: bool,
 }
 
 impl<B: Backend> Start<B> {
@@ -75,7 +77,9 @@ impl<B: Backend> Start<B> {
         if folder.join(trained::DESCRIPTION).exists() {
             let TrainedSystem { config, model, tokenizer, settings, .. } =
                 TrainedSystem::<B, SystemSettings>::load(folder, device)?;
-            return Ok(Self { config, model, tokenizer, trained_on: settings.trained_on });
+            let generated = settings.is_trained_on_generated();
+            let trained_on = settings.trained_on;
+            return Ok(Self { config, model, tokenizer, trained_on, generated });
         }
         if !folder.join(hugging_face::CONFIG).exists() {
             return Err(StartError::Neither(folder.to_owned()));
@@ -87,7 +91,7 @@ impl<B: Backend> Start<B> {
             let folder = folder.to_owned();
             return Err(StartError::OtherTokenizer { folder, tokens, vocabulary });
         }
-        Ok(Self { config, model, tokenizer, trained_on: Some(Vec::new()) })
+        Ok(Self { config, model, tokenizer, trained_on: Some(Vec::new()), generated: false })
     }
 }
 
@@ -126,7 +130,7 @@ mod tests {
         let start = load(&gpt2()).unwrap();
         assert_eq!((start.config.vocabulary, start.config.context), (50, 16));
         assert_eq!(start.tokenizer.tokenizer().vocabulary_size(), 50);
-        assert_eq!(start.trained_on, Some(Vec::new()));
+        assert_eq!((start.trained_on, start.generated), (Some(Vec::new()), false));
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! What a trained system is examined on: nothing that it was trained on.
+//! What a trained system is examined on: no set that it was trained on.
+
+use std::collections::BTreeSet;
 
 use crate::config::{DataConfig, EvaluationConfig, Source};
 use crate::corpus::{
-    Corpus, asked, asked_splits, asking, keep_hops, require_asked, require_relevant,
+    Corpus, Text, TrainedTexts, asked, asked_splits, asking, keep_hops, remark_on_seen,
+    require_asked, require_relevant,
 };
 use crate::data::{DataError, Dataset, KnowledgeSet, Split, load, some_by_id};
 use crate::fingerprint::Fingerprint;
-use crate::history::{Part, TrainedFile, unseen};
+use crate::history::{Part, TrainedFile, trained, unseen};
 
 /// Knowledge sets to examine a system on.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,9 @@ pub struct TestSet {
     pub part: Part,
     /// The sets.
     pub sets: Vec<KnowledgeSet>,
+    /// What of them is trained on all the same: other sets of the trained files that are in this data say and ask it, with distractors
+    /// and names as the configuration has them.
+    pub seen: BTreeSet<Text>,
 }
 
 /// What [`test_sets`] finds.
@@ -42,11 +48,16 @@ pub fn test_sets(
 ) -> Result<TestSets, DataError> {
     let Source::File { path, options } = &config.source else {
         let part = Part::Generated;
-        let test_set = |(name, sets)| TestSet { name, part, sets };
+        let test_set = |(name, sets)| TestSet { name, part, sets, seen: BTreeSet::new() };
         let tests = Corpus::new(config, evaluation)?.tests.into_iter().map(test_set).collect();
         return Ok(TestSets { tests, remarks: Vec::new() });
     };
-    let Dataset { mut splits, mut files, remarks, .. } = load(path, options)?;
+    let Dataset { mut splits, mut files, mut remarks, .. } = load(path, options)?;
+    let of_split = |(split, sets): (&Split, &Vec<KnowledgeSet>)| {
+        trained(history.unwrap_or_default(), files.get(split).map_or(&[][..], Vec::as_slice), sets)
+    };
+    let trained_sets: Vec<KnowledgeSet> = splits.iter().flat_map(of_split).collect();
+    let trained_texts = TrainedTexts::new(config, &trained_sets);
     let is_alone = splits.len() == 1;
     let mut tests = Vec::new();
     for split in asked_splits(splits.keys()) {
@@ -78,7 +89,8 @@ pub fn test_sets(
         // A part is called what the training calls it that held it out.
         let is_part = is_divided && part != Part::Whole;
         let name = if is_part { Split::Test.to_string() } else { split.to_string() };
-        tests.push(TestSet { name, part, sets });
+        let seen = trained_texts.among(&sets);
+        tests.push(TestSet { name, part, sets, seen });
     }
     require_asked(tests.is_empty(), evaluation)?;
     if tests.is_empty() {
@@ -86,7 +98,16 @@ pub fn test_sets(
             "has test splits, but none of them has a question; give data with questions to ask";
         return Err(DataError::Configuration { field: "data", problem: problem.into() });
     }
+    remarks.extend(remark_on_seen(tests.iter().map(|test| (test.sets.as_slice(), &test.seen))));
     Ok(TestSets { tests, remarks })
+}
+
+impl TestSets {
+    /// The same for a system that was also trained on generated sets: files that it was not trained on may have some of them.
+    pub fn beside_generated(mut self) -> Self {
+        self.tests.iter_mut().for_each(|test| test.part = test.part.beside_generated());
+        self
+    }
 }
 
 #[cfg(test)]
@@ -285,5 +306,37 @@ mod tests {
         assert_eq!(few[0].sets.len(), 10);
         assert_ne!(few[0].sets, all[0].sets[..10]);
         assert!(few[0].sets.iter().all(|set| all[0].sets.contains(set)));
+    }
+    /// Twins of the stories that were trained on, under identifiers of their own.
+    #[test]
+    fn what_other_sets_of_the_trained_file_ask_too_is_told() {
+        let folder = folder(&["train.jsonl", "test.jsonl"]);
+        make_different(&folder, "test.jsonl");
+        let found = |rename, trained: bool| {
+            let config = DataConfig { rename, ..config(&folder, "") };
+            let history = Corpus::new(&config, &EvaluationConfig::default()).unwrap().trained_on;
+            let history = if trained { history } else { Vec::new() };
+            let found = test_sets(&config, &EvaluationConfig::default(), Some(&history)).unwrap();
+            (found.tests[0].seen.len(), found.remarks)
+        };
+        let (seen, remarks) = found(false, true);
+        assert!(seen > 80, "all but those that training validates on: {seen}");
+        assert!(remarks.last().unwrap().contains("of 100 questions say and ask"), "{remarks:?}");
+        assert_eq!(found(true, true).0, 0, "their names are drawn anew");
+        assert_eq!(found(false, false), (0, Vec::new()));
+    }
+
+    #[test]
+    fn files_are_not_said_to_be_unknown_to_a_system_that_was_trained_on_generated_sets() {
+        let folder = folder(&["kin.jsonl"]);
+        let config = config(&folder, "kin.jsonl");
+        let found = |history: &[TrainedFile]| {
+            test_sets(&config, &EvaluationConfig::default(), Some(history)).unwrap()
+        };
+        let part = |found: TestSets| found.beside_generated().tests[0].part;
+        assert_eq!(part(found(&[])), Part::PossiblyGenerated);
+        let trained = Corpus::new(&config, &EvaluationConfig::default()).unwrap().trained_on;
+        assert_eq!(part(found(&trained)), Part::HeldOut);
+        assert_eq!(found(&[]).tests[0].part, Part::Whole);
     }
 }

@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::Reckoning;
 use crate::config::{ExperimentConfig, Method, Recall, SystemSettings};
-use crate::corpus::{Corpus, with_facts_of_others};
+use crate::corpus::{Corpus, Text, with_facts_of_others, without_other_facts};
 use crate::data::{DataError, KnowledgeSet};
 use crate::encoding::{Encoder, EncodingError};
 use crate::evaluate::{Accuracy, Exam, Outcome};
@@ -131,7 +131,7 @@ impl<B: Backend> Trainer<B> {
         let begun = begun.transpose()?;
         let before = begun.as_ref().map_or(Some(&[][..]), |begun| begun.trained_on.as_deref());
         let corpus = Corpus::after(&config.data, &config.evaluation, before)?;
-        let Start { model, tokenizer, trained_on, .. } = match begun {
+        let Start { model, tokenizer, trained_on, generated, .. } = match begun {
             Some(begun) => adapted(begun, &mut config, &seed)?,
             None => fresh(&mut config, &corpus, &seed, device)?,
         };
@@ -141,7 +141,10 @@ impl<B: Backend> Trainer<B> {
         let inputs = inputs(&corpus, &tokenizer, begun_from);
         let draws = draws(&seed, begun_from);
         let history = trained_on.map(|before| [before, corpus.trained_on.clone()].concat());
-        let settings = config.settings(history);
+        let settings = SystemSettings {
+            trained_on_generated: generated || config.data.source.is_generator(),
+            ..config.settings(history)
+        };
         let SystemSettings { method, objective, .. } = settings;
         let encoder = Encoder { tokenizer: tokenizer.tokenizer().clone(), method, objective };
         let first =
@@ -225,6 +228,7 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If a set cannot be encoded or an inner loss is not finite.
     pub fn outcomes(&self, sets: &[KnowledgeSet]) -> Result<Vec<Outcome>, TrainingError> {
+        let texts = sets.iter().flat_map(Text::of);
         let sets = self.with_facts_of_others(sets.to_vec());
         // An exam asks one model.
         let most = if self.config.method.has_inner_loop() { 1 } else { self.sets_a_graph() };
@@ -236,7 +240,12 @@ impl<B: Backend> Trainer<B> {
         let outcomes =
             self.learner.evaluate(&tasks, |index, _, adapted| exams[index].take(&adapted.inner));
         let outcomes = outcomes.map_err(|source| TrainingError::Learning { step, source })?;
-        Ok(outcomes.into_iter().flatten().collect())
+        let outcomes = outcomes.into_iter().flatten().zip(texts);
+        let told = |(outcome, text): (Outcome, Text)| Outcome {
+            seen: self.corpus.seen.contains(&text),
+            ..outcome
+        };
+        Ok(outcomes.map(told).collect())
     }
 
     /// Accuracy on the validation sets.
@@ -353,7 +362,7 @@ impl<B: Backend> Trainer<B> {
         let tests = self.corpus.tests.iter().map(|(_, sets)| sets);
         for sets in tests.chain([&self.corpus.validation]) {
             let swapped = self.with_facts_of_others(sets.clone());
-            if let Some(set) = swapped.iter().find(|set| set.facts.is_empty())
+            if let Some(set) = without_other_facts(&swapped)
                 && self.config.method == Method::RandomFacts
             {
                 return Err(TrainingError::NoOtherFacts { id: set.id.clone() });
@@ -455,7 +464,8 @@ fn fresh<B: Backend>(
     config.model.check().map_err(TrainingError::Config)?;
     let model = Gpt2::new(&config.model, &mut seed.child("model").rng(), device);
     let (tokenizer, trained_on) = (StoredTokenizer::from(words), Some(Vec::new()));
-    Ok(Start { config: config.model.clone(), model, tokenizer, trained_on })
+    let config = config.model.clone();
+    Ok(Start { config, model, tokenizer, trained_on, generated: false })
 }
 
 /// The model of a folder, with adapters if it has none and the configuration wants them; `config.model` becomes its shape.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
 
 use super::reading;
@@ -14,6 +13,20 @@ use crate::trained::TrainedSystem;
 
 /// The scores in the folder of an evaluation.
 pub(crate) const SCORES_FILE: &str = "scores.json";
+
+/// The settings, and sections of settings, that say what a trained system is asked.
+const COUNTS: [&str; 7] = [
+    "data.source",
+    "data.held_out",
+    "data.split_seed",
+    "data.distractors",
+    "data.rename",
+    "evaluation.hops",
+    "evaluation.final_sets",
+];
+/// Settings of the same sections that count in training alone, and what to set in their place.
+const INSTEAD: [(&str, &str); 2] =
+    [("evaluation.sets", "evaluation.final_sets"), ("data.train_hops", "evaluation.hops")];
 
 /// Arguments of `eval`. The configuration's `data` and `evaluation` say what is asked; --out names a folder for
 /// scores.json, which `report` shows.
@@ -46,8 +59,7 @@ pub struct Arguments {
 /// Bad input: the system or the data. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.common.refuse_resume()?;
-    refuse_without_effect(&arguments.common)?;
-    let config = reading::configuration(&arguments.common, arguments.data.as_deref())?;
+    let config = configuration(&arguments.common, arguments.data.as_deref())?;
     if let Some(folder) = &arguments.common.out {
         reading::refuse_to_replace(&folder.join(SCORES_FILE), arguments.overwrite)?;
     }
@@ -61,21 +73,41 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     lines(&evaluation.scores).into_iter().try_for_each(print_line)
 }
 
-/// A trained system has its model, method and seed already.
-fn refuse_without_effect(common: &CommonArguments) -> Result<(), Failure> {
-    let is_asked =
-        |set: &&String| ["data.", "evaluation."].iter().any(|part| set.starts_with(part));
-    let idle = common.set.iter().find(|set| !is_asked(set));
-    match (idle, common.seed) {
-        (Some(set), _) => Err(anyhow!(
-            "--set {set} would change nothing in a trained system: eval takes settings of `data` and `evaluation`"
-        )),
-        (None, Some(_)) => Err(anyhow!(
-            "--seed would change nothing in eval: leave it out; data.split_seed draws what is asked"
-        )),
-        (None, None) => Ok(()),
+fn configuration(
+    common: &CommonArguments,
+    data: Option<&Path>,
+) -> Result<ExperimentConfig, Failure> {
+    refuse_without_effect(common).map_err(anyhow::Error::msg).bad_input()?;
+    let config = reading::configuration(common, data)?;
+    config.data.check_held_out().map_err(anyhow::Error::msg).bad_input()?;
+    Ok(config)
+}
+
+/// A trained system has its model, method and seed already, and settings of training do nothing. A file of --config may have them all.
+fn refuse_without_effect(common: &CommonArguments) -> Result<(), String> {
+    let field = |set: &str| set.split('=').next().unwrap_or_default().trim().to_owned();
+    let is_of = |field: &str, section: &str| {
+        let rest = field.strip_prefix(section);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let counts = |set: &&String| COUNTS.iter().any(|section| is_of(&field(set), section));
+    if let Some(set) = common.set.iter().find(|set| !counts(set)) {
+        let instead = INSTEAD.iter().find(|(idle, _)| field(set) == *idle);
+        let remedy = match instead {
+            Some((_, counts)) => format!("set {counts}"),
+            None => format!("leave it out; these count: {}", COUNTS.join(", ")),
+        };
+        return Err(format!(
+            "--set {set} would change nothing in eval of a trained system: {remedy}"
+        ));
     }
-    .bad_input()
+    match common.seed {
+        Some(_) => Err(
+            "--seed would change nothing in eval: leave it out; data.split_seed draws what is asked"
+                .into(),
+        ),
+        None => Ok(()),
+    }
 }
 
 fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluation, Failure> {
@@ -83,8 +115,11 @@ fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluat
     experiment::on_device!(common.device, B => {
         let system = TrainedSystem::<B, SystemSettings>::load(folder, &Default::default()).bad_input()?;
         let history = system.settings.trained_on.as_deref();
-        let TestSets { tests, remarks } =
-            test_sets(&config.data, &config.evaluation, history).bad_input()?;
+        let found = test_sets(&config.data, &config.evaluation, history).bad_input()?;
+        let TestSets { tests, remarks } = match system.settings.is_trained_on_generated() {
+            true => found.beside_generated(),
+            false => found,
+        };
         remarks.iter().for_each(print_note);
         let search = BeamSearch { beams: *beams, length_penalty: *length_penalty };
         Ok(Evaluation {
@@ -117,16 +152,9 @@ fn lines(scores: &Examination) -> Vec<String> {
 
 /// A line for all questions, and one for each part where there are several.
 fn breakdown(name: &str, breakdown: &Breakdown) -> Vec<String> {
-    let Breakdown { overall, by_hops, by_distractors } = breakdown;
-    let mut lines = vec![format!("{name}: {}", line(overall))];
-    for (what, parts) in [("hops", by_hops), ("distractors", by_distractors)] {
-        if parts.len() > 1 {
-            lines.extend(
-                parts.iter().map(|(key, scores)| format!("  {key} {what}: {}", line(scores))),
-            );
-        }
-    }
-    lines
+    let parts = breakdown.parts().into_iter();
+    let parts = parts.map(|(part, scores)| format!("  {part}: {}", line(scores)));
+    std::iter::once(format!("{name}: {}", line(&breakdown.overall))).chain(parts).collect()
 }
 
 fn line(scores: &Scores) -> String {
@@ -153,18 +181,55 @@ mod tests {
         common: CommonArguments,
     }
 
+    fn refusal(arguments: &[&str]) -> Option<String> {
+        let program = Program::parse_from(["eval"].iter().chain(arguments));
+        match configuration(&program.common, None) {
+            Err(Failure::BadInput(cause)) => Some(cause.to_string()),
+            Ok(_) => None,
+            other => panic!("expected a refusal, found {other:?}"),
+        }
+    }
+
     #[test]
     fn settings_without_effect_are_refused() {
-        let refusal = |arguments: &[&str]| {
-            let program = Program::parse_from(["eval"].iter().chain(arguments));
-            match refuse_without_effect(&program.common) {
-                Err(Failure::BadInput(cause)) => Some(cause.to_string()),
-                Ok(()) => None,
-                other => panic!("expected a refusal, found {other:?}"),
-            }
-        };
-        assert_eq!(refusal(&["--set", "evaluation.sets=4", "--set", "data.split_seed=1"]), None);
-        assert!(refusal(&["--set", "model.width=8"]).unwrap().contains("model.width=8"));
+        for counts in [
+            "data.source.kind=kinship",
+            "data.source.hops=[2]",
+            "data.held_out=0.5",
+            "data.split_seed = 1",
+            "data.distractors=all",
+            "data.distractors.up-to=4",
+            "data.rename=false",
+            "evaluation.hops=[4]",
+            "evaluation.final_sets=4",
+        ] {
+            assert_eq!(refusal(&["--set", counts]), None);
+        }
+        for idle in ["model.width=8", "data.stories=2", "evaluation.every=3", "data.sourced=1"] {
+            let told = refusal(&["--set", "data.split_seed=1", "--set", idle]).unwrap();
+            assert!(told.contains(idle) && told.contains("these count"), "{told}");
+        }
+        let told = refusal(&["--set", "evaluation.sets=4"]).unwrap();
+        assert!(told.ends_with("set evaluation.final_sets"), "{told}");
+        let told = refusal(&["--set", "data.train_hops=[2]"]).unwrap();
+        assert!(told.ends_with("set evaluation.hops"), "{told}");
         assert!(refusal(&["--seed", "1"]).unwrap().contains("data.split_seed"));
+    }
+
+    /// The configuration of a run has what it was trained with.
+    #[test]
+    fn a_file_may_have_settings_of_training() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "seed = 3\n[evaluation]\nsets = 4\n[data]\nstories = 2\n").unwrap();
+        assert_eq!(refusal(&["--config", path.to_str().unwrap()]), None);
+    }
+
+    #[test]
+    fn a_share_that_is_none_is_refused_as_in_training() {
+        for share in ["-0.1", "1.0", "7", "nan"] {
+            let told = refusal(&["--set", &format!("data.held_out={share}")]).unwrap();
+            assert!(told.contains("data.held_out") && told.contains("no share"), "{told}");
+        }
     }
 }

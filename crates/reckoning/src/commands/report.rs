@@ -61,6 +61,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Contents { groups, evaluations, benchmarks, figures, notes } = &contents;
     let drawings = write_drawings(svg.as_deref(), figures)?;
     if json {
+        let remarks = page::remarks(groups);
         let groups: Vec<Value> = groups.iter().map(in_json).collect();
         let report = json!({
             "out": out,
@@ -69,6 +70,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             "evaluations": evaluations,
             "benchmarks": benchmarks,
             "notes": notes,
+            "remarks": remarks,
         });
         return print_line(report);
     }

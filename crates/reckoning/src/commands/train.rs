@@ -13,7 +13,7 @@ use inner_outer::MetaStep;
 
 use super::reading;
 use crate::config::ExperimentConfig;
-use crate::evaluate::Accuracy;
+use crate::evaluate::{Accuracy, SEEN, UNSEEN};
 use crate::train::Trainer;
 
 const LEARNER_FILE: &str = "learner.bin";
@@ -72,7 +72,14 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
 
 /// One line for one test set.
 pub fn summary(accuracy: &Accuracy) -> String {
-    format!("{}: {} of {} questions", accuracy.name, accuracy.overall.percent(), accuracy.overall.n)
+    let Accuracy { name, overall, seen, unseen, .. } = accuracy;
+    let mut line = format!("{name}: {} of {} questions", overall.percent(), overall.n);
+    for (kind, part) in [(SEEN, seen), (UNSEEN, unseen)] {
+        if let Some(part) = part {
+            line += &format!("; {} of {} {kind}", part.percent(), part.n);
+        }
+    }
+    line
 }
 
 /// The loop: steps, metrics, validation, checkpoints; then the test sets.

@@ -2,8 +2,24 @@
 
 use inner_outer::HypergradientChoice;
 
-use super::{ExperimentConfig, Method, Recall, Source};
+use super::{DataConfig, ExperimentConfig, Method, Recall, Source};
 use crate::InnerScope;
+
+impl DataConfig {
+    /// Checks the share that is held out.
+    ///
+    /// # Errors
+    /// A sentence that says what is allowed.
+    pub fn check_held_out(&self) -> Result<(), String> {
+        match (0.0..1.0).contains(&self.held_out) {
+            true => Ok(()),
+            false => {
+                let share = self.held_out;
+                Err(format!("data.held_out = {share} is no share; give 0 up to below 1"))
+            }
+        }
+    }
+}
 
 impl ExperimentConfig {
     /// Checks that the model has what the inner loop adapts. A model to start from is not known before it is read, so
@@ -80,12 +96,7 @@ impl ExperimentConfig {
         if matches!(self.objective.recall, Recall::Sum { weight: 0.0 }) {
             return Err("objective.recall.weight is 0, so the system would not learn where an answer ends; set it above 0, or objective.recall.kind = \"none\"".into());
         }
-        if !(0.0..1.0).contains(&self.data.held_out) {
-            return Err(format!(
-                "data.held_out = {} is no share; give 0 up to below 1",
-                self.data.held_out
-            ));
-        }
+        self.data.check_held_out()?;
         if !(self.outer.rate > 0.0 && self.outer.rate.is_finite() && self.outer.clip > 0.0) {
             return Err("outer.rate and outer.clip must be numbers above 0".into());
         }

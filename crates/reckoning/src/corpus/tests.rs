@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::Question;
 
 /// Questions of one link between people of so many names.
 fn small_world(names: usize, asked: usize) -> Corpus {
@@ -233,4 +234,119 @@ fn validation_that_an_earlier_stage_was_trained_on_is_left_out_and_remarked() {
     assert_eq!(left(Some(0.0)), (0, vec![TRAINED_ON_VALIDATION.to_owned()]));
     let untold = corpus(None);
     assert_eq!((untold.validation.len(), &untold.remarks[..]), (all, &[NO_HISTORY.to_owned()][..]));
+}
+
+fn of_splits(
+    config: &DataConfig,
+    training: Vec<KnowledgeSet>,
+    tested: Vec<KnowledgeSet>,
+) -> Corpus {
+    let dataset = Dataset {
+        kind: crate::data::Kind::Native,
+        splits: BTreeMap::from([(Split::Train, training), (Split::Test, tested)]),
+        files: BTreeMap::new(),
+        skipped: Vec::new(),
+        remarks: Vec::new(),
+    };
+    Corpus::of_dataset(config, dataset, &EvaluationConfig::default(), Some(&[])).unwrap()
+}
+
+/// A theory of stated facts, each asked as it is.
+fn stated(id: &str, facts: &[&str]) -> KnowledgeSet {
+    let question = |(fact, text): (usize, &&str)| Question {
+        text: (*text).to_owned(),
+        answer: "yes".into(),
+        relevant: vec![fact],
+        hops: 0,
+    };
+    KnowledgeSet {
+        id: id.into(),
+        facts: facts.iter().map(|fact| Fact::from((*fact).to_owned())).collect(),
+        questions: facts.iter().enumerate().map(question).collect(),
+        entities: vec!["Gary".into()],
+    }
+}
+
+/// As on ProofWriter without irrelevant statements, where a stated fact is asked with itself.
+#[test]
+fn questions_of_a_file_that_training_asks_too_are_counted() {
+    let training = vec![stated("a", &["Gary is red .", "Gary is big .", "Gary is kind ."])];
+    let tested = vec![stated("b", &["Gary is red .", "Gary is big .", "Gary is cold ."])];
+    let seen = |distractors| {
+        let config = DataConfig { distractors, held_out: 0.0, ..DataConfig::default() };
+        let corpus = of_splits(&config, training.clone(), tested.clone());
+        assert_eq!(corpus.remarks.len(), usize::from(!corpus.seen.is_empty()));
+        (corpus.seen, corpus.remarks)
+    };
+    let (texts, remarks) = seen(Some(Distractors::UpTo(0)));
+    let questions: Vec<&str> = texts.iter().map(|text| text.question.as_str()).collect();
+    assert_eq!(questions, ["Gary is big .", "Gary is red ."]);
+    assert!(remarks[0].starts_with("2 of 3 questions say and ask the same"), "{remarks:?}");
+    // With all that is said, no two of these theories are the same.
+    for distractors in [Some(Distractors::All), None] {
+        assert_eq!(seen(distractors), (BTreeSet::new(), Vec::new()));
+    }
+    let config = DataConfig { held_out: 0.0, ..DataConfig::default() };
+    let same = of_splits(&config, tested.clone(), tested.clone());
+    assert!(same.remarks[0].starts_with("3 of 3"), "{:?}", same.remarks);
+}
+
+/// Where the number of distractors is drawn, a smaller theory may be what is left of a larger one.
+#[test]
+fn what_sampled_distractors_may_leave_counts_as_trained_on() {
+    let training = vec![stated("a", &["Gary is red .", "Gary is big .", "Gary is kind ."])];
+    let seen = |distractors, facts: &[&str]| {
+        let config = DataConfig { distractors, held_out: 0.0, ..DataConfig::default() };
+        of_splits(&config, training.clone(), vec![stated("b", facts)]).seen.len()
+    };
+    let smaller = ["Gary is red .", "Gary is big ."];
+    assert_eq!(seen(Some(Distractors::UpTo(1)), &smaller), 2);
+    let other = ["Gary is red .", "Gary is cold ."];
+    assert_eq!(seen(Some(Distractors::UpTo(1)), &other), 0);
+    assert_eq!(seen(Some(Distractors::Any), &smaller), 2);
+    assert_eq!(seen(Some(Distractors::All), &smaller), 0);
+}
+
+/// Stories of one link between two of four people, of which half are asked.
+fn split_small_world(rename: bool) -> Corpus {
+    let names = letters().into_iter().take(4).collect();
+    let kinship = KinshipConfig { hops: vec![1], names, ..Default::default() };
+    let sets = KinshipGenerator::new(kinship).unwrap().knowledge_sets(Chains::Any, 400).unwrap();
+    let (tested, training) = sets.split_at(200);
+    let config = DataConfig { held_out: 0.0, rename, ..DataConfig::default() };
+    of_splits(&config, training.to_vec(), tested.to_vec())
+}
+
+#[test]
+fn no_story_of_a_file_is_renamed_to_one_that_is_asked() {
+    let corpus = split_small_world(true);
+    let asked = texts(&corpus.tests[0].1);
+    assert!(corpus.seen.is_empty() && corpus.remarks.iter().all(|remark| !remark.contains("say")));
+    assert!(texts(&drawn(&corpus, 4000)).is_disjoint(&asked));
+    let Training::Pool { sets, .. } = &corpus.training else { panic!("a file") };
+    assert!(!texts(sets).is_disjoint(&asked), "some would be asked under the names of the file");
+}
+
+/// Hardly another text would be left to train on.
+#[test]
+fn stories_that_keep_their_names_are_trained_on_and_counted() {
+    let corpus = split_small_world(false);
+    assert!(!corpus.seen.is_empty() && !texts(&drawn(&corpus, 4000)).is_disjoint(&corpus.seen));
+    assert!(corpus.remarks.iter().any(|remark| remark.contains("of 200 questions say and ask")));
+}
+
+#[test]
+fn what_is_not_drawn_anew_is_drawn_as_before() {
+    let mut corpus = split_small_world(true);
+    let kept = drawn(&corpus, 1000);
+    let asked = std::mem::take(&mut corpus.kept_out);
+    let before = drawn(&corpus, 1000);
+    let mut anew = 0;
+    for (kept, before) in kept.iter().zip(&before) {
+        match Text::of(before).any(|text| asked.contains(&text)) {
+            true => anew += 1,
+            false => assert_eq!(kept, before),
+        }
+    }
+    assert!(anew > 0, "{anew}");
 }

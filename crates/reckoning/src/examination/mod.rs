@@ -15,7 +15,7 @@ pub use scores::{Asked, Breakdown, Evaluation, Examination, Scores, TestScores};
 
 use crate::answer::{AnswerError, BeamSearch, Prompt, Reader};
 use crate::config::{Method, Recall, SystemSettings};
-use crate::corpus::with_facts_of_others;
+use crate::corpus::{Text, with_facts_of_others, without_other_facts};
 use crate::data::{KnowledgeSet, Question, says_what_is_relevant};
 use crate::encoding::{Encoder, EncodingError};
 use crate::model::Gpt2;
@@ -51,6 +51,17 @@ pub enum ExaminationError {
     /// The threads that sets are shared among failed.
     #[error(transparent)]
     Threads(#[from] inner_outer::Error),
+    /// No other knowledge set is there to take facts from.
+    #[error(
+        "method = \"random-facts\" gives `{id}` the facts of another theory, but all sets of `{test}` are of its own; raise \
+         evaluation.final_sets, or give data of several theories"
+    )]
+    NoOtherFacts {
+        /// Identifier of the set.
+        id: String,
+        /// The test set.
+        test: String,
+    },
     /// There is no question.
     #[error("the test set `{0}` has no question; give data with questions")]
     NoQuestions(String),
@@ -59,17 +70,22 @@ pub enum ExaminationError {
 /// Asks `system` every question of `tests`, searching as `search` says (one beam is greedy).
 ///
 /// # Errors
-/// [`ExaminationError`]: a set that cannot be encoded, an inner loss that is not finite, or a test set without question.
+/// [`ExaminationError`]: a set that cannot be encoded, an inner loss that is not finite, a test set without question, or one of a single
+/// theory where facts are those of others.
 pub fn examine<B: Backend>(
     system: &TrainedSystem<B, SystemSettings>,
     tests: &[TestSet],
     search: BeamSearch,
 ) -> Result<Examination, ExaminationError> {
+    let told: Vec<Vec<KnowledgeSet>> =
+        tests.iter().map(|test| as_told(system.settings.method, test)).collect::<Result<_, _>>()?;
     let (mut scored, mut all) = (Vec::new(), Vec::new());
-    let sets: usize = tests.iter().map(|test| test.sets.len()).sum();
+    let sets: usize = told.iter().map(Vec::len).sum();
     let progress = Progress::new(sets as u64, "questions asked, by knowledge set");
-    for TestSet { name, part, sets } in tests {
-        let marks = Examiner::new(system, sets, search)?.marks_of(sets, &progress)?;
+    for (TestSet { name, part, sets, seen }, told) in tests.iter().zip(&told) {
+        let mut marks = Examiner::new(system, sets, search)?.marks_of(told, &progress)?;
+        let texts = sets.iter().flat_map(Text::of);
+        marks.iter_mut().zip(texts).for_each(|(mark, text)| mark.seen = seen.contains(&text));
         let scores =
             Breakdown::of(&marks).ok_or_else(|| ExaminationError::NoQuestions(name.clone()))?;
         scored.push(TestScores { name: name.clone(), part: *part, scores });
@@ -82,6 +98,20 @@ pub fn examine<B: Backend>(
     progress.finish();
     let together = if scored.len() > 1 { Breakdown::of(&all) } else { None };
     Ok(Examination { tests: scored, together })
+}
+
+/// The sets of a test with the facts that a system of `method` is told.
+fn as_told(method: Method, test: &TestSet) -> Result<Vec<KnowledgeSet>, ExaminationError> {
+    if method != Method::RandomFacts {
+        return Ok(test.sets.clone());
+    }
+    let exchanged = with_facts_of_others(&test.sets);
+    match without_other_facts(&exchanged) {
+        Some(KnowledgeSet { id, .. }) => {
+            Err(ExaminationError::NoOtherFacts { id: id.clone(), test: test.name.clone() })
+        }
+        None => Ok(exchanged),
+    }
 }
 
 /// Asks the questions of one test set.
@@ -117,21 +147,17 @@ impl<'s, B: Backend> Examiner<'s, B> {
         Ok(Self { system, encoder, labels, label_tokens, scores_recall, search })
     }
 
-    /// The marks of every question of `sets`, in order.
+    /// The marks of every question of `sets`, which have the facts that are told, in order.
     fn marks_of(
         &self,
         sets: &[KnowledgeSet],
         progress: &Progress,
     ) -> Result<Vec<Mark>, ExaminationError> {
-        let exchanged = match self.system.settings.method {
-            Method::RandomFacts => with_facts_of_others(sets),
-            _ => sets.to_vec(),
-        };
         // Parameters that nobody has read yet must be drawn before threads share them.
         let _drawn: Vec<Tensor<B, 1>> = inner_outer::tensors::Tensors::of(&self.system.model).0;
         let mut marks = Vec::new();
         in_order(
-            &exchanged,
+            sets,
             Threads::default(),
             |_, set| self.marks(set),
             |_, found| {
@@ -202,6 +228,7 @@ impl<'s, B: Backend> Examiner<'s, B> {
             exact: exact_match(generated, &question.answer),
             likeliest: likeliest == Some(&question.answer),
             recall: self.scores_recall.then(recall),
+            seen: false,
         })
     }
 
@@ -258,6 +285,47 @@ mod tests {
         }
     }
 
+    fn test_set(sets: Vec<KnowledgeSet>) -> TestSet {
+        TestSet { name: "test".into(), part: Part::Whole, sets, seen: Default::default() }
+    }
+
+    fn set(id: &str, question: &str) -> KnowledgeSet {
+        let question =
+            Question { text: question.into(), answer: "w2".into(), hops: 1, relevant: Vec::new() };
+        let facts = vec![Fact::from("w3 w4".to_owned())];
+        KnowledgeSet { id: id.into(), facts, questions: vec![question], ..Default::default() }
+    }
+
+    /// Without facts of another set there would be nothing to read.
+    #[test]
+    fn random_facts_need_sets_of_other_theories() {
+        let mut system = system(Recall::None);
+        system.settings.method = Method::RandomFacts;
+        let [first, second] = ["theory question 0", "theory question 1"].map(|id| set(id, "w0 w1"));
+        let other = set("another question 0", "w0 w1");
+        let of = |sets: &[&KnowledgeSet]| test_set(sets.iter().map(|&set| set.clone()).collect());
+        let search = BeamSearch { beams: 1, ..BeamSearch::default() };
+        let refused = examine(&system, &[of(&[&first, &second])], search).unwrap_err();
+        assert!(matches!(refused, ExaminationError::NoOtherFacts { .. }), "{refused}");
+        as_told(Method::RandomFacts, &of(&[&first, &second, &other])).unwrap();
+        as_told(Method::NoFacts, &of(&[&first, &second])).unwrap();
+    }
+
+    #[test]
+    fn questions_that_were_trained_on_are_scored_apart() {
+        let sets = ["w0 w1", "w1 w0", "w1 w1"].map(|question| set(question, question)).to_vec();
+        let seen = Text::of(&sets[1]).collect();
+        let search = BeamSearch { beams: 1, ..BeamSearch::default() };
+        let of = |seen| {
+            let test = TestSet { seen, ..test_set(sets.clone()) };
+            let scores =
+                examine(&system(Recall::None), &[test], search).unwrap().tests.remove(0).scores;
+            [scores.seen, scores.unseen].map(|scores| scores.map(|scores| scores.exact_match.n))
+        };
+        assert_eq!(of(seen), [Some(1), Some(2)]);
+        assert_eq!(of(Default::default()), [None, None]);
+    }
+
     /// Nobody can say what should have been recited, so that an empty recall would be perfect.
     #[test]
     fn recall_is_scored_where_the_data_says_what_is_relevant() {
@@ -272,7 +340,7 @@ mod tests {
             let questions = vec![question];
             let sets =
                 vec![KnowledgeSet { id: "a".into(), facts, questions, ..Default::default() }];
-            let tests = [TestSet { name: "test".into(), part: Part::Whole, sets }];
+            let tests = [test_set(sets)];
             let search = BeamSearch { beams: 1, ..BeamSearch::default() };
             let examination = examine(&system(recall), &tests, search).unwrap();
             examination.tests[0].scores.overall.recall_f1.is_some()
@@ -294,7 +362,7 @@ mod tests {
         };
         let questions = vec![question("w8"), question("w1 w2 w3 w4 w5 w6 w7")];
         let sets = vec![KnowledgeSet { id: "a".into(), questions, ..KnowledgeSet::default() }];
-        let tests = [TestSet { name: "test".into(), part: Part::Whole, sets }];
+        let tests = [test_set(sets)];
         for beams in [1, 3] {
             let search = BeamSearch { beams, ..BeamSearch::default() };
             let scores = &examine(&system, &tests, search).unwrap().tests[0].scores.overall;

@@ -9,6 +9,7 @@ use experiment::statistics::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::{DataConfig, EvaluationConfig, Method, Source};
+use crate::evaluate::{SEEN, UNSEEN};
 use crate::fingerprint::Fingerprint;
 use crate::history::Part;
 use crate::score::LenientRecall;
@@ -35,6 +36,12 @@ pub struct Breakdown {
     pub by_hops: BTreeMap<usize, Scores>,
     /// By number of facts that the question does not need.
     pub by_distractors: BTreeMap<usize, Scores>,
+    /// Over the questions that training says and asks, too; `None` without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Scores>,
+    /// Over the others, where there are questions of both kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Scores>,
 }
 
 /// Scores of one test set.
@@ -100,6 +107,8 @@ pub(super) struct Mark {
     pub(super) likeliest: bool,
     /// Strict F1 and the official counts, where the system recalls facts.
     pub(super) recall: Option<(f64, LenientRecall)>,
+    /// The data that is trained on says and asks the same.
+    pub(super) seen: bool,
 }
 
 impl Examination {
@@ -118,11 +127,29 @@ impl Breakdown {
             let scores = |(key, group): (usize, Vec<&Mark>)| Some((key, Scores::of(&group)?));
             groups.into_iter().filter_map(scores).collect()
         };
+        let (seen, unseen): (Vec<_>, Vec<_>) = marks.iter().partition(|mark| mark.seen);
+        let seen = Scores::of(&seen);
         Some(Self {
             overall: Scores::of(&marks.iter().collect::<Vec<_>>())?,
             by_hops: by(|mark| mark.hops),
             by_distractors: by(|mark| mark.distractors),
+            unseen: seen.as_ref().and_then(|_| Scores::of(&unseen)),
+            seen,
         })
+    }
+
+    /// The parts by what they have in common, where there is more than one of a kind.
+    pub fn parts(&self) -> Vec<(String, &Scores)> {
+        let mut parts = Vec::new();
+        for (what, scores) in [("hops", &self.by_hops), ("distractors", &self.by_distractors)] {
+            if scores.len() > 1 {
+                parts.extend(scores.iter().map(|(key, scores)| (format!("{key} {what}"), scores)));
+            }
+        }
+        for (name, scores) in [(SEEN, &self.seen), (UNSEEN, &self.unseen)] {
+            parts.extend(scores.iter().map(|scores| (name.to_owned(), scores)));
+        }
+        parts
     }
 }
 
@@ -155,6 +182,7 @@ pub(crate) fn test_evaluation(recalls: bool) -> Evaluation {
         exact,
         likeliest: true,
         recall: recalls.then_some((f1, LenientRecall { hits, chunks: 2 })),
+        seen: distractors == 0,
     };
     let marks = [mark(2, 0, true, 1.0, 2), mark(2, 4, false, 0.5, 1), mark(3, 4, true, 0.0, 0)];
     let scores = Breakdown::of(&marks).expect("there are marks");
@@ -181,7 +209,7 @@ mod tests {
         let (f1, hits, chunks) = recall;
         let recall = Some((f1, LenientRecall { hits, chunks }));
         let theory = format!("{hops} {distractors}");
-        Mark { theory, hops, distractors, exact, likeliest: !exact, recall }
+        Mark { theory, hops, distractors, exact, likeliest: !exact, recall, seen: false }
     }
 
     #[test]
@@ -191,7 +219,7 @@ mod tests {
             mark(2, 4, false, (0.5, 1, 2)),
             mark(3, 4, true, (0.0, 0, 4)),
         ];
-        let Breakdown { overall, by_hops, by_distractors } = Breakdown::of(&marks).unwrap();
+        let Breakdown { overall, by_hops, by_distractors, .. } = Breakdown::of(&marks).unwrap();
         assert_eq!(overall.exact_match, proportion_interval(2, 3).unwrap());
         assert_eq!(overall.likeliest_label, proportion_interval(1, 3).unwrap());
         assert_eq!(overall.recall_f1.unwrap().mean, 0.5);

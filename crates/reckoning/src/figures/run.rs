@@ -47,12 +47,14 @@ impl Run {
         self.metrics.last().map_or(0.0, |row| row.seconds)
     }
 
+    /// Accuracy on the test set `name`, with its parts.
+    pub fn accuracy(&self, name: &str) -> Option<&Accuracy> {
+        self.accuracies.iter().find(|accuracy| accuracy.name == name)
+    }
+
     /// Accuracy on the test set `name`.
     pub fn overall(&self, name: &str) -> Option<Interval> {
-        self.accuracies
-            .iter()
-            .find(|accuracy| accuracy.name == name)
-            .map(|accuracy| accuracy.overall)
+        self.accuracy(name).map(|accuracy| accuracy.overall)
     }
 
     /// Accuracy by hops, over the questions of all test sets.
@@ -103,6 +105,8 @@ pub(crate) fn test_run(name: &str, seed: u64) -> Run {
         overall: interval(90 - 5 * hops),
         by_hops: BTreeMap::from([(hops, interval(90 - 5 * hops))]),
         by_distractors: BTreeMap::from([(0, interval(95)), (4, interval(60))]),
+        seen: None,
+        unseen: None,
     };
     let tensors = [
         "token_embedding.weight",

@@ -259,3 +259,43 @@ fn a_run_goes_on_only_with_the_same_words_and_test_files() {
     let words = inputs(&tested);
     assert!(words[0] == all[0] && words[1] != all[1] && words[2] != all[2]);
 }
+
+#[test]
+fn a_system_tells_in_all_stages_that_it_was_trained_on_generated_sets() {
+    let generated = |config: &ExperimentConfig| trainer(config).settings.is_trained_on_generated();
+    let first = config();
+    assert!(generated(&first));
+    let (_file, on_file) = file_of_stories(|_| {});
+    assert!(!generated(&on_file));
+    let (_folder, later) = later_stage(&first);
+    assert!(generated(&ExperimentConfig { data: on_file.data, ..later }));
+}
+
+/// Without renaming the stories of a test file are asked as they were trained on, where both files have them.
+#[test]
+fn outcomes_say_which_questions_were_trained_on() {
+    let (folder, mut config) = file_of_stories(|_| {});
+    let stories = folder.path().join("stories");
+    std::fs::create_dir(&stories).unwrap();
+    std::fs::rename(folder.path().join("stories.jsonl"), stories.join("train.jsonl")).unwrap();
+    let text = std::fs::read_to_string(stories.join("train.jsonl")).unwrap();
+    let mut tested = native::read("train", &text).unwrap()[..30].to_vec();
+    let generator = KinshipGenerator::new(KinshipConfig { seed: 7, ..Default::default() }).unwrap();
+    let others = generator.knowledge_sets(Chains::Any, 10).unwrap();
+    tested
+        .extend(others.into_iter().map(|set| KnowledgeSet { id: format!("{} b", set.id), ..set }));
+    let file = std::fs::File::create(stories.join("test.jsonl")).unwrap();
+    native::write(file, &tested).unwrap();
+    config.data.source = Source::File { path: stories, options: LoadOptions::default() };
+    config.data.held_out = 0.0;
+    let seen = |config: &ExperimentConfig| {
+        let trainer = trainer(config);
+        let outcomes = trainer.outcomes(&trainer.corpus.tests[0].1).unwrap();
+        outcomes.iter().map(|outcome| outcome.seen).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&config), [false; 40], "their names are drawn anew");
+    config.data.rename = false;
+    assert_eq!(seen(&config), [vec![true; 30], vec![false; 10]].concat());
+    config.method = Method::RandomFacts;
+    assert_eq!(seen(&config), [vec![true; 30], vec![false; 10]].concat(), "by what the data says");
+}

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Contents, tables};
 use crate::config::Method;
+use crate::evaluate::{Accuracy, SEEN, UNSEEN};
 use crate::figures::{Group, Run};
 
 /// What stands in a cell without a value.
@@ -82,16 +83,42 @@ pub(super) fn test_sets(group: &Group) -> Vec<String> {
     )
 }
 
-/// A row for each test set, a column for each group.
+/// A row for each test set, and for the questions of it that were trained on and that were not; a column for each group.
 fn accuracy_table(report: Report, groups: &[Group]) -> Report {
-    let row = |name: String| {
-        let of = |group: &Group| shown(group.proportion(|run| run.overall(&name)));
-        let measured: Vec<String> = groups.iter().map(of).collect();
-        [vec![name], measured].concat()
+    let row = |test: &str, name: String, part: fn(&Accuracy) -> Option<Interval>| {
+        let of = |group: &Group| shown(group.proportion(|run| part(run.accuracy(test)?)));
+        [vec![name], groups.iter().map(of).collect()].concat()
+    };
+    let runs = || groups.iter().flat_map(|group| &group.runs);
+    let rows = |test: String| {
+        let all = row(&test, test.clone(), |accuracy| Some(accuracy.overall));
+        let is_seen = |run: &Run| run.accuracy(&test).is_some_and(|of| of.seen.is_some());
+        let parts = runs().any(is_seen).then(|| {
+            let seen = row(&test, format!("… {SEEN}"), |accuracy| accuracy.seen);
+            [seen, row(&test, format!("… {UNSEEN}"), |accuracy| accuracy.unseen)]
+        });
+        [vec![all], parts.into_iter().flatten().collect()].concat()
     };
     let header = ["test set"].into_iter().chain(groups.iter().map(|group| group.label.as_str()));
     let tests = distinct(groups.iter().flat_map(test_sets));
-    if tests.is_empty() { report } else { report.table(header, tests.into_iter().map(row)) }
+    let report = match tests.is_empty() {
+        true => report,
+        false => report.table(header, tests.into_iter().flat_map(rows)),
+    };
+    remarks(groups).iter().fold(report, |report, remark| report.paragraph(remark))
+}
+
+/// How many questions of each test set training says and asks, too.
+pub(super) fn remarks(groups: &[Group]) -> Vec<String> {
+    let runs = groups.iter().flat_map(|group| &group.runs);
+    let accuracies = runs.flat_map(|run| run.accuracies.iter().map(move |of| (&run.name, of)));
+    let remark = |(run, Accuracy { name, overall, seen, .. }): (&String, &Accuracy)| {
+        let (seen, all) = (seen.as_ref()?.n, overall.n);
+        Some(format!(
+            "{run}: {seen} of {all} questions of {name} say and ask the same as a training one."
+        ))
+    };
+    accuracies.filter_map(remark).collect()
 }
 
 /// What was run, and, where groups have several seeds, what each run reached by itself.
@@ -197,7 +224,7 @@ fn distinct(names: impl IntoIterator<Item = String>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::config::ExperimentConfig;
-    use crate::evaluate::{Accuracy, Outcome};
+    use crate::evaluate::Outcome;
     use crate::examination::test_evaluation;
     use crate::figures::{grouped, test_benchmark, test_run};
 
@@ -206,7 +233,8 @@ mod tests {
         change(&mut config);
         let outcome = |index: u64| {
             let theory = index.to_string();
-            Outcome { theory, hops: 2, distractors: 0, correct: index > seed }
+            let seen = name == "seen" && index < 30;
+            Outcome { theory, hops: 2, distractors: 0, correct: index > seed, seen }
         };
         let outcomes: Vec<Outcome> = (0..100).map(outcome).collect();
         let accuracies = Accuracy::of("2 hops", &outcomes).into_iter().collect();
@@ -240,6 +268,22 @@ mod tests {
         assert!(html.contains("<th>hops</th>") && html.contains("<th>distractors</th>"));
         let html = page(&contents(grouped(vec![run("a", 0, |_| ())]), &[])).to_html();
         assert!(!html.contains("<th>hops</th>"));
+    }
+
+    #[test]
+    fn questions_that_were_trained_on_are_told_and_scored_apart() {
+        let html = page(&contents(grouped(vec![run("seen", 0, |_| ())]), &[])).to_html();
+        for text in [
+            "seen: 30 of 100 questions of 2 hops say and ask the same as a training one.",
+            "… asked in training, too",
+            "… not asked in training",
+            "96.7 % [",
+            "100.0 % [",
+        ] {
+            assert!(html.contains(text), "{text} in {html}");
+        }
+        let html = page(&contents(grouped(vec![run("a", 0, |_| ())]), &[])).to_html();
+        assert!(!html.contains("in training"), "{html}");
     }
 
     #[test]

@@ -54,19 +54,9 @@ fn of_one(report: Report, name: &str, evaluation: &Evaluation) -> Report {
 
 /// A row for all questions, and one for each part where there are several.
 fn breakdown(name: &str, breakdown: &Breakdown, recalls: bool) -> Vec<Vec<String>> {
-    let Breakdown { overall, by_hops, by_distractors } = breakdown;
-    let mut rows = vec![row(name.to_owned(), overall, recalls)];
-    for (what, parts) in [("hops", by_hops), ("distractors", by_distractors)] {
-        rows.extend(
-            several(parts).map(|(key, part)| row(format!("… {key} {what}"), part, recalls)),
-        );
-    }
-    rows
-}
-
-/// The parts, where there is more than one.
-fn several<T>(parts: &BTreeMap<usize, T>) -> impl Iterator<Item = (&usize, &T)> {
-    parts.iter().filter(|_| parts.len() > 1)
+    let parts = breakdown.parts().into_iter();
+    let parts = parts.map(|(part, scores)| row(format!("… {part}"), scores, recalls));
+    std::iter::once(row(name.to_owned(), &breakdown.overall, recalls)).chain(parts).collect()
 }
 
 fn row(name: String, scores: &Scores, recalls: bool) -> Vec<String> {
@@ -157,9 +147,16 @@ mod tests {
             evaluations(Report::new("page"), &named).to_html()
         };
         let whole = html(true);
-        for text in
-            ["held-out part", "… 2 hops", "… 3 hops", "… 4 distractors", "recall F1", "lenient"]
-        {
+        for text in [
+            "held-out part",
+            "… 2 hops",
+            "… 3 hops",
+            "… 4 distractors",
+            "… asked in training, too",
+            "… not asked in training",
+            "recall F1",
+            "lenient",
+        ] {
             assert!(whole.contains(text), "{text} in {whole}");
         }
         assert!(!html(false).contains("<th>recall F1</th>"));
