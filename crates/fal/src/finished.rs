@@ -1,6 +1,5 @@
 //! Finished runs, and those that differ only in their seed together.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -61,6 +60,8 @@ pub struct UnderAttack {
     pub accuracy: Interval,
 }
 
+/// In the metrics: clients whose update was finite.
+pub const PARTICIPANTS: &str = "participants";
 /// In the metrics: 1 for a round that passed without a step.
 pub const PASSED_OVER: &str = "passed over";
 /// In the metrics: clients that were asked, but lost.
@@ -75,6 +76,8 @@ pub const UNCONVERGED: &str = "unconverged";
 pub struct Attendance {
     /// Rounds that passed without a step, because too few updates came for the server's rule.
     pub passed_over: u64,
+    /// Those of them in which updates came, and none was finite.
+    pub nothing_finite: u64,
     /// How often a client was asked, but lost; none where the metrics do not tell.
     pub dropped: Option<u64>,
     /// How often the loss or the update of a client was not finite.
@@ -93,6 +96,7 @@ impl Attendance {
         let sum = |name| rows.iter().filter_map(|row| value(row, name)).sum();
         Self {
             passed_over: sum(PASSED_OVER),
+            nothing_finite: rows.iter().filter(|row| is_nothing_finite(row)).count() as u64,
             dropped: rows.iter().map(|row| value(row, DROPPED)).sum(),
             set_aside: sum(SET_ASIDE),
             unconverged: sum(UNCONVERGED),
@@ -102,11 +106,17 @@ impl Attendance {
 
     /// What makes the network another one than so many rounds would have made.
     pub fn warnings(&self) -> Vec<String> {
-        let Self { passed_over, unconverged, rounds, .. } = *self;
+        let Self { passed_over, nothing_finite, unconverged, rounds, .. } = *self;
+        let too_few = passed_over.saturating_sub(nothing_finite);
         let mut warnings = Vec::new();
-        if passed_over > 0 {
+        if nothing_finite > 0 {
             warnings.push(format!(
-                "{passed_over} of {rounds} rounds were passed over, because too few updates came for `server.aggregator`: the network learned in the others alone; let more clients take part, lower `clients.participation.dropout`, or withstand fewer bad clients"
+                "in {nothing_finite} of {rounds} rounds no update that came was finite: the network learned in the others alone, and has likely diverged if these are the last; lower `client.rate`, or look at who sends such updates"
+            ));
+        }
+        if too_few > 0 {
+            warnings.push(format!(
+                "{too_few} of {rounds} rounds were passed over, because too few updates came for `server.aggregator`: the network learned in the others alone; let more clients take part, lower `clients.participation.dropout`, or withstand fewer bad clients"
             ));
         }
         if unconverged > 0 {
@@ -116,6 +126,11 @@ impl Attendance {
         }
         warnings
     }
+}
+
+fn is_nothing_finite(row: &Row) -> bool {
+    let value = |name| row.values.get(name).copied();
+    value(PARTICIPANTS) == Some(0.0) && value(SET_ASIDE).is_some_and(|clients| clients > 0.0)
 }
 
 impl fmt::Display for Attendance {
@@ -218,14 +233,15 @@ impl FinishedRun {
         (!self.rows.is_empty()).then(|| Attendance::of(&self.rows))
     }
 
-    /// Everything that the run's numbers are to be read with; runs of before [`Attendance`] do not have its warnings among
-    /// their own.
+    /// Everything that the run's numbers are to be read with, by the rules of now where the checks are there.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.judgement.warnings.clone();
+        let Judgement { report, warnings, .. } = &self.judgement;
+        let checks = report.checks.as_ref();
+        let mut warnings = checks.map_or_else(|| warnings.clone(), MaskingChecks::warnings);
         let of_rounds = self.attendance().map(|attendance| attendance.warnings());
-        warnings.extend(of_rounds.unwrap_or_default());
-        let mut told = BTreeSet::new();
-        warnings.retain(|warning| told.insert(warning.clone()));
+        let of_rounds = of_rounds.unwrap_or_default().into_iter();
+        let new: Vec<_> = of_rounds.filter(|warning| !warnings.contains(warning)).collect();
+        warnings.extend(new);
         warnings
     }
 
@@ -439,26 +455,27 @@ pub(crate) mod tests {
     #[test]
     fn rounds_are_added_up_and_what_is_wrong_with_them_is_told_once() {
         let mut run = run("a", 0, 0.8);
-        for (row, [passed_over, dropped, set_aside, unconverged]) in
-            run.rows.iter_mut().zip([[0, 2, 1, 0], [1, 5, 0, 0], [1, 4, 0, 1]])
+        let named = [PARTICIPANTS, PASSED_OVER, DROPPED, SET_ASIDE, UNCONVERGED];
+        for (row, values) in
+            run.rows.iter_mut().zip([[4, 0, 2, 1, 0], [1, 1, 5, 0, 0], [0, 1, 4, 2, 1]])
         {
-            let named = [PASSED_OVER, DROPPED, SET_ASIDE, UNCONVERGED].map(str::to_owned);
-            let values = [passed_over, dropped, set_aside, unconverged].map(f64::from);
-            row.values.extend(named.into_iter().zip(values));
+            row.values.extend(named.map(str::to_owned).into_iter().zip(values.map(f64::from)));
         }
         let expected = Attendance {
             passed_over: 2,
+            nothing_finite: 1,
             dropped: Some(11),
-            set_aside: 1,
+            set_aside: 3,
             unconverged: 1,
             rounds: 3,
         };
         assert_eq!(run.attendance(), Some(expected));
         run.judgement.warnings = vec!["masked".to_owned(), expected.warnings()[0].clone()];
         let warnings = run.warnings();
-        assert_eq!(warnings.len(), 3, "{warnings:?}");
-        assert!(warnings[1].starts_with("2 of 3 rounds were passed over"), "{warnings:?}");
-        assert!(warnings[2].starts_with("in 1 of 3 rounds the geometric median"), "{warnings:?}");
+        assert_eq!(warnings.len(), 4, "{warnings:?}");
+        assert!(warnings[1].starts_with("in 1 of 3 rounds no update that came was finite"));
+        assert!(warnings[2].starts_with("1 of 3 rounds were passed over"), "{warnings:?}");
+        assert!(warnings[3].starts_with("in 1 of 3 rounds the geometric median"), "{warnings:?}");
         assert!(expected.to_string().contains("11 answers lost"), "{expected}");
     }
 

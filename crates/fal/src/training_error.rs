@@ -76,11 +76,14 @@ pub enum TrainingError {
     },
     /// A training that trained nothing.
     #[error(
-        "all {rounds} rounds were passed over, so that the network is as it was drawn; let more clients take part, lower `clients.participation.dropout`, or choose a `server.aggregator` that needs fewer updates"
+        "all {rounds} rounds were passed over, so that the network is as it was drawn, {nothing_finite} of them because no update that came was finite; where that is so lower `client.rate`, elsewhere let more clients take part, \
+         lower `clients.participation.dropout`, or choose a `server.aggregator` that needs fewer updates"
     )]
     AllPassedOver {
         /// The rounds.
         rounds: u64,
+        /// Those in which updates came, and none was finite.
+        nothing_finite: u64,
     },
     /// A simulation of the theorem that left the finite numbers.
     #[error(

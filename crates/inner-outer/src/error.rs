@@ -210,7 +210,7 @@ pub enum Error {
     },
     /// An update rule in a precision whose range its squares leave.
     #[error(
-        "`{rule}` takes squares, which leave the range of {precision}: gradients of ordinary size would count as zero or as infinite. \
+        "`{rule}` takes squares and sums them up, for which {precision} has too small a range or too few digits. \
          Adapt parameters in F32 or F64 (`tensor.cast(DType::F32)`)"
     )]
     HalfPrecision {

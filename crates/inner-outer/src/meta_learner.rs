@@ -13,6 +13,7 @@ use crate::learner_state::{State, StoredModule, unread, unwritten};
 use crate::meta_batch::{MetaBatch, mean};
 use crate::parallel::{Threads, in_order};
 use crate::problem::{Instance, Problem, Roles, refuse_differentiating};
+use crate::running_statistics::running_statistic;
 use crate::schedule::Schedule;
 use crate::tensors::{Tensors, is_finite, repeated_parameter};
 use crate::{Autodiff, Error, On, Result};
@@ -182,7 +183,7 @@ where
         refuse_differentiating::<B>()?;
         self.config.check()?;
         if self.step == 0 {
-            self.refuse_computed_fields(tasks)?;
+            self.check_first_task(tasks)?;
         }
         let Self { hypergradient, problem, inner_loop, outer, rates, threads, .. } = self;
         let (batch, ends) =
@@ -192,11 +193,18 @@ where
     }
 
     /// Looks at the first task alone: that costs one evaluation of the losses once.
-    fn refuse_computed_fields(&self, tasks: &[On<P::Task, B>]) -> Result<()> {
+    fn check_first_task(&self, tasks: &[On<P::Task, B>]) -> Result<()> {
         let Self { problem, inner_loop, outer, .. } = self;
+        let allows_unreached = self.config.allow_unreached;
         let loss = |task: &On<P::Task, B>| {
             let instance = Instance::new(problem, outer, task);
             let learned = Roles::of(&instance)?.learned;
+            // Where derivatives may be absent they are, of running statistics, and what has none stays.
+            let moved = learned.iter().map(|learned| *learned && !allows_unreached);
+            let moved: Vec<bool> = moved.collect();
+            if let Some(path) = running_statistic::<P::Outer, B>(outer, &moved) {
+                return Err(Error::RunningStatistic { path });
+            }
             let phi = instance.phi().track_where(&learned);
             Ok(instance.lift().loss_of_computed_field(&phi, inner_loop.steps))
         };

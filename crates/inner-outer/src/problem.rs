@@ -219,9 +219,7 @@ impl Roles {
         if let Some([first, second]) = repeated_parameter(&instance.inner, |place| adapted[place]) {
             return Err(Error::TiedParameters { first, second });
         }
-        let of_inner = running_statistic::<P::Inner, B>(&instance.inner, &adapted);
-        let of_outer = || running_statistic::<P::Outer, B>(&instance.outer, &learned);
-        if let Some(path) = of_inner.or_else(of_outer) {
+        if let Some(path) = running_statistic::<P::Inner, B>(&instance.inner, &adapted) {
             return Err(Error::RunningStatistic { path });
         }
         Ok(Self { adapted, learned, inner_paths, outer_paths })

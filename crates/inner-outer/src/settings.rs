@@ -51,7 +51,8 @@ pub(crate) fn require_even_rows<B: Backend>(
     }
 }
 
-/// Refuses adapted tensors in half precision, which the squares that `rule` takes leave.
+/// Refuses adapted tensors in half precision, whose range the squares that `rule` takes leave (F16), or which rounds what is
+/// added to their mean away (BF16).
 pub(crate) fn refuse_half_precision<B: Backend>(
     rule: &'static str,
     theta: &Tensors<B>,

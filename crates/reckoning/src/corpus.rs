@@ -441,7 +441,7 @@ impl Corpus {
                     self.kept_out.extend(self.validation.iter().flat_map(Text::of));
                 }
                 let tests = self.tests.iter().map(|(_, sets)| (sets.as_slice(), &self.seen));
-                self.remarks.extend(remark_on_seen(tests));
+                self.remarks.extend(remark_on_seen(tests, ""));
             }
             // The splits of files are theirs; generated ones are made disjoint.
             Training::Kinship(_) | Training::Rules(_) => {

@@ -129,7 +129,15 @@ pub fn trained(
         let (rest, _) = split_by_id(sets.to_vec(), file.held_out, file.split_seed);
         divided_for_validation(rest, file.validated.unwrap_or(0.0), file.split_seed).0
     };
-    of_files(history, files).flat_map(of_one).collect()
+    let mut told: Vec<&TrainedFile> = Vec::new();
+    for file in of_files(history, files) {
+        let parts = |file: &TrainedFile| (file.held_out, file.split_seed, file.validated);
+        // Stages, and the files of one, divide alike.
+        if !told.iter().any(|before| parts(before) == parts(file)) {
+            told.push(file);
+        }
+    }
+    told.into_iter().flat_map(of_one).collect()
 }
 
 fn held_out(sets: Vec<KnowledgeSet>, file: &TrainedFile) -> Vec<KnowledgeSet> {

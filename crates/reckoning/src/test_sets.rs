@@ -11,6 +11,10 @@ use crate::data::{DataError, Dataset, KnowledgeSet, Split, load, some_by_id};
 use crate::fingerprint::Fingerprint;
 use crate::history::{Part, TrainedFile, trained, unseen};
 
+/// What is known of the examples of a training that is over.
+const AS_ASKED: &str = " of the files in this data, if it had the data.distractors, data.rename and data.stories given here";
+const UNTOLD: &str = "the system does not tell what it was trained on, so that questions which training says and asks too are not told apart";
+
 /// Knowledge sets to examine a system on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestSet {
@@ -98,7 +102,11 @@ pub fn test_sets(
             "has test splits, but none of them has a question; give data with questions to ask";
         return Err(DataError::Configuration { field: "data", problem: problem.into() });
     }
-    remarks.extend(remark_on_seen(tests.iter().map(|test| (test.sets.as_slice(), &test.seen))));
+    let asked = tests.iter().map(|test| (test.sets.as_slice(), &test.seen));
+    remarks.extend(remark_on_seen(asked, AS_ASKED));
+    if history.is_none() {
+        remarks.push(UNTOLD.to_owned());
+    }
     Ok(TestSets { tests, remarks })
 }
 
@@ -307,6 +315,7 @@ mod tests {
         assert_ne!(few[0].sets, all[0].sets[..10]);
         assert!(few[0].sets.iter().all(|set| all[0].sets.contains(set)));
     }
+
     /// Twins of the stories that were trained on, under identifiers of their own.
     #[test]
     fn what_other_sets_of_the_trained_file_ask_too_is_told() {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 /// So many rounds running are no chance.
 const ROUNDS: u64 = 3;
+/// Nor are so many clients, where rounds ask few of very many.
+const CLIENTS: usize = 10;
 
 /// The last rounds, one after the other, in which clients reported back and none of them sent a finite update. The model has not
 /// moved in them.
@@ -30,10 +32,11 @@ impl Divergence {
     }
 
     /// Whether it is the model, of which `population` clients learn, that has diverged, and not some clients: all of them
-    /// failed at it, or more than half of them in several rounds. Fewer may be bad clients that rounds happened to ask alone.
+    /// failed at it, or in several rounds more than half of them or ten. Fewer may be bad clients that rounds happened to ask alone.
     pub(super) fn is_of_the_model(&self, population: usize) -> bool {
         let failed = self.clients.len();
-        failed == population || (self.rounds >= ROUNDS && failed > population / 2)
+        failed == population
+            || (self.rounds >= ROUNDS && failed > (population / 2).min(CLIENTS - 1))
     }
 }
 
@@ -58,6 +61,15 @@ mod tests {
         ] {
             assert_eq!(after(rounds).is_of_the_model(5), expected, "{rounds:?}");
         }
+    }
+
+    #[test]
+    fn a_few_of_very_many_clients_tell() {
+        let rounds: [(usize, &[usize]); 3] =
+            [(0, &[7, 8, 9, 10]), (0, &[99, 101, 104]), (0, &[7, 5, 4, 2])];
+        assert!(after(&rounds).is_of_the_model(1000));
+        assert!(!after(&rounds[..2]).is_of_the_model(1000));
+        assert!(!after(&[rounds[0]; 3]).is_of_the_model(1000));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::cli::{Failure, OrFailure, write_file};
+use experiment::cli::{Failure, OrFailure, print_note, write_file};
 use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
@@ -60,6 +60,14 @@ impl<'i> Parts<'i> {
     /// Those that are of the network with this fingerprint: another network in the same folder is judged anew.
     fn of(&self, network: &Fingerprint) -> Self {
         let folder = self.folder.as_ref().map(|folder| folder.join(network.to_string()));
+        let files = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
+        let mut files = files.into_iter().flatten().flatten();
+        if files.any(|file| file.path().is_file()) && !folder.as_ref().is_some_and(|of| of.exists())
+        {
+            print_note(format!(
+                "what an older program judged here does not tell of which network it is, and is done again; {FOLDER}/*.json can be deleted"
+            ));
+        }
         Self { folder, interrupt: self.interrupt }
     }
 

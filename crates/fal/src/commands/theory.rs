@@ -132,7 +132,8 @@ fn go_on(
     let ledger = Ledger::open(&run.path().join(LEDGER_FILE)).failed()?;
     require_places(&pending(&config, &sweeps, &ledger), interrupt)?;
     // A folder that does not tell what was begun there still does not tell it when something is added.
-    if let Some(begun) = begun {
+    if begun.is_some() || ledger.is_empty() {
+        let begun = begun.unwrap_or_default();
         let all = Sweep::ALL.into_iter();
         let all = all.filter(|sweep| begun.contains(sweep) || sweeps.contains(sweep));
         keep(run.path(), &all.collect::<Vec<_>>())?;
@@ -397,13 +398,13 @@ mod tests {
         fs::write(out.join(SWEEPS_FILE), "[\"depth\"]").unwrap();
         let Err(Failure::BadInput(refused)) = go_on(None) else { panic!("no such sweep") };
         assert!(refused.to_string().contains("--sweep"), "{refused}");
-        // As an earlier version left it.
+        // As a process leaves it that is stopped in between.
         fs::remove_file(out.join(SWEEPS_FILE)).unwrap();
-        for (asked, expected) in
-            [(Some(&Sweep::ALL[..1]), &Sweep::ALL[..1]), (None, &Sweep::ALL[..])]
-        {
-            assert_eq!(go_on(asked).unwrap(), expected);
+        for asked in [Some(&Sweep::ALL[..1]), None] {
+            assert_eq!(go_on(asked).unwrap(), Sweep::ALL[..1]);
         }
+        fs::remove_file(out.join(SWEEPS_FILE)).unwrap();
+        assert_eq!(go_on(None).unwrap(), Sweep::ALL);
     }
 
     #[test]

@@ -21,7 +21,9 @@ use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
 use crate::config::ExperimentConfig;
 use crate::data::{ImageSet, Split};
-use crate::finished::{Attendance, DROPPED, PASSED_OVER, RESULTS_FILE, SET_ASIDE, UNCONVERGED};
+use crate::finished::{
+    Attendance, DROPPED, PARTICIPANTS, PASSED_OVER, RESULTS_FILE, SET_ASIDE, UNCONVERGED,
+};
 use crate::gallery::gallery;
 use crate::judge::{GLANCE_STEPS, Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
@@ -183,7 +185,10 @@ impl<B: Backend> Experiment<B> {
             log_round(&mut metrics, &report, glance)?;
             if !report.is_used {
                 let (round, found) = (report.round, report.participants);
-                progress.message(format!("round {round} passes: {found} updates are too few"));
+                let others = report.set_aside.len();
+                progress.message(format!(
+                    "round {round} passes: {found} updates are too few, and {others} more are not finite"
+                ));
             }
             if let Some(Glance { clean, attacked }) = glance {
                 let (clean, attacked) = (clean.percent(), attacked.percent());
@@ -231,8 +236,8 @@ impl<B: Backend> Experiment<B> {
         let rows = metrics::read(&run.path().join(metrics::FILE_NAME)).failed()?;
         let attendance = Attendance::of(&rows);
         if attendance.passed_over > 0 && attendance.passed_over == attendance.rounds {
-            let rounds = attendance.rounds;
-            return Err(TrainingError::AllPassedOver { rounds }).failed();
+            let Attendance { rounds, nothing_finite, .. } = attendance;
+            return Err(TrainingError::AllPassedOver { rounds, nothing_finite }).failed();
         }
         let description = Description::new(self.config.network.clone(), &self.test);
         let trained = Trained { description, network: self.federation.network() };
@@ -280,7 +285,7 @@ fn log_round(
     report: &RoundReport,
     glance: Option<Glance>,
 ) -> Result<(), Failure> {
-    let mut values = vec![("participants", report.participants as f64)];
+    let mut values = vec![(PARTICIPANTS, report.participants as f64)];
     values.extend(report.loss.map(|loss| ("loss", loss)));
     values.push((DROPPED, report.dropped.len() as f64));
     values.push((SET_ASIDE, report.set_aside.len() as f64));

@@ -122,6 +122,13 @@ fn kept(keep: Option<usize>, updates: usize, byzantine: usize) -> usize {
     keep.unwrap_or(updates.saturating_sub(byzantine))
 }
 
+/// How many bad updates to withstand among those that are left where `set_aside` were not finite: as many as are feared,
+/// `byzantine`, for what is not finite may be of honest clients that diverged. If what is left suffices for `most` alone, then
+/// fewer, by at most as many as were set aside.
+pub(super) fn withstood(byzantine: usize, set_aside: usize, most: usize) -> usize {
+    byzantine.min(most).max(byzantine.saturating_sub(set_aside))
+}
+
 impl Default for AggregatorChoice {
     fn default() -> Self {
         Self::Mean { weighting: Weighting::default() }
@@ -204,7 +211,8 @@ impl AggregatorChoice {
         let parameters = updates.first().map_or(0, |update| update.delta.len());
         require_fit(updates, parameters)?;
         let deltas: Vec<&[f32]> = updates.iter().map(|update| update.delta.as_slice()).collect();
-        let unknown = |byzantine: usize| byzantine.saturating_sub(set_aside);
+        let left = deltas.len();
+        let by_krum = |byzantine| withstood(byzantine, set_aside, left.saturating_sub(3) / 2);
         let delta = match *self {
             Self::Mean { weighting: Weighting::Uniform } => mean::uniform(&deltas),
             Self::Mean { weighting: Weighting::Samples } => {
@@ -218,16 +226,23 @@ impl AggregatorChoice {
             Self::Median => robust::median(&deltas),
             Self::TrimmedMean { share } => robust::trimmed_mean(&deltas, share, set_aside)?,
             Self::Krum { byzantine } => {
-                deltas[krum::nearest(KRUM, &deltas, unknown(byzantine), 1)?[0]].to_vec()
+                deltas[krum::nearest(KRUM, &deltas, by_krum(byzantine), 1)?[0]].to_vec()
             }
             Self::MultiKrum { byzantine, keep } => {
-                let byzantine = unknown(byzantine);
-                let keep = kept(keep, deltas.len(), byzantine);
+                let byzantine = by_krum(byzantine);
+                // A number that is stated is of all clients, of whom some may be missing.
+                let keep = match kept(keep, left, byzantine) {
+                    keep if set_aside > 0 => keep.min(left.saturating_sub(byzantine)),
+                    keep => keep,
+                };
                 let nearest = krum::nearest(MULTI_KRUM, &deltas, byzantine, keep)?;
                 let nearest: Vec<_> = nearest.into_iter().map(|index| deltas[index]).collect();
                 mean::uniform(&nearest)
             }
-            Self::Bulyan { byzantine } => krum::bulyan(&deltas, unknown(byzantine))?,
+            Self::Bulyan { byzantine } => {
+                let byzantine = withstood(byzantine, set_aside, left.saturating_sub(3) / 4);
+                krum::bulyan(&deltas, byzantine)?
+            }
             Self::GeometricMedian { iterations, smoothing, tolerance } => {
                 return Ok(robust::geometric_median(&deltas, iterations, smoothing, tolerance));
             }

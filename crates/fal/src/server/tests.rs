@@ -237,11 +237,27 @@ fn bad_clients_that_are_known_leave_fewer_to_withstand() {
             assert!((0.0..1.0).contains(&global[0]), "{choice:?}, {set_aside}: {global:?}");
         }
     }
-    // Nothing but the mean is left where all of them are known.
+    // Nothing but the mean is left where so few are.
     let rest = updates_of(&[&[0.0], &[1.0], &[5.0]]);
-    for choice in [multi_krum(None), AggregatorChoice::TrimmedMean { share: 0.4 }] {
-        assert_eq!(choice.combine(1, &rest, 2).unwrap().delta, [2.0], "{choice:?}");
-        assert_eq!(choice.combine(1, &rest, 3).unwrap().delta, [2.0], "{choice:?}");
+    for set_aside in [2, 3] {
+        assert_eq!(multi_krum(None).combine(1, &rest, set_aside).unwrap().delta, [2.0]);
+    }
+}
+
+/// All bad clients are among those whose updates are finite.
+#[test]
+fn honest_clients_that_diverge_do_not_switch_a_rule_off() {
+    for (choice, clients) in [
+        (AggregatorChoice::Krum { byzantine: 2 }, 13),
+        (AggregatorChoice::MultiKrum { byzantine: 2, keep: None }, 13),
+        (AggregatorChoice::Bulyan { byzantine: 2 }, 13),
+        (AggregatorChoice::TrimmedMean { share: 0.2 }, 10),
+    ] {
+        let mut deltas = vec![[1e6_f32]; 2];
+        deltas.extend((0..clients - 4).map(|client| [client as f32 * 0.1]));
+        let deltas: Vec<&[f32]> = deltas.iter().map(<[f32; 1]>::as_slice).collect();
+        let found = choice.combine(1, &updates_of(&deltas), 2).unwrap().delta;
+        assert!((0.0..1.0).contains(&found[0]), "{choice:?}: {found:?}");
     }
 }
 

@@ -43,7 +43,7 @@ impl Update {
 pub struct Received {
     /// The finite updates.
     pub updates: Vec<Update>,
-    /// How many others were not finite. Whoever sends such a thing is bad, so that a rule that withstands some bad clients has so
+    /// How many others were not finite. They may be of bad clients, so that a rule that withstands some bad clients has so
     /// many fewer to withstand among the rest.
     pub set_aside: usize,
 }

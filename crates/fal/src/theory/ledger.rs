@@ -98,6 +98,11 @@ impl Ledger {
             .map_err(|source| LedgerError::FileSystem { path: self.path.clone(), source })
     }
 
+    /// Whether no simulation is done.
+    pub fn is_empty(&self) -> bool {
+        self.finished.is_empty()
+    }
+
     /// What a simulation came to, if it is done.
     pub fn course(&self, simulation: &Simulation) -> Option<&Course> {
         let found = self.finished.iter().find(|finished| finished.simulation == *simulation);

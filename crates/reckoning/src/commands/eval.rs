@@ -15,12 +15,13 @@ use crate::trained::TrainedSystem;
 pub(crate) const SCORES_FILE: &str = "scores.json";
 
 /// The settings, and sections of settings, that say what a trained system is asked.
-const COUNTS: [&str; 7] = [
+const COUNTS: [&str; 8] = [
     "data.source",
     "data.held_out",
     "data.split_seed",
     "data.distractors",
     "data.rename",
+    "data.stories",
     "evaluation.hops",
     "evaluation.final_sets",
 ];
@@ -79,7 +80,10 @@ fn configuration(
 ) -> Result<ExperimentConfig, Failure> {
     refuse_without_effect(common).map_err(anyhow::Error::msg).bad_input()?;
     let config = reading::configuration(common, data)?;
-    config.data.check_held_out().map_err(anyhow::Error::msg).bad_input()?;
+    // All of a file may be asked, though not all of it be held out of a training.
+    if config.data.held_out != 1.0 {
+        config.data.check_held_out().map_err(anyhow::Error::msg).bad_input()?;
+    }
     Ok(config)
 }
 
@@ -200,12 +204,15 @@ mod tests {
             "data.distractors=all",
             "data.distractors.up-to=4",
             "data.rename=false",
+            "data.stories=2",
             "evaluation.hops=[4]",
             "evaluation.final_sets=4",
         ] {
             assert_eq!(refusal(&["--set", counts]), None);
         }
-        for idle in ["model.width=8", "data.stories=2", "evaluation.every=3", "data.sourced=1"] {
+        for idle in
+            ["model.width=8", "data.shuffle_facts=false", "evaluation.every=3", "data.sourced=1"]
+        {
             let told = refusal(&["--set", "data.split_seed=1", "--set", idle]).unwrap();
             assert!(told.contains(idle) && told.contains("these count"), "{told}");
         }
@@ -226,8 +233,13 @@ mod tests {
     }
 
     #[test]
+    fn all_of_a_file_may_be_asked() {
+        assert_eq!(refusal(&["--set", "data.held_out=1"]), None);
+    }
+
+    #[test]
     fn a_share_that_is_none_is_refused_as_in_training() {
-        for share in ["-0.1", "1.0", "7", "nan"] {
+        for share in ["-0.1", "1.5", "7", "nan"] {
             let told = refusal(&["--set", &format!("data.held_out={share}")]).unwrap();
             assert!(told.contains("data.held_out") && told.contains("no share"), "{told}");
         }

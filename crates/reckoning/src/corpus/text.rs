@@ -22,6 +22,15 @@ impl Text {
         };
         set.questions.iter().map(text)
     }
+
+    /// The same with the facts that a question needs, and no others.
+    fn alone(set: &KnowledgeSet) -> impl Iterator<Item = Self> {
+        let text = |question: &Question| Self {
+            facts: question.relevant.iter().map(|&fact| set.facts[fact].text.clone()).collect(),
+            question: question.text.clone(),
+        };
+        set.questions.iter().map(text)
+    }
 }
 
 /// Whether training tells a set of a file under names that are drawn each time.
@@ -35,20 +44,30 @@ pub(super) fn is_renamed(config: &DataConfig, set: &KnowledgeSet) -> bool {
 
 /// The questions of sets that are trained on under the names that they have, with as many distractors as are asked with.
 pub(crate) struct TrainedTexts<'a> {
-    by_question: BTreeMap<&'a str, Vec<(&'a KnowledgeSet, &'a Question)>>,
+    /// Where training says the same of a question each time.
+    fixed: BTreeSet<Text>,
+    /// Where it samples the distractors.
+    sampled: BTreeMap<&'a str, Vec<(&'a KnowledgeSet, &'a Question)>>,
     distractors: Option<Distractors>,
 }
 
 impl<'a> TrainedTexts<'a> {
     /// Those of `sets` that training does not rename: of a renamed set nobody knows beforehand what it will say.
     pub(crate) fn new(config: &DataConfig, sets: &'a [KnowledgeSet]) -> Self {
-        let mut by_question: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        let distractors = config.distractors;
+        let mut texts = Self { fixed: BTreeSet::new(), sampled: BTreeMap::new(), distractors };
         for set in sets.iter().filter(|set| !is_renamed(config, set)) {
-            for question in &set.questions {
-                by_question.entry(&question.text).or_default().push((set, question));
+            match distractors {
+                None | Some(Distractors::All) => texts.fixed.extend(Text::of(set)),
+                Some(Distractors::UpTo(0)) => texts.fixed.extend(Text::alone(set)),
+                Some(Distractors::UpTo(_) | Distractors::Any) => {
+                    for question in &set.questions {
+                        texts.sampled.entry(&question.text).or_default().push((set, question));
+                    }
+                }
             }
         }
-        Self { by_question, distractors: config.distractors }
+        texts
     }
 
     /// The texts of `sets` that are trained on too. Where training samples distractors, those that it may draw.
@@ -57,8 +76,9 @@ impl<'a> TrainedTexts<'a> {
     }
 
     fn contain(&self, text: &Text) -> bool {
-        let alike = self.by_question.get(text.question.as_str());
-        alike.is_some_and(|alike| alike.iter().any(|(set, asked)| self.may_say(set, asked, text)))
+        let sampled = self.sampled.get(text.question.as_str()).into_iter().flatten();
+        self.fixed.contains(text)
+            || sampled.into_iter().any(|(set, asked)| self.may_say(set, asked, text))
     }
 
     /// Whether a training example of the question `asked` of `set` may say what `text` says.
@@ -73,16 +93,16 @@ impl<'a> TrainedTexts<'a> {
         let (others, told) = (all.len() - needed.len(), text.facts.len() - needed.len());
         let are_as_many = match self.distractors {
             Some(Distractors::UpTo(count)) => told == count.min(others),
-            Some(Distractors::All) | None => told == others,
-            Some(Distractors::Any) => true,
+            _ => true,
         };
         are_as_many && text.facts.iter().all(|fact| all.contains(fact.as_str()))
     }
 }
 
-/// What to tell the user about the questions of `tests` that are in `seen`; nothing where there are none.
+/// What to tell the user about the questions of `tests` that are in `seen`, as far as is `known`; nothing where there are none.
 pub(crate) fn remark_on_seen<'a>(
     tests: impl Iterator<Item = (&'a [KnowledgeSet], &'a BTreeSet<Text>)>,
+    known: &str,
 ) -> Option<String> {
     let (mut again, mut all) = (0, 0);
     for (sets, seen) in tests {
@@ -93,7 +113,7 @@ pub(crate) fn remark_on_seen<'a>(
     }
     (again > 0).then(|| {
         format!(
-            "{again} of {all} questions say and ask the same as a training one; they are scored apart from the others, too"
+            "{again} of {all} questions say and ask the same as a training one{known}; they are scored apart from the others, too"
         )
     })
 }

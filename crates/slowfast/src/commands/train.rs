@@ -176,6 +176,7 @@ impl<B: Backend> SlowTraining<B> {
         let clips = open_clips(&config.data)?;
         let mut autoencoder = load_autoencoder(&config.autoencoder, &device).bad_input()?;
         let mut inputs = vec![inputs::of_clips(&clips), inputs::of_autoencoder(&autoencoder.0)];
+        let mut is_silent = false;
         let start = match &config.start_from {
             Some(folder) => {
                 let start = load_model::<B>(folder)?;
@@ -188,6 +189,7 @@ impl<B: Backend> SlowTraining<B> {
                     return Err(Failure::BadInput(cause));
                 }
                 inputs.push(inputs::of_model(&start)?);
+                is_silent = !start.names_its_scenes();
                 autoencoder.2 = autoencoder.2.or(start.autoencoder_trained_on);
                 Some(start.trained)
             }
@@ -205,11 +207,10 @@ impl<B: Backend> SlowTraining<B> {
                 trained_on: TrainingScenes::default(),
             },
         };
-        // A model that does not tell what it learned from will not tell either when it has been trained further.
-        let is_silent = start.is_some() && trained.trained_on.is_empty();
         if let Some(scenes) = &autoencoder.2 {
             trained.trained_on.add(scenes);
         }
+        // A model that does not tell what it learned from will not tell either when it has been trained further.
         autoencoder.2 = autoencoder.2.filter(|_| !is_silent);
         (config.denoiser, config.diffusion) = (trained.denoiser.clone(), trained.diffusion);
         let fresh = match start {
@@ -428,5 +429,6 @@ mod tests {
         let silent = further(model(), Some(&test));
         assert!(!silent.names_its_scenes(), "the denoiser did not tell");
         assert_eq!(silent.trained.config.trained_on.shared_with(&test), test.count());
+        assert!(!further(silent, Some(&test)).names_its_scenes(), "nor has it learned to tell");
     }
 }
