@@ -338,7 +338,7 @@ mod tests {
         config.evaluation.final_samples = 10;
         config.evaluation.attacks = vec![AttackChoice::Fgsm];
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDirectory::create(&folder.path().join("run"), &config).unwrap();
+        let run = RunDirectory::create(folder.path().join("run"), &config).unwrap();
         let experiment = Experiment::<Flex>::new(config).unwrap();
         let outcome = experiment.train(&run, None, &Interrupt::new());
         (folder, outcome)
