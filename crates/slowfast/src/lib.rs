@@ -29,6 +29,7 @@ pub mod animation;
 pub mod autoencoder;
 pub mod clip;
 pub mod commands;
+mod described_file;
 pub mod diffusion;
 pub mod evaluation;
 pub mod fast;

@@ -9,10 +9,10 @@ use experiment::atomic::write_atomically;
 use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
 use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
-use safetensors::SafeTensors;
 
 use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
 use crate::clip::TrainingScenes;
+use crate::described_file::described;
 
 /// What a run leaves behind, and what a model's folder holds.
 pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
@@ -54,22 +54,11 @@ pub fn load_autoencoder<B: Backend>(
     let access = |source| AutoencoderError::Access { path: path.clone(), source };
     let content = std::fs::read(path).map_err(access)?;
     let damaged = |problem: String| AutoencoderError::Damaged { path: path.clone(), problem };
-    let (config, trained_on) = described(&content).map_err(damaged)?;
+    let (config, metadata) = described(&content, CONFIG, "autoencoder").map_err(damaged)?;
+    let trained_on = TrainingScenes::read(&metadata).map_err(damaged)?;
     let fresh = Autoencoder::new(&config, &Seed::new(0), device)?;
     let filled = filled(fresh, content).map_err(|error| damaged(error.to_string()))?;
     Ok((filled, config, trained_on))
-}
-
-fn described(content: &[u8]) -> Result<(AutoencoderConfig, Option<TrainingScenes>), String> {
-    let (_, metadata) = SafeTensors::read_metadata(content)
-        .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let (values, config) = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|values| Some((values, values.get(CONFIG)?)))
-        .ok_or("a safetensors file, but no autoencoder")?;
-    let config = serde_json::from_str(config).map_err(|error| error.to_string())?;
-    Ok((config, TrainingScenes::read(values)?))
 }
 
 fn filled<B: Backend>(

@@ -9,11 +9,11 @@ use experiment::atomic::write_atomically;
 use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
 use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
-use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::{InverseDynamics, InverseDynamicsConfig, InverseDynamicsError};
 use crate::clip::TrainingScenes;
+use crate::described_file::described;
 
 /// What a run leaves behind.
 pub const INVERSE_DYNAMICS_FILE: &str = "inverse-dynamics.safetensors";
@@ -55,7 +55,9 @@ impl<B: Backend> InverseDynamics<B> {
         let access = |source| InverseDynamicsError::Access { path: path.clone(), source };
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem| InverseDynamicsError::Damaged { path: path.clone(), problem };
-        let (Description { config, size }, trained_on) = description(&content).map_err(damaged)?;
+        let (Description { config, size }, metadata) =
+            described(&content, DESCRIPTION, "inverse dynamics").map_err(damaged)?;
+        let trained_on = TrainingScenes::read(&metadata).map_err(damaged)?;
         let fresh = Self::new(config, size, &Seed::new(0), device)?;
         let damaged = |problem: inner_outer::Error| InverseDynamicsError::Damaged {
             path: path.clone(),
@@ -67,16 +69,4 @@ impl<B: Backend> InverseDynamics<B> {
         file.finish().map_err(damaged)?;
         Ok(Self { trained_on, network, ..fresh })
     }
-}
-
-fn description(content: &[u8]) -> Result<(Description, Option<TrainingScenes>), String> {
-    let (_, metadata) = SafeTensors::read_metadata(content)
-        .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let (values, text) = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|values| Some((values, values.get(DESCRIPTION)?)))
-        .ok_or("a safetensors file, but no inverse dynamics")?;
-    let description = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Ok((description, TrainingScenes::read(values)?))
 }

@@ -10,11 +10,11 @@ use experiment::atomic::write_atomically;
 use experiment::seed::Seed;
 use inner_outer::Rates;
 use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
-use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::SlowError;
 use crate::clip::TrainingScenes;
+use crate::described_file::described;
 use crate::diffusion::{DiffusionConfig, DiffusionError};
 use crate::memory::FastConfig;
 use crate::model::{Denoiser, DenoiserConfig};
@@ -88,7 +88,8 @@ impl<B: Backend> TrainedDenoiser<B> {
         let access = |source| SlowError::Access { path: path.to_owned(), source };
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem: String| SlowError::Damaged { path: path.to_owned(), problem };
-        let config = config_of(&content).map_err(damaged)?;
+        let (config, _): (TrainedConfig, _) =
+            described(&content, DESCRIPTION, "denoiser").map_err(damaged)?;
         Self::filled(config, content, device).map_err(|error| damaged(error.to_string()))
     }
 
@@ -130,14 +131,6 @@ fn rates<B: Backend>(
         tensors.push(Param::from_tensor(Tensor::from_data(data, (device, precision))));
     }
     Ok((!tensors.is_empty()).then_some(Rates { tensors }))
-}
-
-fn config_of(content: &[u8]) -> Result<TrainedConfig, String> {
-    let (_, metadata) = SafeTensors::read_metadata(content)
-        .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let config = metadata.metadata().as_ref().and_then(|values| values.get(DESCRIPTION));
-    let config = config.ok_or("a safetensors file, but no denoiser")?;
-    serde_json::from_str(config).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
