@@ -42,7 +42,7 @@ impl FederationState {
                 clients.map(|(client, own)| vector(&format!("{CLIENT_VARIATE}{client}"), own)),
             );
         }
-        Ok(named_tensors::write(&parts, None)?)
+        Ok(named_tensors::write(&parts)?)
     }
 
     /// What [`Self::to_bytes`] wrote.
@@ -149,7 +149,7 @@ mod tests {
             let refused = FederationState::from_bytes(bytes[..end].to_vec()).unwrap_err();
             assert!(matches!(refused, TrainingError::State { .. }), "{refused}");
         }
-        let other = named_tensors::write(&[vector("other", &[1.0])], None).unwrap();
+        let other = named_tensors::write(&[vector("other", &[1.0])]).unwrap();
         let refused = FederationState::from_bytes(other).unwrap_err().to_string();
         assert!(refused.contains("`global` is missing"), "{refused}");
     }

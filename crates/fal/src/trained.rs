@@ -166,7 +166,7 @@ impl<B: Backend> Trained<B> {
             move |source| TrainedError::FileSystem { path, source }
         };
         fs::create_dir_all(folder).map_err(refused(folder))?;
-        let weights = named_tensors::write(&named_tensors::parameters(&self.network), None);
+        let weights = named_tensors::write(&named_tensors::parameters(&self.network));
         let path = folder.join(WEIGHTS);
         let weights =
             weights.map_err(|source| TrainedError::Weights { path: path.clone(), source })?;

@@ -2,13 +2,14 @@
 //!
 //! Values keep the precision that they have: half, single or double, as Burn's backends know it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
-use safetensors::tensor::{Metadata, TensorView};
+use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
 
 use crate::learner_state::{unread, unwritten};
 use crate::{Error, Result};
@@ -101,10 +102,7 @@ impl NamedTensors {
 ///
 /// # Errors
 /// [`Error::State`] for a tensor that is not of half, single or double precision.
-pub fn write(
-    tensors: &[(String, TensorData)],
-    metadata: Option<HashMap<String, String>>,
-) -> Result<Vec<u8>> {
+pub fn write(tensors: &[(String, TensorData)]) -> Result<Vec<u8>> {
     let view = |(name, data): &'_ (String, TensorData)| {
         let precision = stored_precision(data.dtype)
             .ok_or_else(|| unwritten(format!("`{name}` is {:?}", data.dtype)))?;
@@ -115,7 +113,31 @@ pub fn write(
         let view = TensorView::new(precision, shape, data.as_bytes()).map_err(unwritten)?;
         Ok((name, view))
     });
-    safetensors::serialize(views.collect::<Result<Vec<_>>>()?, metadata).map_err(unwritten)
+    safetensors::serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(unwritten)
+}
+
+/// The content of a safetensors file with `metadata` in place of its own. What the library itself writes has its keys in
+/// another order each time, so that the same model would be another file.
+///
+/// # Errors
+/// [`Error::State`] if `content` is no whole safetensors file.
+pub fn with_metadata(content: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Header<'a> {
+        #[serde(rename = "__metadata__")]
+        metadata: &'a BTreeMap<String, String>,
+        #[serde(flatten)]
+        tensors: BTreeMap<String, &'a TensorInfo>,
+    }
+    let (length, header) = SafeTensors::read_metadata(content)
+        .map_err(|problem| unread(format!("not a whole safetensors file ({problem})")))?;
+    let values = &content[size_of::<u64>() + length..];
+    let header = Header { metadata, tensors: header.tensors().into_iter().collect() };
+    let mut header = serde_json::to_vec(&header).map_err(unwritten)?;
+    // Values begin at a multiple of a number's length, as the format asks for.
+    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+    let length = (header.len() as u64).to_le_bytes();
+    Ok([&length, header.as_slice(), values].concat())
 }
 
 /// Every float parameter of `module` with its path, in visiting order.
@@ -250,7 +272,7 @@ mod tests {
     }
 
     fn file() -> NamedTensors {
-        NamedTensors::read(write(&example(), None).unwrap()).unwrap()
+        NamedTensors::read(write(&example()).unwrap()).unwrap()
     }
 
     #[test]
@@ -264,6 +286,33 @@ mod tests {
             assert!(!file.has(&name));
         }
         file.finish().unwrap();
+    }
+
+    #[test]
+    fn a_file_with_metadata_is_the_same_each_time() {
+        let plain = write(&example()).unwrap();
+        let metadata = |last: &str| {
+            let of = |key: &str| (key.to_owned(), format!("\"{key}\\"));
+            ["c", "a", "d", last].map(of).into_iter().collect::<BTreeMap<_, _>>()
+        };
+        let first = with_metadata(&plain, &metadata("b")).unwrap();
+        for _ in 0..16 {
+            assert_eq!(with_metadata(&plain, &metadata("b")).unwrap(), first);
+        }
+        let (header, read) = SafeTensors::read_metadata(&first).unwrap();
+        assert_eq!(header % size_of::<u64>(), 0);
+        assert_eq!(
+            read.metadata().clone().unwrap().into_iter().collect::<BTreeMap<_, _>>(),
+            metadata("b")
+        );
+        let other = with_metadata(&plain, &metadata("e")).unwrap();
+        assert_eq!(with_metadata(&first, &metadata("e")).unwrap(), other);
+        let mut file = NamedTensors::read(first).unwrap();
+        for (name, data) in example() {
+            assert_eq!(file.take(&name, &data.shape).unwrap().as_bytes(), data.as_bytes());
+        }
+        file.finish().unwrap();
+        assert!(with_metadata(&plain[..plain.len() - 1], &metadata("b")).is_err());
     }
 
     #[test]
@@ -287,12 +336,12 @@ mod tests {
         let content = safetensors::serialize([("tokens", view)], None).unwrap();
         let error = NamedTensors::read(content).unwrap().take("tokens", &[1]).unwrap_err();
         assert!(error.to_string().contains("`tokens` is stored as I64"), "{error}");
-        assert!(write(&[("tokens".into(), TensorData::from([1i64]))], None).is_err());
+        assert!(write(&[("tokens".into(), TensorData::from([1i64]))]).is_err());
     }
 
     #[test]
     fn every_truncation_is_refused() {
-        let whole = write(&example(), None).unwrap();
+        let whole = write(&example()).unwrap();
         for length in 0..whole.len() {
             let error = NamedTensors::read(whole[..length].to_vec()).unwrap_err();
             assert!(matches!(error, Error::State { action: "read", .. }), "{length}: {error}");

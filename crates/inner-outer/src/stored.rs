@@ -31,7 +31,7 @@ pub fn save_selected<B: Backend, M: Module<B>>(
             parameter_paths(module).join(", ")
         )));
     }
-    named_tensors::write(&found, None)
+    named_tensors::write(&found)
 }
 
 /// `module` with the parameters of `selection` as [`save_selected`] stored them in `bytes`; all others stay as they are. Values

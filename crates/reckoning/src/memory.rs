@@ -4,12 +4,13 @@
 //! parameters (not differences, which would not give the same bits back), and a description in its metadata: the
 //! fingerprint of the base system, without which the values mean nothing, the facts, and the inner losses.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use inner_outer::inner::Adapted;
+use inner_outer::named_tensors::with_metadata;
 use inner_outer::tensors::to_f64;
 use inner_outer::{Problem, Selection, load_selected, save_selected};
 use safetensors::SafeTensors;
@@ -220,10 +221,8 @@ impl Memory {
             .expect("texts and finite numbers are valid JSON");
         let digest = digest(&description, &self.parameters);
         let metadata =
-            HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
-        let file = SafeTensors::deserialize(&self.parameters).expect("written or verified before");
-        safetensors::serialize(file.tensors(), Some(metadata))
-            .expect("its tensors were stored before")
+            BTreeMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
+        with_metadata(&self.parameters, &metadata).expect("written or verified before")
     }
 }
 

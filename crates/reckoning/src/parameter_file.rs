@@ -99,7 +99,7 @@ mod tests {
         assert!(message(ParameterFile::open(&path).err().unwrap()).contains("cannot access"));
         std::fs::write(&path, "once upon a time").unwrap();
         message(ParameterFile::open(&path).err().unwrap());
-        let content = write(&[("a".into(), TensorData::from([1.0f32]))], None).unwrap();
+        let content = write(&[("a".into(), TensorData::from([1.0f32]))]).unwrap();
         std::fs::write(&path, content).unwrap();
         let mut file = ParameterFile::open(&path).unwrap();
         assert_eq!(

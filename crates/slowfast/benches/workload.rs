@@ -105,7 +105,7 @@ pub fn write_for_peer(path: &Path) -> Result<()> {
         // The mean over two graphs.
         floats("weights", (Tensor::cat(vec![one.weights, other.weights], 0) * 0.5).into_data()),
     ]);
-    Ok(std::fs::write(path, write(&tensors, None)?)?)
+    Ok(std::fs::write(path, write(&tensors)?)?)
 }
 
 /// The denoiser with noise on every parameter.

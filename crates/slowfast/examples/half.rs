@@ -6,10 +6,11 @@
 //!
 //! Learned rates keep their precision, the metadata is the same, and whoever reads the file computes in single precision.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use burn::tensor::DType;
-use inner_outer::named_tensors::{NamedTensors, write};
+use inner_outer::named_tensors::{NamedTensors, with_metadata, write};
 use safetensors::SafeTensors;
 
 /// What the names of learned rates begin with.
@@ -22,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let content = std::fs::read(from)?;
     let (_, header) = SafeTensors::read_metadata(&content)?;
-    let metadata = header.metadata().clone();
+    let metadata: BTreeMap<String, String> =
+        header.metadata().clone().into_iter().flatten().collect();
     let mut file = NamedTensors::read(content)?;
     let names: Vec<String> = file.names().map(str::to_owned).collect();
     let mut tensors = Vec::with_capacity(names.len());
@@ -32,6 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let kept = if name.starts_with(RATES) { tensor.dtype } else { DType::F16 };
         tensors.push((name, tensor.convert_dtype(kept)));
     }
-    std::fs::write(to, write(&tensors, metadata)?)?;
+    std::fs::write(to, with_metadata(&write(&tensors)?, &metadata)?)?;
     Ok(())
 }

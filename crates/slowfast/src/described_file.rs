@@ -1,6 +1,6 @@
 //! What files of trained networks say of themselves.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
@@ -13,10 +13,11 @@ pub(crate) fn described<T: DeserializeOwned>(
     content: &[u8],
     key: &str,
     kind: &str,
-) -> Result<(T, HashMap<String, String>), String> {
+) -> Result<(T, BTreeMap<String, String>), String> {
     let (_, header) = SafeTensors::read_metadata(content)
         .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let metadata = header.metadata().clone().unwrap_or_default();
+    let metadata: BTreeMap<String, String> =
+        header.metadata().clone().into_iter().flatten().collect();
     let text = metadata.get(key).ok_or_else(|| format!("a safetensors file, but no {kind}"))?;
     let description = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Ok((description, metadata))

@@ -142,7 +142,7 @@ fn what_is_no_memory_is_refused() {
     let fingerprint = Fingerprint::of_parts(&[]);
     assert!(matches!(Memory::load(&path, &fingerprint), Err(MemoryError::Access { .. })));
     let parameter = [("a".to_owned(), TensorData::from([1.0f32]))];
-    std::fs::write(&path, write(&parameter, None).unwrap()).unwrap();
+    std::fs::write(&path, write(&parameter).unwrap()).unwrap();
     let error = Memory::load(&path, &fingerprint).unwrap_err();
     assert!(error.to_string().contains("no memory"), "{error}");
 }

@@ -261,7 +261,7 @@ fn content<B: Backend, M: Module<B>>(
     file: &'static str,
     module: &M,
 ) -> Result<Vec<u8>, TrainedSystemError> {
-    named_tensors::write(&named_tensors::parameters(module), None)
+    named_tensors::write(&named_tensors::parameters(module))
         .map_err(|source| TrainedSystemError::Precision { file, source })
 }
 

@@ -209,7 +209,7 @@ fn descriptions_are_checked() {
 fn rates_must_be_numbered_matrices() {
     let folder = saved();
     let write = |parameters: &[(String, TensorData)]| {
-        std::fs::write(folder.path().join(RATES), named_tensors::write(parameters, None).unwrap())
+        std::fs::write(folder.path().join(RATES), named_tensors::write(parameters).unwrap())
             .unwrap();
         load(folder.path()).unwrap_err()
     };

@@ -1,6 +1,6 @@
 //! A trained autoencoder as one safetensors file, with its configuration and the scenes it was trained on in the metadata.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -8,7 +8,9 @@ use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
-use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
+use inner_outer::named_tensors::{
+    NamedTensors, Precision, parameters, with_metadata, with_values, write,
+};
 
 use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
 use crate::clip::TrainingScenes;
@@ -31,12 +33,13 @@ pub fn save_autoencoder<B: Backend>(
     path: &Path,
 ) -> Result<(), AutoencoderError> {
     let config = serde_json::to_string(config).expect("settings are valid JSON");
-    let mut metadata = HashMap::from([(CONFIG.to_owned(), config)]);
+    let mut metadata = BTreeMap::from([(CONFIG.to_owned(), config)]);
     if let Some(scenes) = trained_on {
         scenes.write(&mut metadata);
     }
-    let content =
-        write(&parameters(autoencoder), Some(metadata)).map_err(AutoencoderError::State)?;
+    let content = write(&parameters(autoencoder))
+        .and_then(|content| with_metadata(&content, &metadata))
+        .map_err(AutoencoderError::State)?;
     let access = |source| AutoencoderError::Access { path: path.to_owned(), source };
     write_atomically(path, &content).map_err(access)
 }

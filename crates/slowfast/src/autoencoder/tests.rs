@@ -158,7 +158,7 @@ fn a_saved_autoencoder_comes_back() {
     for length in (0..whole.len()).step_by(whole.len() / 30) {
         assert!(matches!(refused(&whole[..length]), AutoencoderError::Damaged { .. }));
     }
-    let plain = inner_outer::named_tensors::write(&[], None).unwrap();
+    let plain = inner_outer::named_tensors::write(&[]).unwrap();
     assert!(refused(&plain).to_string().contains("no autoencoder"));
     save_autoencoder(&saved, &config(4), None, &path).unwrap();
     let mixed = load_autoencoder::<Flex>(&path, &Default::default()).unwrap_err();

@@ -1,6 +1,6 @@
 //! The scenes that a model learned from, so that nobody takes them for unseen ones.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl TrainingScenes {
     }
 
     /// Writes the scenes into the metadata of what learned from them.
-    pub(crate) fn write(&self, metadata: &mut HashMap<String, String>) {
+    pub(crate) fn write(&self, metadata: &mut BTreeMap<String, String>) {
         let scenes = serde_json::to_string(self).expect("names are valid JSON");
         metadata.insert(TRAINED_ON.to_owned(), scenes);
     }
@@ -42,7 +42,7 @@ impl TrainingScenes {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub(crate) fn read(metadata: &HashMap<String, String>) -> Result<Option<Self>, String> {
+    pub(crate) fn read(metadata: &BTreeMap<String, String>) -> Result<Option<Self>, String> {
         let scenes = metadata.get(TRAINED_ON).map(|scenes| serde_json::from_str(scenes));
         scenes.transpose().map_err(|error| format!("the scenes it was trained on: {error}"))
     }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn scenes_that_were_not_written_down_are_not_taken_for_none() {
-        let mut metadata = HashMap::new();
+        let mut metadata = BTreeMap::new();
         assert_eq!(TrainingScenes::read(&metadata).unwrap(), None);
         let none = TrainingScenes::default();
         none.write(&mut metadata);

@@ -45,7 +45,7 @@ impl<M> Ema<M> {
     where
         M: Module<B>,
     {
-        named_tensors::write(&named_tensors::parameters(&self.module), None)
+        named_tensors::write(&named_tensors::parameters(&self.module))
     }
 
     /// The average with the parameters that [`Self::state`] wrote.

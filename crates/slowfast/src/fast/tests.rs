@@ -288,7 +288,7 @@ fn damage_is_found_wherever_it_is() {
         assert!(matches!(error, MemoryError::Damaged { .. }), "byte {place}: {error}");
         assert!(matches!(refused(&whole[..place]), MemoryError::Damaged { .. }));
     }
-    let plain = inner_outer::named_tensors::write(&[], None).unwrap();
+    let plain = inner_outer::named_tensors::write(&[]).unwrap();
     assert!(refused(&plain).to_string().contains("but no memory"));
     let absent = world.load(&folder.path().join("absent"), &Default::default()).unwrap_err();
     assert!(matches!(absent, MemoryError::Access { .. }));

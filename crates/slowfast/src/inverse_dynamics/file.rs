@@ -1,6 +1,6 @@
 //! Trained inverse dynamics as one safetensors file, with the settings and the scenes they were trained on in the metadata.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -8,7 +8,9 @@ use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
-use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
+use inner_outer::named_tensors::{
+    NamedTensors, Precision, parameters, with_metadata, with_values, write,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{InverseDynamics, InverseDynamicsConfig, InverseDynamicsError};
@@ -35,11 +37,12 @@ impl<B: Backend> InverseDynamics<B> {
     pub fn save(&self, path: &Path) -> Result<(), InverseDynamicsError> {
         let description = Description { config: self.config, size: self.size };
         let text = serde_json::to_string(&description).expect("settings are valid JSON");
-        let mut metadata = HashMap::from([(DESCRIPTION.to_owned(), text)]);
+        let mut metadata = BTreeMap::from([(DESCRIPTION.to_owned(), text)]);
         if let Some(scenes) = &self.trained_on {
             scenes.write(&mut metadata);
         }
-        let content = write(&parameters(&self.network), Some(metadata))
+        let content = write(&parameters(&self.network))
+            .and_then(|content| with_metadata(&content, &metadata))
             .map_err(InverseDynamicsError::State)?;
         let access = |source| InverseDynamicsError::Access { path: path.to_owned(), source };
         write_atomically(path, &content).map_err(access)

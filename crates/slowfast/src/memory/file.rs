@@ -3,7 +3,7 @@
 //! A safetensors file with the values of all tensors and, in its metadata, a description (what the episode was played
 //! with, seeds, actions, losses) and a digest of everything.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::backend::Backend;
@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use experiment::atomic::write_atomically;
 use experiment::seed::Seed;
 use inner_outer::inner::Iterate;
-use inner_outer::named_tensors::{NamedTensors, write};
+use inner_outer::named_tensors::{NamedTensors, with_metadata, write};
 use inner_outer::tensors::Tensors;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -200,11 +200,11 @@ impl<B: Backend> Episode<B> {
 
 /// The content of a file with these.
 fn content(description: String, tensors: &[(String, TensorData)]) -> Result<Vec<u8>, MemoryError> {
-    let plain = write(tensors, None).map_err(MemoryError::NotStorable)?;
+    let plain = write(tensors).map_err(MemoryError::NotStorable)?;
     let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
     let metadata =
-        HashMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
-    write(tensors, Some(metadata)).map_err(MemoryError::NotStorable)
+        BTreeMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
+    with_metadata(&plain, &metadata).map_err(MemoryError::NotStorable)
 }
 
 /// The description in a file's content and its tensors, if their digest is right.

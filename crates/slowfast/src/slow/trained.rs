@@ -1,6 +1,6 @@
 //! A trained denoiser as one safetensors file, with everything that is needed to use it in the metadata.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::module::Param;
@@ -9,7 +9,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use experiment::atomic::write_atomically;
 use experiment::seed::Seed;
 use inner_outer::Rates;
-use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values, write};
+use inner_outer::named_tensors::{
+    NamedTensors, Precision, parameters, with_metadata, with_values, write,
+};
 use serde::{Deserialize, Serialize};
 
 use super::SlowError;
@@ -74,8 +76,10 @@ impl<B: Backend> TrainedDenoiser<B> {
         };
         tensors.extend(rates.map(named));
         let config = serde_json::to_string(&self.config).expect("settings are valid JSON");
-        let metadata = HashMap::from([(DESCRIPTION.to_owned(), config)]);
-        let content = write(&tensors, Some(metadata)).map_err(SlowError::State)?;
+        let metadata = BTreeMap::from([(DESCRIPTION.to_owned(), config)]);
+        let content = write(&tensors)
+            .and_then(|content| with_metadata(&content, &metadata))
+            .map_err(SlowError::State)?;
         let access = |source| SlowError::Access { path: path.to_owned(), source };
         write_atomically(path, &content).map_err(access)
     }
@@ -200,7 +204,7 @@ mod tests {
         for length in (0..whole.len()).step_by(whole.len() / 20) {
             assert!(matches!(refused(&whole[..length]), SlowError::Damaged { .. }));
         }
-        let plain = write(&[], None).unwrap();
+        let plain = write(&[]).unwrap();
         assert!(refused(&plain).to_string().contains("no denoiser"));
         let without_fast = trained(0, true);
         let config = TrainedConfig { fast: None, ..without_fast.config.clone() };

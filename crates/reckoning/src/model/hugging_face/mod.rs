@@ -5,7 +5,7 @@
 mod config;
 mod names;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
@@ -128,9 +128,10 @@ pub fn save<B: Backend>(
         .into_iter()
         .map(|(path, data)| names.stored(&path, data))
         .collect();
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let weights = named_tensors::write(&parameters, Some(metadata));
-    let weights = weights.map_err(HuggingFaceError::Precision)?;
+    let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+    let weights = named_tensors::write(&parameters)
+        .and_then(|content| named_tensors::with_metadata(&content, &metadata))
+        .map_err(HuggingFaceError::Precision)?;
     let access = |path: &Path| {
         let path = path.to_owned();
         |source| HuggingFaceError::Access { path, source }

@@ -31,8 +31,7 @@ fn stored(path: &Path) -> Vec<(String, TensorData)> {
 fn folder(parameters: &[(String, TensorData)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(fixture().join(CONFIG), folder.path().join(CONFIG)).unwrap();
-    std::fs::write(folder.path().join(WEIGHTS), named_tensors::write(parameters, None).unwrap())
-        .unwrap();
+    std::fs::write(folder.path().join(WEIGHTS), named_tensors::write(parameters).unwrap()).unwrap();
     folder
 }
 
