@@ -4,10 +4,11 @@
 //! |---|---|
 //! | arguments, error lines, exit codes | [`cli`], [`interrupt`] |
 //! | a configuration from defaults, a file and `--set` | [`config`] |
-//! | a folder for a run that can be killed and resumed | [`run_directory`], [`checkpoint`], [`atomic`] |
+//! | a folder for a run that can be killed and resumed | [`run_directory`], [`checkpoint`], [`atomic`], [`fingerprint`] |
 //! | numbers while it runs | [`metrics`], [`progress`], [`memory`] |
 //! | randomness that does not depend on threads | [`seed`] |
 //! | results with intervals, figures and a page to read | [`statistics`], [`figure`], [`report`], [`markup`] |
+//! | to be measured beside a program in Python | [`peer`] |
 //!
 //! Nothing here knows of tensors.
 

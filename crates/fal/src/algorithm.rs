@@ -152,8 +152,8 @@ impl<B: Backend> Federation<B> {
     ///
     /// # Errors
     /// [`TrainingError::Client`] if a client cannot take a step, [`TrainingError::NothingFinite`] if no update was finite of all
-    /// clients, or of more than half of them in three rounds running or more, and [`TrainingError::Aggregation`] if the server
-    /// cannot take its own. The state is then that before the round.
+    /// clients, or of more than half of them or ten in three rounds running or more, and [`TrainingError::Aggregation`] if the
+    /// server cannot take its own. The state is then that before the round.
     pub fn round(&mut self) -> Result<RoundReport, TrainingError> {
         let t = self.state.server.rounds;
         let roster = self.config.clients.participation.round(self.partition.len(), t, &self.seed);

@@ -116,8 +116,8 @@ pub fn write(tensors: &[(String, TensorData)]) -> Result<Vec<u8>> {
     safetensors::serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(unwritten)
 }
 
-/// The content of a safetensors file with `metadata` in place of its own. What the library itself writes has its keys in
-/// another order each time, so that the same model would be another file.
+/// The content of a safetensors file with `metadata` in place of its own. [`safetensors::serialize`] would write the keys of
+/// metadata in another order each time, so that the same model would be another file.
 ///
 /// # Errors
 /// [`Error::State`] if `content` is no whole safetensors file.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What forty steps up the margin of Carlini and Wagner leave of FAT and CalFAT: on Fashion-MNIST with equal shares, the runs that
-# calfat.sh left after PASSES and before it goes on. Six judgements of half a minute. Prints what margins.json has.
+# What forty steps up the margin of Carlini and Wagner leave of FAT and both forms of CalFAT: on Fashion-MNIST with equal shares, the runs that
+# calfat.sh left after PASSES and before it goes on. Nine judgements of half a minute. Prints what margins.json has.
 #   docs/results/fal-images/margins.sh FAL RUNS PASSES, such as
 #   docs/results/fal-images/margins.sh target/release/fal runs/calfat 10
 set -euo pipefail

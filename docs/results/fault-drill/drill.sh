@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains twice, once without a disturbance and once killed with SIGKILL several times between two checkpoints and resumed, and compares
-# every file of the two results byte by byte.
+# the weights and results.json of the two byte by byte.
 #   docs/results/fault-drill/drill.sh FOLDER KILLS PROGRAM train ARGUMENT..., such as
 #   docs/results/fault-drill/drill.sh runs/drill 3 target/release/fal train --config configs/fal/fat.toml
 set -euo pipefail

@@ -1,4 +1,4 @@
-//! `fal demo`: what adversarial training buys, in a few minutes on built-in data.
+//! `fal demo`: what adversarial training buys, in half a minute on built-in data.
 
 use std::path::{Path, PathBuf};
 

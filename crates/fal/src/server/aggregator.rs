@@ -33,8 +33,9 @@ const MULTI_KRUM: &str = "multi-krum";
 
 /// A way to make one update of many. Where nothing else is said, every client counts the same.
 ///
-/// Of the bad clients that a rule withstands (`byzantine`, and those of `share`), the ones whose updates were set aside because
-/// they were not finite are known: among the rest it withstands so many fewer.
+/// Where updates were set aside because they were not finite, a rule withstands as many bad ones (`byzantine`, and those of
+/// `share`) among the rest, for those set aside may be of honest clients. Only if too few are left for that it withstands
+/// fewer, by at most as many as were set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AggregatorChoice {

@@ -43,8 +43,8 @@ impl Update {
 pub struct Received {
     /// The finite updates.
     pub updates: Vec<Update>,
-    /// How many others were not finite. They may be of bad clients, so that a rule that withstands some bad clients has so
-    /// many fewer to withstand among the rest.
+    /// How many others were not finite. They may be of bad clients, so that a rule may withstand so many fewer among the rest
+    /// where these are too few to withstand all.
     pub set_aside: usize,
 }
 
