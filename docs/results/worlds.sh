@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that the results say about one world and one seed of slowfast: episodes, autoencoder, inverse dynamics, slow learning, the loops,
-# evaluation, and in the built-in worlds planning; two to three hours on one core. What is finished is not done again, and a training that was cut off goes on.
+# evaluation, and in the built-in worlds planning. On one core four to five hours of training in the built-in
+# worlds, two to three in MiniWorld, and the evaluations besides. What is finished is not done again, and a training that was cut off goes on.
 #   docs/results/worlds.sh built-in target/release/slowfast runs/built-in 2
 # MiniWorld is exported by Python:
 #   python3 -m venv venv && venv/bin/pip install -r crates/slowfast/python/requirements.txt

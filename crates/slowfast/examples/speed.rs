@@ -1,4 +1,4 @@
-//! How long a gradient of the networks takes: the two denoisers at their default sizes on a batch of windows, and the
+//! How long a gradient of the networks takes: both denoisers, each at its default size and another, on a batch of windows, and the
 //! autoencoder beside the same number of multiplications as convolutions of Burn.
 //!
 //! `cargo run --release -p slowfast --example speed`

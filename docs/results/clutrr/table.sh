@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The table of CLUTRR: RECKONING, the in-context baseline without and with recall, and the controls, seeds 0, 1 and 2. Runs that are
-# finished are not run again. About ten minutes on one core for each run with an inner loop, five for the baseline's two stages.
+# finished are not run again. About ten minutes on one core for each run with an inner loop, ten to twelve for the baseline's two stages.
 #   docs/results/clutrr/table.sh RECKONING RUNS, such as
 #   docs/results/clutrr/table.sh target/release/reckoning runs/clutrr
 set -euo pipefail

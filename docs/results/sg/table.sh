@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Second order against first order against fixed rates on CLUTRR-SG: 400 steps each, seeds 0, 1 and 2. Runs that are finished are
-# not run again. Nine runs of one to three minutes on one core.
+# not run again. Nine runs of two to nine minutes on one core.
 #   docs/results/sg/table.sh RECKONING RUNS, such as
 #   docs/results/sg/table.sh target/release/reckoning runs/sg
 set -euo pipefail

@@ -75,7 +75,7 @@ pub struct LoopRun {
     pub pace: Pace,
     /// Episodes in a step.
     pub episodes: usize,
-    /// The routes that are learned from; all for none.
+    /// The routes that are learned from, looked at and tested; all for none.
     pub routes: Vec<Route>,
     /// How episodes are cut.
     pub chunks: ChunkLayout,

@@ -23,8 +23,8 @@ pub enum Context {
     },
     /// The first frame of all, and the last ones; as many together as a chunk.
     Anchor,
-    /// The frames seen from poses nearest to those to come, and the last ones; as many together as a chunk. An upper bound
-    /// of what retrieval can do: it is told all poses.
+    /// The frames seen from poses nearest to those to come, and the last ones; as many together as a chunk. Meant as
+    /// an upper bound, for it is told all poses; a learned memory can gain more.
     PoseRetrieved {
         /// Frames that are retrieved, at most; one of the last always stays.
         frames: usize,
