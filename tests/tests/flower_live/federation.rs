@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use workspace_tests::python_with;
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A SuperLink on a free port. It ends with its value, also by a panic.
 pub struct Federation {

@@ -11,7 +11,7 @@ use experiment::interrupt::Interrupt;
 use fal::flower::record::{Metric, Metrics};
 use fal::flower::{AppError, ClientApp, EvaluateReply, Event, Options, Request, TrainReply, join};
 
-use super::federation::Federation;
+use super::federation::{Federation, PATIENCE};
 
 /// Adds a constant to every weight.
 pub struct AddsConstant {
@@ -112,7 +112,7 @@ impl NodeProcess {
 
     /// Waits until the node has printed `text`.
     pub fn wait_for_line(&self, text: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + PATIENCE;
         while !self.lines.lock().unwrap().iter().any(|line| line.contains(text)) {
             assert!(Instant::now() < end, "no `{text}` in {:?}", self.lines.lock().unwrap());
             thread::sleep(Duration::from_millis(50));

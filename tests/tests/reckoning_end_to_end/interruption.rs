@@ -12,7 +12,8 @@ use workspace_tests::run_folder::wait_for_rows;
 use super::binary::{only_line, reckoning, run};
 use super::run_folder::{Outcome, checkpoints, metrics, outcome, train};
 
-const STEPS: usize = 30;
+/// Many more than are waited for, so that no run has ended before it is killed.
+const STEPS: usize = 60;
 
 #[test]
 fn a_run_that_is_killed_three_times_ends_like_one_that_is_not() {

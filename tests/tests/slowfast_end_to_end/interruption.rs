@@ -8,7 +8,8 @@ use workspace_tests::run_folder::wait_for_rows;
 
 use super::{DENOISER, MODEL, Outcome, SLOWFAST, outcome, prepared, training};
 
-const STEPS: usize = 24;
+/// Many more than are waited for, so that no run has ended before it is killed.
+const STEPS: usize = 48;
 
 #[test]
 fn a_training_that_is_killed_twice_ends_like_one_that_is_not() {

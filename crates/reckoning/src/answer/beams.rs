@@ -26,8 +26,11 @@ pub fn beam_search_all<B: Backend>(
         let model = std::ptr::from_ref(prompt.model()).addr();
         alike.entry((model, prompt.tokens_read())).or_default().push(place);
     }
+    let mut groups: Vec<Vec<usize>> = alike.into_values().collect();
+    // By their first prompts, whose order does not depend on where models lie in memory.
+    groups.sort();
     let mut found = vec![Vec::new(); asked.len()];
-    for places in alike.into_values() {
+    for places in groups {
         let together: Vec<_> = places.iter().map(|place| asked[*place]).collect();
         for (place, generated) in places.into_iter().zip(search_together(&together, search)?) {
             found[place] = generated;

@@ -37,7 +37,8 @@ impl Drop for Stop<'_> {
 }
 
 fn impatient() -> Limits {
-    Limits { reading: Duration::from_millis(200), ..Limits::default() }
+    // Long enough for a busy machine to send a whole request.
+    Limits { reading: Duration::from_secs(2), ..Limits::default() }
 }
 
 fn connected(address: SocketAddr) -> TcpStream {
