@@ -33,9 +33,7 @@ impl NamedTensors {
     /// # Errors
     /// [`Error::State`] if it is cut off, changed, or of another kind.
     pub fn read(content: Vec<u8>) -> Result<Self> {
-        let read = SafeTensors::read_metadata(&content);
-        let (header, metadata) =
-            read.map_err(|problem| unread(format!("not a whole safetensors file ({problem})")))?;
+        let (header, metadata) = header(&content)?;
         let left = metadata.offset_keys().into_iter().collect();
         Ok(Self { metadata, start: size_of::<u64>() + header, content, left })
     }
@@ -129,8 +127,7 @@ pub fn with_metadata(content: &[u8], metadata: &BTreeMap<String, String>) -> Res
         #[serde(flatten)]
         tensors: BTreeMap<String, &'a TensorInfo>,
     }
-    let (length, header) = SafeTensors::read_metadata(content)
-        .map_err(|problem| unread(format!("not a whole safetensors file ({problem})")))?;
+    let (length, header) = header(content)?;
     let values = &content[size_of::<u64>() + length..];
     let header = Header { metadata, tensors: header.tensors().into_iter().collect() };
     let mut header = serde_json::to_vec(&header).map_err(unwritten)?;
@@ -138,6 +135,12 @@ pub fn with_metadata(content: &[u8], metadata: &BTreeMap<String, String>) -> Res
     header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
     let length = (header.len() as u64).to_le_bytes();
     Ok([&length, header.as_slice(), values].concat())
+}
+
+/// The length of a file's header, and what it says.
+fn header(content: &[u8]) -> Result<(usize, Metadata)> {
+    SafeTensors::read_metadata(content)
+        .map_err(|problem| unread(format!("not a whole safetensors file ({problem})")))
 }
 
 /// Every float parameter of `module` with its path, in visiting order.

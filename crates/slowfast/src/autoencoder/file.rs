@@ -1,6 +1,5 @@
 //! A trained autoencoder as one safetensors file, with its configuration and the scenes it was trained on in the metadata.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -8,13 +7,11 @@ use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
-use inner_outer::named_tensors::{
-    NamedTensors, Precision, parameters, with_metadata, with_values, write,
-};
+use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values};
 
 use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
 use crate::clip::TrainingScenes;
-use crate::described_file::described;
+use crate::described_file::{describe, described};
 
 /// What a run leaves behind, and what a model's folder holds.
 pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
@@ -32,13 +29,7 @@ pub fn save_autoencoder<B: Backend>(
     trained_on: Option<&TrainingScenes>,
     path: &Path,
 ) -> Result<(), AutoencoderError> {
-    let config = serde_json::to_string(config).expect("settings are valid JSON");
-    let mut metadata = BTreeMap::from([(CONFIG.to_owned(), config)]);
-    if let Some(scenes) = trained_on {
-        scenes.write(&mut metadata);
-    }
-    let content = write(&parameters(autoencoder))
-        .and_then(|content| with_metadata(&content, &metadata))
+    let content = describe(&parameters(autoencoder), CONFIG, config, trained_on)
         .map_err(AutoencoderError::State)?;
     let access = |source| AutoencoderError::Access { path: path.to_owned(), source };
     write_atomically(path, &content).map_err(access)
@@ -57,8 +48,7 @@ pub fn load_autoencoder<B: Backend>(
     let access = |source| AutoencoderError::Access { path: path.clone(), source };
     let content = std::fs::read(path).map_err(access)?;
     let damaged = |problem: String| AutoencoderError::Damaged { path: path.clone(), problem };
-    let (config, metadata) = described(&content, CONFIG, "autoencoder").map_err(damaged)?;
-    let trained_on = TrainingScenes::read(&metadata).map_err(damaged)?;
+    let (config, trained_on) = described(&content, CONFIG, "autoencoder").map_err(damaged)?;
     let fresh = Autoencoder::new(&config, &Seed::new(0), device)?;
     let filled = filled(fresh, content).map_err(|error| damaged(error.to_string()))?;
     Ok((filled, config, trained_on))

@@ -1,6 +1,5 @@
 //! Trained inverse dynamics as one safetensors file, with the settings and the scenes they were trained on in the metadata.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -8,14 +7,11 @@ use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use experiment::run_directory::file_or_of_run;
 use experiment::seed::Seed;
-use inner_outer::named_tensors::{
-    NamedTensors, Precision, parameters, with_metadata, with_values, write,
-};
+use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values};
 use serde::{Deserialize, Serialize};
 
 use super::{InverseDynamics, InverseDynamicsConfig, InverseDynamicsError};
-use crate::clip::TrainingScenes;
-use crate::described_file::described;
+use crate::described_file::{describe, described};
 
 /// What a run leaves behind.
 pub const INVERSE_DYNAMICS_FILE: &str = "inverse-dynamics.safetensors";
@@ -36,13 +32,8 @@ impl<B: Backend> InverseDynamics<B> {
     /// [`InverseDynamicsError::State`] and [`InverseDynamicsError::Access`].
     pub fn save(&self, path: &Path) -> Result<(), InverseDynamicsError> {
         let description = Description { config: self.config, size: self.size };
-        let text = serde_json::to_string(&description).expect("settings are valid JSON");
-        let mut metadata = BTreeMap::from([(DESCRIPTION.to_owned(), text)]);
-        if let Some(scenes) = &self.trained_on {
-            scenes.write(&mut metadata);
-        }
-        let content = write(&parameters(&self.network))
-            .and_then(|content| with_metadata(&content, &metadata))
+        let trained_on = self.trained_on.as_ref();
+        let content = describe(&parameters(&self.network), DESCRIPTION, &description, trained_on)
             .map_err(InverseDynamicsError::State)?;
         let access = |source| InverseDynamicsError::Access { path: path.to_owned(), source };
         write_atomically(path, &content).map_err(access)
@@ -58,9 +49,8 @@ impl<B: Backend> InverseDynamics<B> {
         let access = |source| InverseDynamicsError::Access { path: path.clone(), source };
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem| InverseDynamicsError::Damaged { path: path.clone(), problem };
-        let (Description { config, size }, metadata) =
+        let (Description { config, size }, trained_on) =
             described(&content, DESCRIPTION, "inverse dynamics").map_err(damaged)?;
-        let trained_on = TrainingScenes::read(&metadata).map_err(damaged)?;
         let fresh = Self::new(config, size, &Seed::new(0), device)?;
         let damaged = |problem: inner_outer::Error| InverseDynamicsError::Damaged {
             path: path.clone(),

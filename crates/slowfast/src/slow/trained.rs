@@ -1,6 +1,5 @@
 //! A trained denoiser as one safetensors file, with everything that is needed to use it in the metadata.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::module::Param;
@@ -9,14 +8,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use experiment::atomic::write_atomically;
 use experiment::seed::Seed;
 use inner_outer::Rates;
-use inner_outer::named_tensors::{
-    NamedTensors, Precision, parameters, with_metadata, with_values, write,
-};
+use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_values};
 use serde::{Deserialize, Serialize};
 
 use super::SlowError;
 use crate::clip::TrainingScenes;
-use crate::described_file::described;
+use crate::described_file::{describe, described};
 use crate::diffusion::{DiffusionConfig, DiffusionError};
 use crate::memory::FastConfig;
 use crate::model::{Denoiser, DenoiserConfig};
@@ -75,11 +72,9 @@ impl<B: Backend> TrainedDenoiser<B> {
             (format!("{RATES}{index}"), rates.val().to_data())
         };
         tensors.extend(rates.map(named));
-        let config = serde_json::to_string(&self.config).expect("settings are valid JSON");
-        let metadata = BTreeMap::from([(DESCRIPTION.to_owned(), config)]);
-        let content = write(&tensors)
-            .and_then(|content| with_metadata(&content, &metadata))
-            .map_err(SlowError::State)?;
+        // The scenes of a denoiser are in its configuration.
+        let content =
+            describe(&tensors, DESCRIPTION, &self.config, None).map_err(SlowError::State)?;
         let access = |source| SlowError::Access { path: path.to_owned(), source };
         write_atomically(path, &content).map_err(access)
     }
@@ -141,6 +136,7 @@ fn rates<B: Backend>(
 mod tests {
     use burn::backend::Flex;
     use inner_outer::RateScope;
+    use inner_outer::named_tensors::write;
     use inner_outer::tensors::Tensors;
 
     use super::*;
