@@ -17,7 +17,7 @@ pub(crate) const UNFINISHED: &str = ".unfinished-";
 const LINKS_AT_MOST: usize = 40;
 
 /// Replaces the file at `path` by `bytes`, so that a reader, or the next run after a kill, sees the old content or
-/// the new one and never a mixture. A symbolic link stays, and what it points to is written. What is there and no file, such as
+/// the new one and never a mixture. Its permissions stay. A symbolic link stays, and what it points to is written. What is there and no file, such as
 /// a pipe or a device, stays too and is written to as it is, as is a file that is open already and named so, such as
 /// `/dev/stdout`.
 ///
@@ -36,6 +36,11 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     let mut temporary = temporaries().tempfile_in(folder)?;
     temporary.write_all(bytes)?;
+    if let Ok(there) = fs::metadata(path)
+        && there.is_file()
+    {
+        temporary.as_file().set_permissions(there.permissions())?;
+    }
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|failure| failure.error)?;
     sync_folder(folder)
@@ -188,6 +193,20 @@ mod tests {
             }
         }
         assert_eq!((entries(&elsewhere), entries(&here)), (1, 2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_may_not_read_stays_so() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        write_atomically(&path, b"old").unwrap();
+        for mode in [0o600, 0o640, 0o444] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            write_atomically(&path, b"new").unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 
     #[cfg(unix)]

@@ -4,7 +4,7 @@
 //! A configuration is any type that serde can write and read as a TOML table, best with
 //! `#[serde(deny_unknown_fields)]`. Where a section is one of several kinds, tag the enum with
 //! `#[serde(tag = "kind")]`: a layer that names another kind starts that section afresh, so that no field of the old
-//! kind is left in it.
+//! kind is left in it. What is set on the command line is one layer, so that its order does not matter.
 
 mod advice;
 
@@ -124,9 +124,14 @@ pub fn load<C: Serialize + DeserializeOwned>(
     }
 
     let mut resolved = defaults.clone();
-    for (_, layer) in &layers {
-        merge(&mut resolved, layer);
+    let mut together = Table::new();
+    for (origin, layer) in &layers {
+        match origin {
+            Origin::Override(_) => lay(&mut together, layer, &|_| ()),
+            _ => lay(&mut resolved, layer, &Table::clear),
+        }
     }
+    lay(&mut resolved, &together, &Table::clear);
     decode(&resolved).map_err(|misfit| misfit.blamed_on(&layers, &defaults, &resolved))
 }
 
@@ -155,16 +160,17 @@ fn parse_override(text: &str) -> Result<Table, ConfigError> {
     nested.try_into().map_err(|_| malformed())
 }
 
-/// Lays `upper` over `lower`: sections field by field, everything else as a whole.
-fn merge(lower: &mut Table, upper: &Table) {
+/// Lays `upper` over `lower`: sections field by field, everything else as a whole. `renew` has a section of `lower` that becomes
+/// one of another kind.
+fn lay(lower: &mut Table, upper: &Table, renew: &dyn Fn(&mut Table)) {
     if let (Some(old), Some(new)) = (lower.get("kind"), upper.get("kind"))
         && old != new
     {
-        lower.clear();
+        renew(lower);
     }
     for (key, value) in upper {
         match (lower.get_mut(key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (Some(Value::Table(below)), Value::Table(above)) => lay(below, above, renew),
             _ => {
                 lower.insert(key.clone(), value.clone());
             }

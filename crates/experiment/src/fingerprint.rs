@@ -8,6 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::hexadecimal;
 
+/// The SHA-256 of one byte string as other tools know it, in 64 hexadecimal digits.
+pub fn sha256(content: impl AsRef<[u8]>) -> String {
+    hexadecimal::encode(&Sha256::digest(content))
+}
+
 /// A SHA-256, written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -80,6 +85,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn sha256_is_that_of_fips_180() {
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256("abc"), expected);
+    }
 
     #[test]
     fn boundaries_between_parts_count() {

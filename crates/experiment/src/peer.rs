@@ -36,12 +36,18 @@ impl Python {
         Self { interpreter: interpreter.to_owned() }
     }
 
+    /// A command that begins with the interpreter, to which a script is to be added.
+    pub fn command(&self) -> Command {
+        Command::new(&self.interpreter)
+    }
+
     /// The JSON values that a script, given as its text, prints, one a line. What it says on standard error is passed on.
     ///
     /// # Errors
     /// If it cannot be run, fails, or prints something else.
     pub fn lines<T: DeserializeOwned>(&self, script: &str, arguments: &[String]) -> Result<Vec<T>> {
-        let Output { status, stdout, .. } = Command::new(&self.interpreter)
+        let Output { status, stdout, .. } = self
+            .command()
             .args(["-c", script])
             .args(arguments)
             .stderr(Stdio::inherit())

@@ -160,9 +160,12 @@ fn a_second_signal_ends_a_hanging_step() {
     let folder = tempfile::tempdir().unwrap();
     let child = child(ROLE, folder.path());
     signal(&child, "-TERM");
-    while !folder.path().join("asked").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let asked = folder.path().join("asked");
+    let is_asked = (0..1000).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        asked.exists()
+    });
+    assert!(is_asked, "the child did not notice the first signal within ten seconds");
     std::thread::sleep(Duration::from_millis(1100));
     signal(&child, "-TERM");
     assert_eq!(wait(child).code(), Some(130));

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, CheckpointError};
-use crate::hexadecimal;
+use crate::fingerprint::sha256;
 
 pub(super) const FILE_NAME: &str = "manifest.json";
 
@@ -28,7 +27,7 @@ struct Entry {
 
 impl Entry {
     fn of(content: &[u8]) -> Self {
-        Self { bytes: content.len() as u64, sha256: hexadecimal::encode(&Sha256::digest(content)) }
+        Self { bytes: content.len() as u64, sha256: sha256(content) }
     }
 }
 

@@ -187,10 +187,18 @@ fn another_kind_starts_its_section_afresh() {
     let expected = Optimiser::Adam { beta: 0.5 };
     let file = "[optimiser]\nkind = \"adam\"\nbeta = 0.5";
     assert_eq!(with(Some(file), &[]).unwrap().optimiser, expected);
-    assert_eq!(
-        with(None, &["optimiser.kind=adam", "optimiser.beta=0.5"]).unwrap().optimiser,
-        expected
-    );
+    for overrides in [
+        ["optimiser.kind=adam", "optimiser.beta=0.5"],
+        ["optimiser.beta=0.5", "optimiser.kind=adam"],
+    ] {
+        assert_eq!(with(None, &overrides).unwrap().optimiser, expected);
+        assert_eq!(
+            with(Some("optimiser = { kind = \"plain\" }"), &overrides).unwrap().optimiser,
+            expected
+        );
+    }
+    let text = message(None, &["optimiser.betta=1", "optimiser.kind=adam", "optimiser.beta=0.5"]);
+    assert!(text.starts_with("--set optimiser.betta=1: there is no field"), "{text}");
     assert_eq!(
         with(None, &["optimiser.momentum=0.5"]).unwrap().optimiser,
         Optimiser::Sgd { momentum: 0.5 }
