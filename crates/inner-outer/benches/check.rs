@@ -31,6 +31,11 @@ pub struct Reference {
 /// Compares every exact engine with every peer.
 pub fn check(references: &[Reference], engines: &[Engine]) -> Result<()> {
     ensure!(!references.is_empty(), "no peer answered, so there is nothing to compare with");
+    let is_exact = |engine: &Engine| *engine != Engine::CentralDifference;
+    ensure!(
+        engines.iter().any(is_exact),
+        "name an exact engine, for only those are held to a tolerance"
+    );
     let setting = setting()?;
     let mut worst = 0.0_f64;
     for &engine in engines {
@@ -38,6 +43,18 @@ pub fn check(references: &[Reference], engines: &[Engine]) -> Result<()> {
         let parts = per_parameter(&batch.outer, &Tensors::of(&setting.gpt));
         let rates = batch.rates.or_zeros(&Tensors::of(&setting.rates)).0;
         for reference in references {
+            let theirs = [reference.norms.len(), reference.products.len()];
+            ensure!(
+                theirs == [parts.len(); 2],
+                "a peer measured {theirs:?} parameters, not {}",
+                parts.len()
+            );
+            let theirs: Vec<usize> = reference.rate_gradient.iter().map(Vec::len).collect();
+            ensure!(
+                theirs == [rates.len(); 2],
+                "a peer has rates of {theirs:?} parameters, not {}",
+                rates.len()
+            );
             // Our rates are one `[steps]` tensor a parameter.
             let of_rates = rates.iter().enumerate().flat_map(|(p, ours)| {
                 to_f64(ours)
@@ -62,7 +79,7 @@ pub fn check(references: &[Reference], engines: &[Engine]) -> Result<()> {
             println!(
                 "    gradient norms {norms:.1e}, products {products:.1e}, rates {of_rates:.1e}"
             );
-            if engine != Engine::CentralDifference {
+            if is_exact(&engine) {
                 worst = differences.into_iter().fold(worst, larger);
             }
         }

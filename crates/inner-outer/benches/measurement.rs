@@ -1,14 +1,16 @@
 //! Time and memory, each measurement in a process of its own.
 
-use std::fs::read_to_string;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use experiment::memory::{peak_resident_bytes, resident_bytes};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{Options, Worker};
 use crate::setting::Setting;
+
+const UNTOLD: &str = "memory is only measured on Linux";
 
 /// One line of the comparison; also what `torch_peer/bench.py` prints, less what is not compared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ pub fn in_fresh_process(options: &Options, worker: Worker) -> Result<Measurement
 pub fn here(options: &Options, worker: Worker) -> Result<()> {
     let setting = Setting::random(options.size(), options.tasks(), worker.inner_steps)?;
     let threads = options.threads();
-    let baseline_bytes = resident("VmRSS")?;
+    let baseline_bytes = resident_bytes().context(UNTOLD)?;
     let mut seconds = Vec::new();
     // The first is to warm up.
     for _ in 0..=options.repeats() {
@@ -64,19 +66,11 @@ pub fn here(options: &Options, worker: Worker) -> Result<()> {
         name: worker.engine.to_string(),
         inner_steps: worker.inner_steps,
         seconds: median(seconds.split_off(1)),
-        peak_bytes: resident("VmHWM")?,
+        peak_bytes: peak_resident_bytes().context(UNTOLD)?,
         baseline_bytes,
     };
     println!("{}", serde_json::to_string(&measurement)?);
     Ok(())
-}
-
-/// A memory field of this process, in bytes.
-fn resident(field: &str) -> Result<u64> {
-    let status = read_to_string("/proc/self/status").context("memory is only measured on Linux")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(1024 * kilobytes.with_context(|| format!("/proc/self/status has no {field}"))?)
 }
 
 /// The middle value; the mean of the two middle ones of an even number.

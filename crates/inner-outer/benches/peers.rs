@@ -1,9 +1,10 @@
-//! The PyTorch peers of `torch_peer/`, run by the interpreter in the environment variable `PYTHON`, else `python3`.
+//! The PyTorch peers of `torch_peer/`.
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use experiment::peer::Python;
 use serde::de::DeserializeOwned;
 
 use crate::measurement::Measurement;
@@ -12,23 +13,13 @@ use crate::options::Options;
 /// The interpreter, if it has what the peers need.
 ///
 /// # Errors
-/// A message for the reader that says what is missing and how to get it.
-pub fn python() -> Result<String> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-    let remedy =
-        "install benches/torch_peer/requirements.txt, or name an interpreter that has it in PYTHON";
-    let trial = Command::new(&python).args(["-c", "import torch, higher"]).output();
-    let trial = trial.with_context(|| format!("cannot run `{python}`; {remedy}"))?;
-    if !trial.status.success() {
-        let message = String::from_utf8_lossy(&trial.stderr);
-        let reason = message.lines().last().unwrap_or("no message");
-        bail!("`{python}` cannot import torch and higher ({reason}); {remedy}");
-    }
-    Ok(python)
+/// As [`Python::with`].
+pub fn python() -> Result<Python> {
+    Python::with("torch, higher", "crates/inner-outer/benches/torch_peer/requirements.txt")
 }
 
 /// Time and memory of the peers.
-pub fn measure(python: &str, options: &Options) -> Result<Vec<Measurement>> {
+pub fn measure(python: &Python, options: &Options) -> Result<Vec<Measurement>> {
     let mut arguments = vec!["--inner-steps".to_string()];
     arguments.extend(options.inner_steps().iter().map(usize::to_string));
     arguments.extend(["--tasks".into(), options.tasks().to_string()]);
@@ -40,15 +31,15 @@ pub fn measure(python: &str, options: &Options) -> Result<Vec<Measurement>> {
 }
 
 /// The JSON objects that a script prints, one a line.
-pub fn reference<T: DeserializeOwned>(python: &str) -> Result<Vec<T>> {
+pub fn reference<T: DeserializeOwned>(python: &Python) -> Result<Vec<T>> {
     let output = script(python, "reference.py", &[])?;
     ensure!(output.status.success(), "reference.py ended with {}", output.status);
     lines(&output)
 }
 
-fn script(python: &str, name: &str, arguments: &[String]) -> Result<Output> {
+fn script(python: &Python, name: &str, arguments: &[String]) -> Result<Output> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/torch_peer");
-    let mut command = Command::new(python);
+    let mut command = python.command();
     command.arg(folder.join(name)).args(arguments).stderr(Stdio::inherit());
     command.output().with_context(|| format!("cannot run {name}"))
 }

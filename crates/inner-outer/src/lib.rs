@@ -19,6 +19,7 @@ pub mod parallel;
 mod problem;
 mod running_statistics;
 mod schedule;
+pub mod sealed;
 mod selection;
 mod settings;
 mod stored;

@@ -169,13 +169,26 @@ fn larger(a: f64, b: f64) -> f64 {
 
 /// Whether a derivative is there, and exactly zero.
 fn is_zero<B: Backend>(derivative: &Option<Tensor<B, 1>>) -> bool {
-    // Not by the norm: squares of small numbers are zero, too.
-    derivative.as_ref().is_some_and(|derivative| to_f64(&derivative.clone().abs().max()) == [0.0])
+    // Neither by the norm, for squares of small numbers are zero, too, nor by the largest number, which may pass NaN over.
+    derivative.as_ref().is_some_and(|derivative| to_f64(derivative).iter().all(|x| *x == 0.0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::larger;
+    use burn::backend::Flex;
+    use burn::tensor::Tensor;
+
+    use super::{is_zero, larger};
+
+    #[test]
+    fn only_zeros_are_zero() {
+        let is_zero = |values: [f32; 3]| {
+            is_zero(&Some(Tensor::<Flex, 1>::from_data(values, &Default::default())))
+        };
+        assert!(is_zero([0.0, -0.0, 0.0]));
+        assert!(!is_zero([0.0, 1e-38, 0.0]) && !is_zero([0.0, f32::NAN, 0.0]));
+        assert!(!super::is_zero::<Flex>(&None));
+    }
 
     #[test]
     fn a_residual_that_is_no_number_is_kept() {

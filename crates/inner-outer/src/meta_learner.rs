@@ -233,13 +233,13 @@ where
         if self.step == 0 {
             refuse_repeated_parameters(&self.outer)?;
         }
-        if self.step == 0 && !self.config.allow_zero_gradients {
-            refuse_zero_gradients(&batch)?;
-        }
         let rates_norm = if learns_rates { batch.rates.norm() } else { 0.0 };
         let gradient_norm = batch.outer.norm().hypot(rates_norm);
         if !gradient_norm.is_finite() {
             return Err(non_finite(&batch));
+        }
+        if self.step == 0 && !self.config.allow_zero_gradients {
+            refuse_zero_gradients(&batch)?;
         }
         let scale = match self.config.clip {
             Some(limit) if gradient_norm > limit => limit / gradient_norm,
@@ -323,6 +323,23 @@ where
         self.outer_optimizer.load(state.outer_optimizer, device)?;
         self.rates_optimizer.load(state.rates_optimizer, device)?;
         Ok(self)
+    }
+
+    /// Changes the outer module between two steps: clamps a penalty, mixes in another copy. Parameters are to keep their ids,
+    /// as they do in [`Module::map`](burn::module::Module::map), or the optimiser begins anew with them.
+    pub fn map_outer(&mut self, change: impl FnOnce(On<P::Outer, B>) -> On<P::Outer, B>) {
+        self.outer = change(self.outer.clone());
+    }
+
+    /// [`Self::map_outer`] for the inner rates, such as learned ones that are to stay above zero.
+    pub fn map_rates(&mut self, change: impl FnOnce(Rates<B>) -> Rates<B>) {
+        self.rates = change(self.rates.clone());
+    }
+
+    /// The problem, to change a setting of it between two steps. It is no part of [`Self::state`]: who goes on from there sets it
+    /// again.
+    pub fn problem_mut(&mut self) -> &mut P {
+        &mut self.problem
     }
 
     /// The outer module.

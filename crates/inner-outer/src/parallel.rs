@@ -28,9 +28,10 @@ impl Threads {
 }
 
 impl Default for Threads {
-    /// `RAYON_NUM_THREADS` where it is set, as in every Rust numerical program, else all cores.
+    /// `RAYON_NUM_THREADS` where it is a number above 0, as in every Rust numerical program, else all cores.
     fn default() -> Self {
-        let wish = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+        let wish =
+            std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());
         match wish {
             Some(count) if count > 0 => Self::new(count),
             _ => Self(available_parallelism().unwrap_or(NonZeroUsize::MIN)),
@@ -144,11 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_is_reported() {
-        let fail =
-            |index: usize, _: &()| if index == 3 { Err(Error::EmptyMetaBatch) } else { Ok(()) };
-        let outcome = in_order(&[(); 8], Threads::new(2), fail, |_, ()| ());
-        assert!(matches!(outcome, Err(Error::EmptyMetaBatch)));
+    fn the_error_of_the_first_item_is_reported_though_a_later_one_fails_sooner() {
+        let fail = |index: usize, _: &()| match index {
+            0 => {
+                std::thread::sleep(Duration::from_millis(50));
+                Err(index)
+            }
+            _ => Err(index),
+        };
+        for threads in [1, 2, 3] {
+            let outcome = in_order(&[(); 8], Threads::new(threads), fail, |_, ()| ());
+            assert_eq!(outcome, Err(0), "{threads} threads");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<'p, P: Problem, B: Backend> Instance<'p, P, B> {
         }
     }
 
-    /// The inner module with parameters `theta`.
+    /// The inner module with parameters `theta`. Here and below a list of other sizes than the module's parameters is a panic.
     pub fn inner(&self, theta: &Tensors<B>) -> On<P::Inner, B> {
         theta.write(self.inner.clone())
     }

@@ -9,12 +9,13 @@ use burn::tensor::backend::Backend;
 use crate::learner_state::unwritten;
 use crate::named_tensors::{self, NamedTensors, Precision, with_values};
 use crate::tensors::parameter_paths;
-use crate::{Result, Selection};
+use crate::{Error, Result, Selection};
 
 /// The selected float parameters of `module` as the bytes of a safetensors file.
 ///
 /// # Errors
-/// [`Error::State`](crate::Error::State) if nothing is selected, or a parameter is not of half, single or double precision.
+/// [`Error::State`](crate::Error::State) if nothing is selected, or a parameter is not of half, single or double precision,
+/// [`Error::NothingThere`](crate::Error::NothingThere) for an entry of the selection that no parameter has.
 pub fn save_selected<B: Backend, M: Module<B>>(
     module: &M,
     selection: &Selection,
@@ -31,6 +32,7 @@ pub fn save_selected<B: Backend, M: Module<B>>(
             parameter_paths(module).join(", ")
         )));
     }
+    require_matched(module, selection)?;
     named_tensors::write(&found)
 }
 
@@ -40,12 +42,14 @@ pub fn save_selected<B: Backend, M: Module<B>>(
 /// # Errors
 /// [`Error::State`](crate::Error::State) if the bytes are no safetensors file of floats,
 /// [`Error::ParameterNames`](crate::Error::ParameterNames) if a selected parameter is not stored or a stored one not selected,
-/// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) if it has another shape there.
+/// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) if it has another shape there,
+/// [`Error::NothingThere`](crate::Error::NothingThere) for an entry of the selection that no parameter has.
 pub fn load_selected<B: Backend, M: Module<B>>(
     module: M,
     selection: &Selection,
     bytes: &[u8],
 ) -> Result<M> {
+    require_matched(&module, selection)?;
     let mut file = NamedTensors::read(bytes.to_vec())?;
     let chosen = |path: &str| selection.contains(path);
     let module = with_values(module, Precision::OfParameter, |path, shape| match chosen(path) {
@@ -54,6 +58,15 @@ pub fn load_selected<B: Backend, M: Module<B>>(
     })?;
     file.finish()?;
     Ok(module)
+}
+
+/// What is misspelt would be kept back, and come back as it was made.
+fn require_matched<B: Backend, M: Module<B>>(module: &M, selection: &Selection) -> Result<()> {
+    let paths = parameter_paths(module);
+    match selection.unmatched(&paths) {
+        Some(entry) => Err(Error::NothingThere { entry, available: paths.join(", ") }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -65,8 +78,8 @@ mod tests {
     use safetensors::{Dtype, SafeTensors};
 
     use super::*;
+    use crate::Lora;
     use crate::tensors::{Tensors, to_f64};
-    use crate::{Error, Lora};
 
     /// A layer with its change.
     #[derive(Module, Debug)]
@@ -165,10 +178,25 @@ mod tests {
         );
         assert!(matches!(shape, Error::ShapeMismatch { .. }));
         let device = Default::default();
-        let names = load_selected(LinearConfig::new(3, 2).init::<Flex>(&device), &lora(), &bytes)
-            .unwrap_err();
-        assert!(names.to_string().contains("`lora.0.a` is not part of the module"), "{names}");
-        assert!(matches!(names, Error::ParameterNames { .. }));
+        let layer = || -> Linear<Flex> { LinearConfig::new(3, 2).init(&device) };
+        let absent = load_selected(layer(), &lora(), &bytes).unwrap_err();
+        assert!(
+            matches!(&absent, Error::NothingThere { entry, .. } if entry == "lora"),
+            "{absent}"
+        );
+        let names = load_selected(layer(), &Selection::All, &bytes).unwrap_err();
+        assert!(matches!(names, Error::ParameterNames { .. }), "{names}");
+        let misspelt = Selection::below(["lora", "layre"]);
+        let refused = [
+            save_selected(&adapted(3, DType::F32), &misspelt).unwrap_err(),
+            load_selected(adapted(3, DType::F32), &misspelt, &bytes).unwrap_err(),
+        ];
+        for refused in refused {
+            assert!(
+                matches!(&refused, Error::NothingThere { entry, .. } if entry == "layre"),
+                "{refused}"
+            );
+        }
         // A file of one layer's change is not one of both.
         let one = Selection::below(["lora.0"]);
         let half = save_selected(&adapted(3, DType::F32), &one).unwrap();

@@ -31,6 +31,9 @@ impl<B: Backend> Tensors<B> {
 
     /// The module with these values in place of its own. Parameter ids are kept.
     ///
+    /// A layer of `LinearLayout::Col`, whose weights Burn's records hold transposed, forgets that here, as it does in Burn's own
+    /// `valid`: its record would come back transposed into a new layer. [`save_selected`](crate::save_selected) has no such trap.
+    ///
     /// # Panics
     /// If there are not as many tensors as the module has parameters.
     pub fn write<M: Module<B>>(&self, module: M) -> M {
@@ -265,7 +268,8 @@ impl<B: Backend> Cotangents<B> {
     /// Burn's gradients container for `module`, so that any Burn optimiser can take the step.
     ///
     /// # Panics
-    /// If there are not as many entries as the module has parameters.
+    /// If there are not as many entries as the module has parameters, or one is of a parameter that the module has twice: Burn's
+    /// optimisers tell parameters apart by their ids, so that both would move by the gradient of one.
     pub fn gradients<A, M>(&self, module: &M) -> GradientsParams
     where
         A: AutodiffBackend<InnerBackend = B>,
@@ -274,6 +278,9 @@ impl<B: Backend> Cotangents<B> {
         let mut register =
             Register::<B> { entries: self.0.iter(), gradients: GradientsParams::new() };
         require_length(self.0.len(), count::<A, M>(module), "parameters of the module");
+        if let Some([first, second]) = repeated_parameter(module, |place| self.0[place].is_some()) {
+            panic!("{}", Error::RepeatedParameter { first, second });
+        }
         module.visit::<Register<B>>(&mut register);
         register.gradients
     }

@@ -48,7 +48,8 @@ impl Curvature for CentralDifference {
             gradients(lifted.inner_loss(&theta, &phi, point.step), [&theta, &phi])
         };
         if norm == 0.0 {
-            // Zero where the loss depends on a parameter, absent where it does not, as with the other engines.
+            // Absent where the loss does not depend on a parameter. Engines that differentiate twice leave out, too, where only its
+            // gradient does not, which differences cannot tell from zero.
             let [theta, phi] = gradient(0.0).map(|gradient| gradient.zeros_like());
             return Ok(Product { theta, phi });
         }

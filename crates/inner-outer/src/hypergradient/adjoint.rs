@@ -261,7 +261,7 @@ pub(super) fn meta_gradient<P: Problem, O: InnerOptimizer, C: Curvature, B: Back
     let OuterLoss { value: mut outer_loss, theta: mut lambda, phi: mut mu } =
         walk.outer_loss(&end, &walk.relevant, *steps)?;
     let mut of_state = Cotangents::zeros(trajectory.end.state.len());
-    let mut of_rates = Vec::with_capacity(*steps);
+    let mut of_rates = Vec::new();
     for k in (0..*steps).rev() {
         let at = trajectory.iterate(optimizer, rates, k);
         // Taken out, for neither this step nor those before it need the gradient once the update is pulled back.

@@ -49,19 +49,20 @@ impl Hypergradient for Envelope {
             }
             stepper.step()?;
         }
-        let end = walk.theta(&stepper.at.theta);
+        let (reached, inner_losses) = stepper.finish()?;
+        let end = walk.theta(&reached.theta);
         let OuterLoss { value: outer_loss, theta, phi } =
             total + walk.outer_loss(&end, &frozen, inner_loop.steps)?;
         let mu = phi + walk.pull_init(&theta);
         walk.refuse_unreachable(inner_loop.steps, &mu)?;
         Ok(MetaGradient {
             outer_loss,
-            inner_losses: stepper.losses,
+            inner_losses,
             residual: None,
             outer: mu,
             rates: Cotangents::zeros(rates.tensors.len()),
             adapted: end,
-            end: stepper.at,
+            end: reached,
             roles: walk.roles,
         })
     }

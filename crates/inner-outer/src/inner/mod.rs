@@ -1,7 +1,7 @@
 //! The inner loop: an update rule, its rates, and the trajectory it makes.
 //!
-//! An [`InnerOptimizer`] is a differentiable update on a list of tensors. [`Sgd`], [`Momentum`], [`Adam`] and
-//! [`SignedAscent`] are complete rules; [`Clipped`] and [`Projected`] wrap any rule. Rates are tensors of their own
+//! An [`InnerOptimizer`] is a differentiable update on a list of tensors. [`Sgd`], [`Momentum`], [`Adam`],
+//! [`SignedAscent`] and [`NormalizedAscent`] are complete rules; [`Clipped`] and [`Projected`] wrap any rule. Rates are tensors of their own
 //! ([`Rates`]), so that the outer loop can learn them.
 
 mod adam;

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// The Euclidean projection onto a convex set, applied to each adapted tensor `[elements]` after every step.
 pub trait Projection: Clone + Send + Sync + 'static {
-    /// The point of the set that is nearest to `theta`.
+    /// The point of the set that is nearest to `theta`, for settings and sizes that [`Self::check`] accepts.
     fn project<B: Backend>(&self, theta: Tensor<B, 1>) -> Tensor<B, 1>;
 
     /// Checks the set, and that it is one for adapted tensors of these sizes. Called once a loop.

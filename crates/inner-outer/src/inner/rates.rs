@@ -65,6 +65,9 @@ impl<B: Backend> Rates<B> {
     }
 
     /// The derivative with respect to these rates, from the derivatives of every step's [`Self::at`].
+    ///
+    /// # Panics
+    /// If there are fewer derivatives than rates.
     pub fn gather(&self, steps: Vec<Cotangents<B>>) -> Cotangents<B> {
         let of_tensor = |(index, rates): (usize, &Param<Tensor<B, 2>>)| {
             let shared_by_all = self.tensors.len() == 1;

@@ -5,7 +5,7 @@ use burn::tensor::backend::Backend;
 
 use super::{InnerLoop, InnerOptimizer, Iterate, Rates};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Tensors, gradients, loss_value, to_f64};
+use crate::tensors::{Tensors, gradients, is_finite, loss_value, to_f64};
 use crate::{Autodiff, Error, Result};
 
 /// An inner loop on its way.
@@ -48,7 +48,7 @@ impl<'a, P: Problem, O: InnerOptimizer, B: Backend> Stepper<'a, P, O, B> {
             rates,
             at: start,
             gradient: None,
-            losses: Vec::with_capacity(inner_loop.steps),
+            losses: Vec::new(),
         })
     }
 
@@ -80,6 +80,28 @@ impl<'a, P: Problem, O: InnerOptimizer, B: Backend> Stepper<'a, P, O, B> {
         self.gradient = Some(gradient);
         Ok(())
     }
+
+    /// Where the steps led, and the losses before each.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteState`]: an optimiser that remembers infinity moves no more, and no loss tells.
+    pub fn finish(self) -> Result<(Iterate<B>, Vec<f64>)> {
+        let Self { at, losses, roles, .. } = self;
+        match first_spoilt(&at.state) {
+            // Rules that have a state have one or more lists of a tensor for each adapted one.
+            Some(index) => {
+                let mut paths = roles.adapted_paths();
+                let path = paths.swap_remove(index % paths.len());
+                Err(Error::NonFiniteState { path, steps: losses.len() })
+            }
+            None => Ok((at, losses)),
+        }
+    }
+}
+
+/// The place of the first tensor that is not finite.
+pub(super) fn first_spoilt<B: Backend>(list: &Tensors<B>) -> Option<usize> {
+    list.0.iter().position(|tensor| !is_finite(tensor))
 }
 
 /// The error of a loss that is not finite, with the largest absolute entry of the gradient of the step before and

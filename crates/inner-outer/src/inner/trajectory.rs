@@ -5,10 +5,14 @@
 
 use burn::tensor::backend::Backend;
 
+use super::stepper::first_spoilt;
 use super::{InnerOptimizer, Iterate, RateScope, Rates, Stepper};
 use crate::problem::{Instance, Problem, Roles};
-use crate::tensors::{Cotangents, Tensors, is_finite};
+use crate::tensors::{Cotangents, Tensors};
 use crate::{Error, On, Result};
+
+/// Steps beyond which rates for each of them are a slip and not a wish.
+const MOST_STEPS: usize = 1_000_000;
 
 /// An update rule and how often it is applied.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +49,8 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// Rates of value `initial` that fit this loop on `problem`.
     ///
     /// # Errors
-    /// [`Error::NothingAdapted`](crate::Error::NothingAdapted) if the problem adapts no parameter.
+    /// [`Error::NothingAdapted`](crate::Error::NothingAdapted) if the problem adapts no parameter, and
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for more steps than may each have rates of their own.
     pub fn rates<P: Problem, B: Backend>(
         &self,
         problem: &P,
@@ -54,6 +59,11 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         outer: &On<P::Outer, B>,
         task: &On<P::Task, B>,
     ) -> Result<Rates<B>> {
+        if scope == RateScope::PerTensorPerStep && self.steps > MOST_STEPS {
+            let (setting, value) = ("InnerLoop::steps", self.steps as f64);
+            let range = "at most a million where each step has rates of its own";
+            return Err(Error::OutOfRange { setting, value, range });
+        }
         let instance = Instance::new(problem, outer, task);
         let theta = instance.start().select(&Roles::of(&instance)?.adapted);
         Ok(Rates::new(scope, initial, &theta, self.steps))
@@ -94,7 +104,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
         let start = self.begin(&base.select(&roles.adapted), from.as_ref())?;
         let trajectory =
             self.run(&instance, &roles, &instance.phi(), rates, start, Keep::Nothing)?;
-        self.require_finite(&trajectory.end, &roles)?;
+        self.require_finite(&trajectory.end.theta, &roles)?;
         let theta = base.replace(&roles.adapted, &trajectory.end.theta);
         Ok(Adapted {
             inner: instance.inner(&theta),
@@ -104,17 +114,11 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     }
 
     /// No loss follows the last step, so that what it spoils would be told nowhere.
-    fn require_finite<B: Backend>(&self, end: &Iterate<B>, roles: &Roles) -> Result<()> {
-        let paths = roles.adapted_paths();
-        let spoilt = |list: &Tensors<B>| list.0.iter().position(|tensor| !is_finite(tensor));
-        if let Some(index) = spoilt(&end.theta) {
-            return Err(Error::NonFiniteEnd { path: paths[index].clone(), steps: self.steps });
-        }
-        match spoilt(&end.state) {
-            // Rules that have a state have one or more lists of a tensor for each adapted one.
+    fn require_finite<B: Backend>(&self, end: &Tensors<B>, roles: &Roles) -> Result<()> {
+        match first_spoilt(end) {
             Some(index) => {
-                let path = paths[index % paths.len()].clone();
-                Err(Error::NonFiniteState { path, steps: self.steps })
+                let path = roles.adapted_paths().swap_remove(index);
+                Err(Error::NonFiniteEnd { path, steps: self.steps })
             }
             None => Ok(()),
         }
@@ -143,7 +147,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
     /// `theta_{k+1} = U_k(theta_k, grad L_k(theta_k, phi))` for `k = 0..K-1`.
     ///
     /// # Errors
-    /// If the rates or the optimiser's settings do not fit, or an inner loss is not finite.
+    /// If the rates or the optimiser's settings do not fit, or an inner loss or the optimiser's state at the end is not finite.
     pub fn run<P: Problem, B: Backend>(
         &self,
         instance: &Instance<P, B>,
@@ -165,7 +169,7 @@ impl<O: InnerOptimizer> InnerLoop<O> {
                 gradients.extend(stepper.gradient.clone());
             }
         }
-        let Stepper { at: end, losses, .. } = stepper;
+        let (end, losses) = stepper.finish()?;
         Ok(Trajectory { checkpoints, spacing, gradients, losses, end })
     }
 }
@@ -215,7 +219,7 @@ mod tests {
     use super::super::{Adam, Clipped};
     use super::*;
     use crate::tensors::to_f64;
-    use crate::{Autodiff, Family, FirstOrder, Hypergradient, Selection, family};
+    use crate::{Autodiff, Envelope, Family, FirstOrder, Hypergradient, Selection, family};
 
     #[derive(Module, Debug)]
     struct Point<B: Backend> {
@@ -373,25 +377,44 @@ mod tests {
         assert!(matches!(refused, Error::OutOfRange { setting: "Clipped::limit", .. }));
     }
 
+    #[test]
+    fn rates_for_more_steps_than_memory_holds_are_refused() {
+        let inner_loop = InnerLoop { optimizer: Adam::default(), steps: usize::MAX };
+        let rates =
+            |scope| inner_loop.rates(&STEADY, scope, 0.1, &point(0.3, 0.8), &point(1.0, 1.0));
+        let refused = rates(RateScope::PerTensorPerStep).expect_err("rates beyond memory");
+        assert!(matches!(refused, Error::OutOfRange { setting: "InnerLoop::steps", .. }));
+        rates(RateScope::PerTensor).unwrap();
+    }
+
     /// A second moment that is infinite keeps its elements where they are for ever, which no loss shows.
     #[test]
-    fn a_state_that_is_not_finite_is_refused() {
+    fn a_state_that_is_not_finite_is_refused() -> Result<()> {
         let point = |x: f32| {
             let tensor = |value: f32| Param::from_tensor(Tensor::full([1], value, &device()));
             Point::<Flex> { x: tensor(x), y: tensor(0.0) }
         };
-        let adapt = |optimizer: Adam, x| {
+        let adapt = |optimizer: Adam, x| -> Result<_> {
             let (outer, task) = (point(x), point(1.0));
             let inner_loop = InnerLoop { optimizer, steps: 1 };
             let rates = inner_loop.rates(&STEADY, RateScope::Global, 0.1, &outer, &task)?;
-            inner_loop.adapt(&STEADY, &outer, &rates, &task)
+            let learned = [
+                FirstOrder.meta_gradient(&STEADY, &inner_loop, &outer, &rates, &task).err(),
+                Envelope.meta_gradient(&STEADY, &inner_loop, &outer, &rates, &task).err(),
+            ];
+            Ok((inner_loop.adapt(&STEADY, &outer, &rates, &task).err(), learned))
         };
         // The loss is x^4, its gradient 4 x^3, and the square of that beyond single precision.
-        let refused = adapt(Adam::default(), 1e8).err().expect("an infinite second moment");
-        let Error::NonFiniteState { path, steps: 1 } = &refused else { panic!("{refused}") };
-        assert_eq!(path, "x");
-        assert!(refused.to_string().contains("`Clipped`"), "{refused}");
-        adapt(Adam::default(), 1e4).unwrap();
+        let (adapted, learned) = adapt(Adam::default(), 1e8)?;
+        for refused in learned.into_iter().chain([adapted]) {
+            let refused = refused.expect("an infinite second moment");
+            let Error::NonFiniteState { path, steps: 1 } = &refused else { panic!("{refused}") };
+            assert_eq!(path, "x");
+            assert!(refused.to_string().contains("`Clipped`"), "{refused}");
+        }
+        let (adapted, learned) = adapt(Adam::default(), 1e4)?;
+        assert!(adapted.is_none() && learned.iter().all(Option::is_none), "{learned:?}");
+        Ok(())
     }
 
     fn device() -> burn::tensor::Device<Flex> {

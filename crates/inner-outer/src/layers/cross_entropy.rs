@@ -10,6 +10,9 @@ use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 ///
 /// With many classes this is much cheaper than `log_softmax` and `gather`: the scores are read for one exponential, and
 /// the graph keeps one tensor of their size.
+///
+/// # Panics
+/// If there are not as many targets as rows, or one is no class.
 pub fn cross_entropy<B: Backend>(scores: Tensor<B, 2>, targets: Tensor<B, 1, Int>) -> Tensor<B, 1> {
     let share = (scores.dims()[0] as f64).recip();
     let targets = targets.unsqueeze_dim::<2>(1);

@@ -11,6 +11,9 @@ use super::vectors::vectorised;
 use crate::copies::{divided, on_rows};
 
 /// `x W + b`: `[rows, in]` to `[rows, out]`.
+///
+/// # Panics
+/// If the shapes do not fit.
 pub fn linear<B: Backend>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
     affine(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val()))
 }
@@ -171,6 +174,9 @@ pub(crate) fn affine_parts<B: Backend, const N: usize>(
 }
 
 /// Rows of the embedding table: `[tokens]` to `[tokens, width]`.
+///
+/// # Panics
+/// If a token has no row.
 pub fn embedding<B: Backend>(layer: &Embedding<B>, tokens: Tensor<B, 1, Int>) -> Tensor<B, 2> {
     layer.weight.val().select(0, tokens)
 }

@@ -156,6 +156,30 @@ fn layers_that_burn_stores_transposed_go_on_as_they_were() {
 }
 
 #[test]
+fn what_is_changed_between_two_steps_goes_on_from_there() {
+    let tasks = [stack(1, 1.0)];
+    let mut learner = exact(2, RateScope::PerTensor);
+    let mut untouched = exact(2, RateScope::PerTensor);
+    for learner in [&mut learner, &mut untouched] {
+        learner.step(&tasks).unwrap();
+    }
+    learner.map_outer(|outer| outer);
+    learner.map_rates(|rates| rates);
+    for learner in [&mut learner, &mut untouched] {
+        learner.step(&tasks).unwrap();
+    }
+    let values = |learner: &MetaLearner<Pulled, Sgd, Unrolled, Flex>| {
+        [Tensors::of(learner.outer()), Tensors::of(learner.rates())].map(|list| list.to_f64())
+    };
+    assert_eq!(values(&learner), values(&untouched));
+    let clamped = |parameter: Param<Tensor<Flex, 2>>| parameter.map(|rate| rate.clamp_min(7.0));
+    learner.map_rates(|rates| Rates { tensors: rates.tensors.into_iter().map(clamped).collect() });
+    learner.map_outer(|_| stack(2, 3.0));
+    assert_eq!(values(&learner), [vec![3.0; 2], vec![7.0; 2]]);
+    let Pulled = learner.problem_mut();
+}
+
+#[test]
 fn a_state_with_another_number_of_layers_is_refused() {
     let refused = |from: usize, to: usize| {
         let state = exact(from, RateScope::Global).state().unwrap();

@@ -158,3 +158,22 @@ fn gradients_are_registered_for_the_optimisers_of_burn() {
     assert_eq!(weight.dims(), [3, 2]);
     assert_eq!(registered.len(), 3);
 }
+
+#[test]
+fn a_gradient_of_a_parameter_that_is_there_twice_is_refused() {
+    let mut module = network();
+    module.layers[1] = module.layers[0].clone();
+    let lifted: Network<Autodiff<Flex>> = burn::module::AutodiffModule::from_inner(module.clone());
+    let mut entries = Tensors::of(&module).into_cotangents();
+    let message = panic_of(|| entries.gradients(&lifted));
+    assert!(
+        message.contains("`layers.0.weight` and `layers.1.weight` have the same id"),
+        "{message}"
+    );
+    for (entry, path) in entries.0.iter_mut().zip(parameter_paths(&module)) {
+        if path.starts_with("layers") {
+            *entry = None;
+        }
+    }
+    entries.gradients(&lifted);
+}
