@@ -330,12 +330,7 @@ impl<B: Backend> Federation<B> {
         let moved = self.config.server.step(&mut next_server, &mut next_global, received);
         let is_converged = match moved {
             Ok(is_converged) => is_converged,
-            Err(
-                ServerError::NoUpdates
-                | ServerError::TooFewUpdates { .. }
-                | ServerError::TrimsNobody { .. }
-                | ServerError::Keep { .. },
-            ) => return Ok(None),
+            Err(refusal) if refusal.passes_over() => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
         // Last, because it changes in place, or not at all: the variates of all clients are not copied for a round of a few.

@@ -267,8 +267,12 @@ impl ExperimentConfig {
         // A product such as 10 * 0.7 may fall short of its whole number.
         let answering = (expected + 1e-9) as usize;
         let refusal = self.server.aggregator.check_for(answering).err()?;
+        let consequence = match refusal.passes_over() {
+            true => "many rounds may be passed over",
+            false => "in many rounds it may do no more than a mean",
+        };
         Some(format!(
-            "of {asked} clients that a round asks {expected:.1} are expected to answer, too few for `server.aggregator`, so that many rounds may be passed over: {refusal}; or lower `clients.participation.dropout`"
+            "of {asked} clients that a round asks {expected:.1} are expected to answer, too few for `server.aggregator`, so that {consequence}: {refusal}; or lower `clients.participation.dropout`"
         ))
     }
 
@@ -421,6 +425,8 @@ mod tests {
         assert!(shortfall(5, 0.1, trimmed).unwrap().contains("nothing would be trimmed"));
         assert!(shortfall(5, 0.9, AggregatorChoice::Median).is_some(), "half a client");
         assert_eq!(shortfall(5, 0.5, AggregatorChoice::Median), None);
+        let slack = shortfall(5, 0.3, AggregatorChoice::Slack { alpha: 0.1, top: 4 }).unwrap();
+        assert!(slack.contains("no more than a mean") && !slack.contains("passed over"), "{slack}");
     }
 
     #[test]

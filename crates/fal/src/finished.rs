@@ -174,6 +174,12 @@ pub enum FinishedError {
         /// What began there.
         command: &'static str,
     },
+    /// A training's results without its rounds.
+    #[error("{} holds results of a training, but no {}; copy that file there, too", folder.display(), metrics::FILE_NAME)]
+    NoRounds {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Results of another kind.
     #[error("{} holds no results of `fal train` or `fal attack` ({cause}); name another folder", path.display())]
     Results {
@@ -209,8 +215,8 @@ impl FinishedRun {
     pub fn read(folder: &Path) -> Result<Self, FinishedError> {
         let config = RunDirectory::open(folder)?.config()?;
         let metrics = folder.join(metrics::FILE_NAME);
-        let rows = if metrics.exists() { metrics::read(&metrics)? } else { Vec::new() };
-        let command = if folder.join(ATTACKED_FILE).exists() { "attack" } else { "train" };
+        let is_attack = folder.join(ATTACKED_FILE).exists();
+        let command = if is_attack { "attack" } else { "train" };
         let path = folder.join(RESULTS_FILE);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
@@ -220,6 +226,14 @@ impl FinishedRun {
         })?;
         let judgement = serde_json::from_slice(&bytes)
             .map_err(|cause| FinishedError::Results { path, cause })?;
+        let rows = match metrics.exists() {
+            true => metrics::read(&metrics)?,
+            // Rounds that went wrong would be untold.
+            false if !is_attack => {
+                return Err(FinishedError::NoRounds { folder: folder.to_owned() });
+            }
+            false => Vec::new(),
+        };
         Ok(Self { path: folder.to_owned(), config, rows, judgement })
     }
 
@@ -260,7 +274,7 @@ impl FinishedRun {
 /// Runs that differ only in their seed, judged after as many rounds.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// What they are called: the folder's name, without what tells the seeds apart.
+    /// What they are called: the folder's name, without what tells the seeds apart, or its path where that name is another's too.
     pub name: String,
     /// The runs, at least one.
     pub runs: Vec<FinishedRun>,
@@ -284,7 +298,14 @@ pub fn grouped(runs: Vec<FinishedRun>) -> Result<Vec<Group>, FinishedError> {
         }
         group.runs.push(run);
     }
-    groups.iter_mut().for_each(|group| group.name = name_of(&group.runs));
+    let names: Vec<String> = groups.iter().map(|group| name_of(&group.runs)).collect();
+    for (group, name) in groups.iter_mut().zip(&names) {
+        let is_shared = names.iter().filter(|other| *other == name).count() > 1;
+        group.name = match is_shared {
+            true => group.runs[0].path.display().to_string(),
+            false => name.clone(),
+        };
+    }
     Ok(groups)
 }
 
@@ -433,6 +454,11 @@ pub(crate) mod tests {
         assert_eq!(names, ["fal-k1", "fal-k2"]);
         let several = grouped(vec![run("fal-k-0", 0, 0.8), run("fal-k-1", 1, 0.7)]).unwrap();
         assert_eq!(several[0].name, "fal-k");
+        let alike =
+            vec![with_steps("a/fat-seed-0", 1), with_steps("b/fat-seed-0", 2), run("c", 0, 0.8)];
+        let names: Vec<String> =
+            grouped(alike).unwrap().into_iter().map(|group| group.name).collect();
+        assert_eq!(names, ["runs/a/fat-seed-0", "runs/b/fat-seed-0", "c"]);
     }
 
     #[test]
@@ -498,6 +524,9 @@ pub(crate) mod tests {
         let clean = r#"{"mean": 0.5, "low": 0.4, "high": 0.6, "n": 10}"#;
         let results = format!(r#"{{"samples": 10, "report": {{"clean": {clean}, "robust": []}}}}"#);
         fs::write(path.join(RESULTS_FILE), results).unwrap();
+        let refused = FinishedRun::read(&path).unwrap_err();
+        assert!(matches!(refused, FinishedError::NoRounds { .. }), "{refused}");
+        fs::write(path.join(ATTACKED_FILE), "\"run\"").unwrap();
         let run = FinishedRun::read(&path).unwrap();
         assert!(run.rows.is_empty());
         assert_eq!(run.judgement.report.clean.mean, 0.5);

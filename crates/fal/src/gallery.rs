@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use experiment::markup::escape;
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
-use crate::attack::{AttackError, Campaign, Images, Pgd, Samples, Size, WhiteBox};
+use crate::attack::{AttackError, Campaign, Images, Pgd, Samples, Size, WhiteBox, prediction};
 
 const TILE: usize = 88;
 const GAP: usize = 8;
@@ -54,9 +54,8 @@ pub fn gallery<M: WhiteBox>(
     let (clean, attacked) = (samples.images().select(&shown), outcome.images.select(&shown));
     let names = |images: &Images| -> Result<Vec<String>, GalleryError> {
         let scores = model.scores(images)?;
-        let best = |row: &[f32]| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]));
-        let name = |row| {
-            let class = best(row).unwrap_or_default();
+        let name = |row: &[f32]| {
+            let class = prediction(row);
             class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
         };
         Ok(scores.iter().map(name).collect())

@@ -74,6 +74,7 @@ pub use evaluation::{
 pub use fab::{Closest, Fab};
 pub use images::{Images, Samples, Size};
 pub use model::{BlackBox, Opaque, Scores, Slopes, Transparent, WhiteBox};
+pub(crate) use objective::prediction;
 pub use objective::{Loss, Objective};
 pub use outcome::{Fate, Outcome, Tally};
 pub use perturb::{Attack, Batch, Perturbed};

@@ -210,7 +210,7 @@ mod tests {
     use burn::nn::{BatchNorm, BatchNormConfig};
 
     use super::*;
-    use crate::attack::toy::{self, Cliff, Linear};
+    use crate::attack::toy::{self, Brightness, Linear};
 
     /// Batch normalisation as Burn applies it by itself.
     #[derive(Module, Debug)]
@@ -289,10 +289,10 @@ mod tests {
     }
 
     #[test]
-    fn scores_alone_need_no_gradient() {
+    fn scores_are_those_of_the_classifier() {
         let device = Default::default();
-        let model = Opaque::<Flex, _>::new(&Cliff, &device);
-        let scores = model.scores(&toy::images(&[&[0.2, 0.3]])).unwrap();
-        assert_eq!((scores.classes(), scores.iter().len()), (2, 1));
+        let model = Opaque::<Flex, _>::new(&Brightness, &device);
+        let scores = model.scores(&toy::images(&[&[0.0, 0.5], &[1.0, 0.75]])).unwrap();
+        assert_eq!(scores.iter().collect::<Vec<_>>(), [[0.25, -0.25], [-0.375, 0.375]]);
     }
 }

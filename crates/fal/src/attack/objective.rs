@@ -130,7 +130,7 @@ impl Objective {
 }
 
 /// The class with the largest score, the first of them where several are equal.
-pub(super) fn prediction(scores: &[f32]) -> usize {
+pub(crate) fn prediction(scores: &[f32]) -> usize {
     let larger = |best, class| if scores[class] > scores[best] { class } else { best };
     (0..scores.len()).fold(0, larger)
 }

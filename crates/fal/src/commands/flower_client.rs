@@ -55,7 +55,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     experiment::on_device!(common.device, B => {
         let mut node = FlowerNode::<B>::new(&config, arguments.client, &Default::default()).bad_input()?;
-        note_without_effect(&config);
+        note_settings_of_the_server(&config);
         match join(options, &mut node, &interrupt, &tell) {
             Err(mistake) if mistake.is_of_options() => Err(mistake).bad_input(),
             joined => joined.failed(),
@@ -63,8 +63,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     })
 }
 
-/// Tells of settings that a training in one process would heed, and a node does not.
-fn note_without_effect(config: &ExperimentConfig) {
+/// Tells of settings that a training in one process would heed, and a node does not or only if the ServerApp has them, too.
+fn note_settings_of_the_server(config: &ExperimentConfig) {
+    let (rounds, warm_up) = (config.rounds, config.adversary.warm_up);
+    if warm_up > 0.0 && !config.adversary.is_idle() {
+        let grown = (warm_up * rounds as f64).ceil();
+        print_note(format!(
+            "the adversary grows over the first {grown} of `rounds = {rounds}`, which must be as many as the ServerApp runs"
+        ));
+    }
     let settings = settings_of_the_strategy(config);
     if !settings.is_empty() {
         print_note(format!(

@@ -9,8 +9,8 @@ use super::sphere::radius;
 /// `[batch, dimension]`: the projection onto the theorem's ball, which is a cap of the sphere.
 ///
 /// The last coordinate stays 1/2. The others are brought back to length `sqrt(3)/2`; where they are then too far away,
-/// they go along the great circle to the rim of the cap, at the angle `2 asin(bound / sqrt(3))`. A point moved to the far
-/// side along no direction stays at its centre.
+/// they go along the great circle to the rim of the cap, at the angle `2 asin(bound / sqrt(3))`. To the point opposite to the
+/// centre all great circles lead, so that what was moved there stays at its centre.
 pub fn chord_projection<B: Backend>(
     moved: Tensor<B, 2>,
     centres: Tensor<B, 2>,
@@ -26,8 +26,12 @@ pub fn chord_projection<B: Backend>(
     let (centre, direction) = (to_unit(free(centres)), to_unit(free(moved)));
     let angle = 2.0 * (bound / (2.0 * radius())).clamp(0.0, 1.0).asin();
     let cosine = (centre.clone() * direction.clone()).sum_dim(1);
-    let tangent = to_unit(direction.clone() - centre.clone() * cosine.clone());
-    let rim = centre.clone() * angle.cos() + tangent * angle.sin();
+    let aside = direction.clone() - centre.clone() * cosine.clone();
+    // In single precision a point opposite to the centre still lies aside of it, in a direction that is rounding.
+    let opposite =
+        aside.clone().powi_scalar(2).sum_dim(1).lower_elem(1e-10).bool_and(cosine.lower_elem(0.0));
+    let rim = centre.clone() * angle.cos() + to_unit(aside) * angle.sin();
+    let rim = rim.mask_where(opposite.expand([batch, dimension - 1]), centre.clone());
     // Not by the cosine, which single precision rounds to 1 within a ten-thousandth of the centre.
     let apart = (direction.clone() - centre.clone()).powi_scalar(2).sum_dim(1).sqrt();
     let outside = apart.greater_elem(2.0 * (angle / 2.0).sin()).expand([batch, dimension - 1]);
@@ -83,6 +87,20 @@ mod tests {
         let length = norm(&near[..3]);
         let expected: Vec<f64> = near[..3].iter().map(|x| x / length * radius()).collect();
         assert!(distance(&found[..3], &expected) < 1e-6);
+    }
+
+    #[test]
+    fn points_opposite_to_the_centre_stay_there() {
+        let device = Default::default();
+        for number in 0..20 {
+            let set = SphereSet::separable(1, 5, 0.0, &Seed::new(number)).unwrap();
+            let (centre, _) = set.batch::<Flex>(&[0], &device);
+            for (bound, factor) in [(0.4, 1.0), (1.3, 0.7), (1.6, 2.0)] {
+                let found =
+                    to_f64(&chord_projection(centre.clone() * -factor, centre.clone(), bound));
+                assert!(distance(&found, set.point(0)) < 1e-6, "{found:?}");
+            }
+        }
     }
 
     #[test]

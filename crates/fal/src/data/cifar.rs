@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use experiment::fingerprint::sha256;
+
 use super::folder::BYTE;
-use super::known::checksum;
 use super::{DataError, ImageSet, ImageShape, Split, idx};
 
 const NAME: &str = "CIFAR-10";
@@ -72,7 +73,7 @@ fn read(
                 found: bytes.len(),
             });
         }
-        if let Some(original) = seen.insert(checksum(&bytes), path.clone()) {
+        if let Some(original) = seen.insert(sha256(&bytes), path.clone()) {
             let (file, original) = (path.display().to_string(), original.display().to_string());
             return Err(DataError::Copied { file, original });
         }

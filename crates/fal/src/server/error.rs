@@ -90,6 +90,19 @@ pub enum ServerError {
     },
 }
 
+impl ServerError {
+    /// Whether a round is passed over, and the model left as it is, because too few updates came.
+    pub fn passes_over(&self) -> bool {
+        matches!(
+            self,
+            Self::NoUpdates
+                | Self::TooFewUpdates { .. }
+                | Self::TrimsNobody { .. }
+                | Self::Keep { .. }
+        )
+    }
+}
+
 /// Refuses a setting unless it is `accepted`.
 pub(super) fn require(
     accepted: bool,

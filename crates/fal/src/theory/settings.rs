@@ -11,6 +11,8 @@ use crate::training_error::{MOST, TrainingError, require, require_few, require_s
 
 /// Points of all clients together. They are drawn one by one at a distance from all before, so time grows with the square.
 const MOST_POINTS: usize = 20_000;
+/// Numbers of any one kind: weights, coordinates of all points, or neurons at all of them.
+const MOST_NUMBERS: usize = 100_000_000;
 
 /// A federation in the regime of the theorem: everything but the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,8 +111,13 @@ impl TheorySettings {
         let dimension = self.dimension;
         let usable = (3..=MOST).contains(&dimension);
         require(usable, "dimension", dimension as f64, "at least 3 and at most a million")?;
-        let weights = (dimension * self.width) as f64;
-        require(weights <= 1e8, "dimension times width", weights, "at most a hundred million")?;
+        for (setting, numbers) in [
+            ("dimension times width", dimension * self.width),
+            ("clients times points times dimension", points * dimension),
+            ("clients times points times width", points * self.width),
+        ] {
+            require(numbers <= MOST_NUMBERS, setting, numbers as f64, "at most a hundred million")?;
+        }
         for (setting, rate) in [("local_rate", self.local_rate), ("global_rate", self.global_rate)]
         {
             require(rate.is_finite() && rate > 0.0, setting, rate, "above 0")?;
@@ -205,6 +212,13 @@ mod tests {
         refused("dimension times width", |settings| {
             settings.dimension = 1000;
             settings.width = 1_000_000;
+        });
+        refused("clients times points times dimension", |settings| {
+            (settings.points, settings.dimension) = (4000, 1_000_000);
+            settings.width = 64;
+        });
+        refused("clients times points times width", |settings| {
+            (settings.points, settings.width) = (4000, 1_000_000);
         });
         refused("local_rate", |settings| settings.local_rate = 0.0);
         refused("global_rate", |settings| settings.global_rate = f64::NAN);

@@ -12,12 +12,13 @@ pub(super) const SMALLEST: usize = 3;
 /// The tiles of the first perturbation have this share of the shorter side of the image.
 const TILES: usize = 5;
 
-/// Tiles of [`bump`], each with a random sign in each channel, together of length 1. They begin where five of them would be
-/// centred, and go on as long as there is room.
+/// Tiles of [`bump`], each with a random sign in each channel, together of length 1. They begin as far from the upper and the
+/// left edge as five of them would if they were centred along the shorter side, and go on as long as there is room.
 pub(super) fn start(size: Size, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let side = (size.height.min(size.width) / TILES).max(1);
-    let starts =
-        |length: usize| (length.saturating_sub(TILES * side) / 2..=length - side).step_by(side);
+    let shorter = size.height.min(size.width);
+    let side = (shorter / TILES).max(1);
+    let begin = shorter.saturating_sub(TILES * side) / 2;
+    let starts = |length: usize| (begin..=length - side).step_by(side);
     let mut change = vec![0.0; size.elements()];
     for (top, left) in
         starts(size.height).flat_map(|top| starts(size.width).map(move |left| (top, left)))
@@ -158,14 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn tiles_begin_off_the_edge_and_patches_keep_the_length() {
+    fn tiles_begin_as_far_from_both_edges_and_reach_the_others() {
+        let wide = Size { channels: 1, height: 7, width: 40 };
+        for size in [SIZE, wide] {
+            let first = start(size, &mut Seed::new(2).rng());
+            assert!((length(&first) - 1.0).abs() < 1e-6);
+            for (position, change) in first.iter().enumerate() {
+                let place = position % (size.height * size.width);
+                let (row, column) = (place / size.width, place % size.width);
+                assert_eq!(*change != 0.0, row >= 1 && column >= 1, "row {row}, column {column}");
+            }
+        }
+    }
+
+    #[test]
+    fn patches_keep_the_length() {
         let mut rng = Seed::new(2).rng();
         let first = start(SIZE, &mut rng);
-        assert!((length(&first) - 1.0).abs() < 1e-6);
-        for (position, change) in first.iter().enumerate() {
-            let (row, column) = (position % 63 / 7, position % 7);
-            assert_eq!(*change != 0.0, row >= 2 && column >= 1, "row {row}, column {column}");
-        }
         let threat = ThreatModel::l2(0.7);
         let original = vec![0.5; SIZE.elements()];
         let mut image = threat.moved(&original, &original, &first, 0.7);

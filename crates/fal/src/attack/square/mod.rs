@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
     use crate::attack::Opaque;
-    use crate::attack::toy::{self, Cliff};
+    use crate::attack::toy::{self, Brightness};
 
     #[test]
     fn the_schedule_is_the_paper_s() {
@@ -237,11 +237,10 @@ mod tests {
         assert_eq!(window.pixels(size, 1).collect::<Vec<_>>(), [18, 19, 22, 23]);
     }
 
-    /// The model panics when it is differentiated, and its scores are above one half by the mean pixel.
     #[test]
-    fn it_needs_no_gradient() {
+    fn it_finds_the_brightest_and_the_darkest_within_reach() {
         let device = Default::default();
-        let model = Opaque::<Flex, _>::new(&Cliff, &device);
+        let model = Opaque::<Flex, _>::new(&Brightness, &device);
         let size = Size { channels: 1, height: 8, width: 8 };
         let images =
             Images::gather(size, [0.38, 0.45, 0.2].map(|x| vec![x; 64]).iter().map(|row| &row[..]));
@@ -263,7 +262,7 @@ mod tests {
     #[test]
     fn unusable_settings_are_refused() {
         let device = Default::default();
-        let model = Opaque::<Flex, _>::new(&Cliff, &device);
+        let model = Opaque::<Flex, _>::new(&Brightness, &device);
         let batch = toy::right_batch(&model, toy::images(&[&[0.1; 9]]), &Seed::new(3));
         let attempt = |square: Square, threat| square.perturb(&model, &threat, &batch).unwrap_err();
         for square in [

@@ -12,6 +12,7 @@ mod table;
 
 use std::num::NonZeroUsize;
 
+use anyhow::anyhow;
 use clap::value_parser;
 use experiment::cli::{Failure, OrFailure, print_line, print_note};
 use inner_outer::Threads;
@@ -25,6 +26,8 @@ use peer::Peer;
 
 /// Images of the federations whose memory is compared, whatever the number of clients.
 const IMAGES: usize = 32_000;
+/// Images of a federation beyond which they would take more than three GB.
+const MOST_IMAGES: usize = 1_000_000;
 /// Clients that take part in a round of theirs.
 const PARTICIPANTS: usize = 50;
 
@@ -111,6 +114,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let measurement = measurement::here(&case, arguments.repeats, arguments.threads())?;
         return print_line(serde_json::to_string(&measurement).failed()?);
     }
+    arguments.require_memory()?;
     // Known before the long part begins.
     let python = match (arguments.no_peers, peer::python()) {
         (true, _) => None,
@@ -147,6 +151,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 impl Arguments {
     fn threads(&self) -> Threads {
         self.threads.map_or_else(Threads::default, |threads| Threads::new(threads.get()))
+    }
+
+    /// Whether what is measured fits into a machine's memory.
+    fn require_memory(&self) -> Result<(), Failure> {
+        match self.cases().iter().find(|case| case.images > MOST_IMAGES) {
+            Some(case) => Err(Failure::BadInput(anyhow!(
+                "{case} need {} images, but at most {MOST_IMAGES} may; lower --clients, --batch or --steps",
+                case.images
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn cases(&self) -> Vec<Case> {

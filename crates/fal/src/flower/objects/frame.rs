@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
+use experiment::fingerprint::sha256;
 
 use super::ObjectError;
 
@@ -113,5 +113,5 @@ impl Object {
 
 /// The name of an object: the SHA-256 of its bytes, in hexadecimal digits.
 pub fn object_id(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(bytes)
 }
