@@ -121,7 +121,8 @@ pub struct DataConfig {
     pub distractors: Option<Distractors>,
     /// Most stories that a training example tells at once, each of its own people: from one to so many, each number as
     /// likely. A system is then trained on more facts than any one story has. Needs people whose names are
-    /// known. A generator gives them its own names, a file letters.
+    /// known, and `rename`: whatever they are called, a generator gives them its own names, a file letters, also where one story
+    /// is told alone. Test sets keep their names.
     #[serde(skip_serializing_if = "is_one")]
     pub stories: usize,
     /// Train on questions of these hops only; empty for all.

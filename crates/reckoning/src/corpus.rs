@@ -176,27 +176,58 @@ impl Corpus {
         }
     }
 
-    /// Training sets at least as long as any that will be drawn from a file, and some of those that a generator draws, so
-    /// that one which cannot be used is found at the start.
+    /// Training sets at least as long as any that will be drawn from a file, under names as training gives them, and some of
+    /// those that a generator draws, so that one which cannot be used is found at the start. `tokens` are those of a text;
+    /// [`usize::MAX`] for one that cannot be encoded puts it among the longest.
     ///
     /// # Errors
     /// As [`Self::training_set`].
-    pub fn longest_training_sets(&self, seed: &Seed) -> Result<Vec<KnowledgeSet>, DataError> {
+    pub fn longest_training_sets(
+        &self,
+        seed: &Seed,
+        tokens: impl Fn(&str) -> usize,
+    ) -> Result<Vec<KnowledgeSet>, DataError> {
         let Training::Pool { sets, .. } = &self.training else {
             return (0..TRIED).map(|place| self.training_set(0, place, TRIED, seed)).collect();
         };
+        let longest = self.longest_alone(sets, seed, &tokens)?;
+        match self.config.stories {
+            1 => Ok(longest),
+            _ => self.beside_the_longest(&longest, seed, &tokens),
+        }
+    }
+
+    /// Each set of a file, or each of its questions with the longest distractors.
+    fn longest_alone(
+        &self,
+        sets: &[KnowledgeSet],
+        seed: &Seed,
+        tokens: &impl Fn(&str) -> usize,
+    ) -> Result<Vec<KnowledgeSet>, DataError> {
+        let mut random = seed.child("longest").rng();
         let mut longest = Vec::new();
         for set in sets {
+            let set = match is_renamed(&self.config, set) {
+                true => set.rename_entities(&mut random, &self.names)?,
+                false => set.clone(),
+            };
             match self.config.distractors {
                 Some(Distractors::UpTo(count)) => {
-                    longest.extend(set.with_longest_distractors(count))
+                    longest.extend(set.with_longest_distractors(count, tokens));
                 }
-                Some(Distractors::All | Distractors::Any) | None => longest.push(set.clone()),
+                Some(Distractors::All | Distractors::Any) | None => longest.push(set),
             }
         }
-        if self.config.stories == 1 {
-            return Ok(longest);
-        }
+        Ok(longest)
+    }
+
+    /// Each of `alone`, at least one, told with as many others as may be, all as long as the longest.
+    fn beside_the_longest(
+        &self,
+        alone: &[KnowledgeSet],
+        seed: &Seed,
+        tokens: &impl Fn(&str) -> usize,
+    ) -> Result<Vec<KnowledgeSet>, DataError> {
         let rest = self.config.stories - 1;
         let told = |set: &KnowledgeSet, beside: &KnowledgeSet| {
             let stories = [vec![set.clone()], vec![beside.clone(); rest]].concat();
@@ -204,14 +235,16 @@ impl Corpus {
             KnowledgeSet::with_names_apart(&stories, &mut random, &self.names)
                 .map(KnowledgeSet::joined)
         };
-        let largest = |size: fn(&KnowledgeSet) -> usize| {
-            longest.iter().max_by_key(|set| size(set)).expect("a pool is never empty")
+        let largest = |size: &dyn Fn(&KnowledgeSet) -> usize| {
+            alone.iter().max_by_key(|set| size(set)).expect("a pool is never empty")
         };
-        let of_most_people = largest(|set| set.entities.len());
+        let of_most_people = largest(&|set: &KnowledgeSet| set.entities.len());
         told(of_most_people, of_most_people)?;
-        let of_most_words =
-            largest(|set| set.facts.iter().flat_map(|fact| words(&fact.text)).count());
-        longest.iter().map(|set| told(set, of_most_words)).collect()
+        let of_most_tokens = largest(&|set: &KnowledgeSet| {
+            let each = set.facts.iter().map(|fact| tokens(&fact.text));
+            each.fold(0, usize::saturating_add)
+        });
+        alone.iter().map(|set| told(set, of_most_tokens)).collect()
     }
 
     fn drawn(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
@@ -358,7 +391,7 @@ impl Corpus {
         evaluation: &EvaluationConfig,
         history: Option<&[TrainedFile]>,
     ) -> Result<Self, DataError> {
-        let vocabulary = vocabulary_of(&dataset);
+        let vocabulary = vocabulary_of(config, &dataset);
         let mut remarks = std::mem::take(&mut dataset.remarks);
         let Divided { training, mut tests, files, trained_on } = Divided::new(config, dataset)?;
         let of_training: Vec<Fingerprint> = trained_on.iter().map(|file| file.content).collect();
@@ -459,11 +492,15 @@ impl Corpus {
     }
 }
 
-/// Every word of the data; all letters if its names are letters, for they are exchanged.
-fn vocabulary_of(dataset: &Dataset) -> Vec<String> {
+/// Every word of the data; all letters if training gives them to people, or if no name is anything else, so that a user's own
+/// names can be told by letters.
+fn vocabulary_of(config: &DataConfig, dataset: &Dataset) -> Vec<String> {
     let texts = dataset.knowledge_sets().flat_map(KnowledgeSet::texts);
     let mut vocabulary: Vec<String> = texts.flat_map(words).map(String::from).collect();
-    if dataset.knowledge_sets().flat_map(|set| &set.entities).all(|name| name.len() == 1) {
+    let mut names = dataset.knowledge_sets().flat_map(|set| &set.entities);
+    if names.all(|name| name.len() == 1)
+        || dataset.knowledge_sets().any(|set| is_renamed(config, set))
+    {
         vocabulary.extend(letters());
     }
     vocabulary.sort();

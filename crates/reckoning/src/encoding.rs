@@ -166,6 +166,28 @@ impl Encoder {
         set.facts.iter().enumerate().map(encode).collect()
     }
 
+    /// The task of an inner loop alone, which reads only the facts of a set: its questions and answers may have any length.
+    ///
+    /// # Errors
+    /// As [`Self::facts`], and [`EncodingError::TooLong`] for a fact that does not fit a `context` of so many tokens.
+    pub fn facts_alone<B: Backend>(
+        &self,
+        set: &KnowledgeSet,
+        context: usize,
+        device: &Device<B>,
+    ) -> Result<Task<B>, EncodingError> {
+        let padding = self.tokenizer.padding();
+        let facts = Rows::new(&self.facts(set)?, padding, device);
+        let task = Task::of_one(Some(facts), Rows::new(&[self.never_asked()], padding, device));
+        self.fitting(task, context)
+    }
+
+    /// A question for a task that must have one.
+    fn never_asked(&self) -> Sequence {
+        let end = self.tokenizer.end_of_text();
+        Sequence { tokens: vec![end, end], weights: vec![0.0, 1.0] }
+    }
+
     /// Refuses a task that does not fit a model's context.
     ///
     /// # Errors
@@ -289,6 +311,8 @@ impl Encoder {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::Flex;
+
     use super::*;
     use crate::data::Fact;
     use crate::tokenizer::WordTokenizer;
@@ -434,10 +458,25 @@ mod tests {
     }
 
     #[test]
+    fn only_facts_must_fit_where_only_facts_are_read() {
+        let (mut set, encoder) = (set(), encoder(Method::Reckoning, Recall::Joint));
+        set.questions[0].text = "A ? C . ".repeat(9);
+        let length = encoder.facts(&set).unwrap().iter().map(|row| row.tokens.len()).max().unwrap();
+        let context = length - 1;
+        let alone = |context| encoder.facts_alone::<Flex>(&set, context, &Default::default());
+        let whole = encoder.task::<Flex>(&set, &Default::default()).unwrap();
+        assert!(encoder.fitting(whole.clone(), context).is_err());
+        let told = |task: Task<Flex>| task.facts.unwrap().tokens.into_data();
+        assert_eq!(told(alone(context).unwrap()), told(whole));
+        let refused = alone(context - 1).unwrap_err();
+        assert!(matches!(refused, EncodingError::TooLong { .. }), "{refused}");
+    }
+
+    #[test]
     fn unknown_words_are_errors() {
         let mut set = set();
         set.questions[0].answer = "cousin".into();
         let encoder = encoder(Method::Reckoning, Recall::None);
-        assert!(encoder.task::<burn::backend::Flex>(&set, &Default::default()).is_err());
+        assert!(encoder.task::<Flex>(&set, &Default::default()).is_err());
     }
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 use experiment::statistics::{Interval, grouped_proportion_interval};
+use inner_outer::tensors::to_f64;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::AnswerError;
 use crate::data::KnowledgeSet;
 use crate::encoding::Encoder;
 use crate::model::Gpt2;
@@ -73,16 +75,31 @@ impl<B: Backend> Exam<B> {
 
     /// The outcomes under `model`. Greedy decoding gives the answer exactly when every token of it is the most likely
     /// one after the tokens before, so one pass over question and answer decides.
-    pub fn take(&self, model: &Gpt2<B>) -> Vec<Outcome> {
+    ///
+    /// # Errors
+    /// [`AnswerError::NotFinite`] if a score that decides is NaN or infinite.
+    pub fn take(&self, model: &Gpt2<B>) -> Result<Vec<Outcome>, AnswerError> {
         let hidden = model.hidden(self.rows.tokens.clone()).select(0, self.rows.positions.clone());
-        let best: Tensor<B, 2, burn::tensor::Int> = model.logits(hidden).argmax(1);
+        let logits = model.logits(hidden);
+        self.require_finite(&logits)?;
+        let best: Tensor<B, 2, burn::tensor::Int> = logits.argmax(1);
         let hits: Vec<bool> =
             best.equal(self.rows.targets.clone()).into_data().iter::<bool>().collect();
         let outcome = |(predictions, outcome): &(std::ops::Range<usize>, Outcome)| Outcome {
             correct: hits[predictions.clone()].iter().all(|hit| *hit),
             ..outcome.clone()
         };
-        self.questions.iter().map(outcome).collect()
+        Ok(self.questions.iter().map(outcome).collect())
+    }
+
+    /// The largest of scores that are no numbers is any token, which would count as a wrong answer.
+    fn require_finite(&self, logits: &Tensor<B, 2>) -> Result<(), AnswerError> {
+        // Sums of zeros, unless one is zero times what is not finite.
+        let sums = to_f64(&(logits.clone() * 0.0).sum_dim(1));
+        let Some(index) = sums.iter().position(|sum| *sum != 0.0) else { return Ok(()) };
+        let positions = self.rows.positions.to_data();
+        let flat = positions.iter::<i64>().nth(index).expect("a score for each position");
+        Err(AnswerError::NotFinite { read: flat as usize % self.rows.length() + 1 })
     }
 }
 
@@ -137,7 +154,36 @@ fn interval(outcomes: &[&Outcome]) -> Option<Interval> {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::Flex;
+    use burn::module::Param;
+
     use super::*;
+    use crate::config::{Method, Objective};
+    use crate::data::Question;
+    use crate::test_systems::{VOCABULARY, model};
+    use crate::tokenizer::{Tokenizer, WordTokenizer};
+
+    #[test]
+    fn scores_that_are_not_finite_are_an_error_and_no_wrong_answer() {
+        let words = (0..VOCABULARY - 2).map(|word| format!("w{word}"));
+        let tokenizer = Tokenizer::Word(WordTokenizer::from_words(words).unwrap());
+        let objective = Objective::default();
+        let encoder = Encoder { tokenizer, method: Method::NoFacts, objective };
+        let question = |text: &str| Question {
+            text: text.into(),
+            answer: "w2".into(),
+            relevant: Vec::new(),
+            hops: 1,
+        };
+        let questions = vec![question("w0 w1 w3"), question("w0 w1")];
+        let set = KnowledgeSet { id: "a".into(), questions, ..KnowledgeSet::default() };
+        let exam = Exam::<Flex>::new(&encoder, &[set], &Default::default()).unwrap();
+        let mut model = model(0);
+        assert_eq!(exam.take(&model).unwrap().len(), 2);
+        let scale = model.final_norm.gamma.val() * f32::NAN;
+        model.final_norm.gamma = Param::from_tensor(scale);
+        assert!(matches!(exam.take(&model), Err(AnswerError::NotFinite { read: 3 })));
+    }
 
     #[test]
     fn questions_that_were_trained_on_are_scored_apart() {

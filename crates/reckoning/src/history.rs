@@ -1,5 +1,7 @@
 //! What a system was trained on, so that nobody examines it on that.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::{KnowledgeSet, split_by_id};
@@ -140,6 +142,13 @@ pub fn trained(
     told.into_iter().flat_map(of_one).collect()
 }
 
+/// How many different files there are in this `history`, and how many of these are not among `files`.
+pub fn absent(history: &[TrainedFile], files: &[Fingerprint]) -> (usize, usize) {
+    let all: HashSet<Fingerprint> = history.iter().map(|file| file.content).collect();
+    let absent = all.iter().filter(|content| !files.contains(content)).count();
+    (all.len(), absent)
+}
+
 fn held_out(sets: Vec<KnowledgeSet>, file: &TrainedFile) -> Vec<KnowledgeSet> {
     split_by_id(sets, file.held_out, file.split_seed).1
 }
@@ -214,6 +223,15 @@ mod tests {
         assert_eq!(super::trained(stage, &[earlier.content], &sets()), trained);
         assert_eq!(super::trained(&untold, &[earlier.content], &sets()), training);
         assert!(super::trained(&[file("other", 0.0, 0)], &[earlier.content], &sets()).is_empty());
+    }
+
+    #[test]
+    fn files_of_several_stages_are_counted_once() {
+        let (this, other) = (file("this", 0.1, 0), file("other", 0.0, 0));
+        let history = [this.clone(), other.clone(), file("this", 0.5, 1)];
+        assert_eq!(absent(&history, &[]), (2, 2));
+        assert_eq!(absent(&history, &[other.content]), (2, 1));
+        assert_eq!(absent(&history, &[other.content, this.content]), (2, 0));
     }
 
     #[test]

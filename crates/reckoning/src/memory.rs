@@ -4,16 +4,14 @@
 //! parameters (not differences, which would not give the same bits back), and a description in its metadata: the
 //! fingerprint of the base system, without which the values mean nothing, the facts, and the inner losses.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::atomic::write_atomically;
 use inner_outer::inner::Adapted;
-use inner_outer::named_tensors::with_metadata;
+use inner_outer::sealed::Seal;
 use inner_outer::tensors::to_f64;
 use inner_outer::{Problem, Selection, load_selected, save_selected};
-use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use crate::Reckoning;
@@ -23,9 +21,11 @@ use crate::model::Gpt2;
 use crate::task::Task;
 
 const VERSION: u32 = 1;
-/// Keys of the file's metadata.
-const DESCRIPTION: &str = "reckoning_memory";
-const DIGEST: &str = "sha256";
+const SEAL: Seal = Seal {
+    kind: "memory",
+    key: "reckoning_memory",
+    digest: |parts| Fingerprint::of_parts(parts).to_string(),
+};
 
 /// A failure to make, save, load or use a memory. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +173,7 @@ impl Memory {
         let access = |source| MemoryError::Access { path: path.to_owned(), source };
         let content = std::fs::read(path).map_err(access)?;
         let damaged = |problem| MemoryError::Damaged { path: path.to_owned(), problem };
-        let (description, parameters) = verified(&content).map_err(damaged)?;
+        let (description, parameters) = SEAL.open(&content).map_err(damaged)?;
         let version: Version =
             serde_json::from_str(&description).map_err(|error| damaged(error.to_string()))?;
         if version.version != VERSION {
@@ -219,10 +219,7 @@ impl Memory {
     fn to_bytes(&self) -> Vec<u8> {
         let description = serde_json::to_string(&self.description)
             .expect("texts and finite numbers are valid JSON");
-        let digest = digest(&description, &self.parameters);
-        let metadata =
-            BTreeMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
-        with_metadata(&self.parameters, &metadata).expect("written or verified before")
+        SEAL.close(&description, &self.parameters).expect("written or verified before")
     }
 }
 
@@ -230,27 +227,6 @@ impl Memory {
 #[derive(Deserialize)]
 struct Version {
     version: u32,
-}
-
-/// The description and the parameters in a file's content, if their digest is right.
-fn verified(content: &[u8]) -> Result<(String, Vec<u8>), String> {
-    let (_, metadata) = SafeTensors::read_metadata(content)
-        .map_err(|error| format!("no whole memory ({error})"))?;
-    let value = |key| metadata.metadata().as_ref().and_then(|values| values.get(key));
-    let (Some(description), Some(stated)) = (value(DESCRIPTION), value(DIGEST)) else {
-        return Err("a safetensors file, but no memory".into());
-    };
-    let file = SafeTensors::deserialize(content).map_err(|error| error.to_string())?;
-    let parameters =
-        safetensors::serialize(file.tensors(), None).map_err(|error| error.to_string())?;
-    match digest(description, &parameters) == *stated {
-        true => Ok((description.clone(), parameters)),
-        false => Err("changed since it was written".into()),
-    }
-}
-
-fn digest(description: &str, parameters: &[u8]) -> String {
-    Fingerprint::of_parts(&[description.as_bytes(), parameters]).to_string()
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use crate::encoding::{Encoder, EncodingError};
 use crate::fingerprint::Fingerprint;
 use crate::memory::{Memory, MemoryError};
 use crate::model::Gpt2;
-use crate::task::{Rows, Sequence, Task};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::trained::{TrainedSystem, TrainedSystemError};
 
@@ -128,12 +127,9 @@ impl<B: Backend> System<B> {
             questions: Vec::new(),
             entities: Vec::new(),
         };
-        let padding = self.encoder.tokenizer.padding();
-        let rows = Rows::new(&self.encoder.facts(&set)?, padding, &self.device);
-        let task = Task::of_one(Some(rows), Rows::new(&[self.dummy()], padding, &self.device));
-        let task = self.encoder.fitting(task, self.trained.config.context)?;
-        let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
         let TrainedSystem { config, model, rates, settings, .. } = &self.trained;
+        let task = self.encoder.facts_alone(&set, config.context, &self.device)?;
+        let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
         let problem = settings.problem(config.layers);
         let adapted = settings.inner_loop().adapt(&problem, model, rates, &task)?;
         Ok(Memory::encode(&problem, self.fingerprint, &stated, &task, &adapted)?)
@@ -158,12 +154,6 @@ impl<B: Backend> System<B> {
             model,
             aliases: Aliases::of(memory.facts(), &self.encoder.tokenizer),
         })
-    }
-
-    /// A question that is never asked: encoding facts needs none.
-    fn dummy(&self) -> Sequence {
-        let end = self.encoder.tokenizer.end_of_text();
-        Sequence { tokens: vec![end, end], weights: vec![0.0, 1.0] }
     }
 }
 

@@ -7,12 +7,12 @@ use crate::corpus::{
     Corpus, Text, TrainedTexts, asked, asked_splits, asking, keep_hops, remark_on_seen,
     require_asked, require_relevant,
 };
-use crate::data::{DataError, Dataset, KnowledgeSet, Split, load, some_by_id};
+use crate::data::{DataError, DataFile, Dataset, KnowledgeSet, Split, load, some_by_id};
 use crate::fingerprint::Fingerprint;
-use crate::history::{Part, TrainedFile, trained, unseen};
+use crate::history::{Part, TrainedFile, absent, trained, unseen};
 
 /// What is known of the examples of a training that is over.
-const AS_ASKED: &str = " of the files in this data, if it had the data.distractors, data.rename and data.stories given here";
+const AS_ASKED: &str = " of the files in this data, if it had the data.distractors, data.rename, data.stories and data.train_hops given here";
 const UNTOLD: &str = "the system does not tell what it was trained on, so that questions which training says and asks too are not told apart";
 
 /// Knowledge sets to examine a system on.
@@ -24,8 +24,8 @@ pub struct TestSet {
     pub part: Part,
     /// The sets.
     pub sets: Vec<KnowledgeSet>,
-    /// What of them is trained on all the same: other sets of the trained files that are in this data say and ask it, with distractors
-    /// and names as the configuration has them.
+    /// What of them is trained on all the same: other sets of the trained files that are in this data say and ask it, with distractors,
+    /// names and hops of training as the configuration has them.
     pub seen: BTreeSet<Text>,
 }
 
@@ -34,7 +34,7 @@ pub struct TestSet {
 pub struct TestSets {
     /// What is asked.
     pub tests: Vec<TestSet>,
-    /// What of the data is left out, for the user to know.
+    /// What of the data is left out, and what is known of questions that were trained on, for the user to know.
     pub remarks: Vec<String>,
 }
 
@@ -54,14 +54,14 @@ pub fn test_sets(
         let part = Part::Generated;
         let test_set = |(name, sets)| TestSet { name, part, sets, seen: BTreeSet::new() };
         let tests = Corpus::new(config, evaluation)?.tests.into_iter().map(test_set).collect();
-        return Ok(TestSets { tests, remarks: Vec::new() });
+        let remarks = remark_on_absent(history.unwrap_or_default(), &[]).into_iter().collect();
+        return Ok(TestSets { tests, remarks });
     };
-    let Dataset { mut splits, mut files, mut remarks, .. } = load(path, options)?;
-    let of_split = |(split, sets): (&Split, &Vec<KnowledgeSet>)| {
-        trained(history.unwrap_or_default(), files.get(split).map_or(&[][..], Vec::as_slice), sets)
-    };
-    let trained_sets: Vec<KnowledgeSet> = splits.iter().flat_map(of_split).collect();
+    let dataset = load(path, options)?;
+    let absent = remark_on_absent(history.unwrap_or_default(), &contents(&dataset));
+    let trained_sets = trained_sets(config, history.unwrap_or_default(), &dataset);
     let trained_texts = TrainedTexts::new(config, &trained_sets);
+    let Dataset { mut splits, mut files, mut remarks, .. } = dataset;
     let is_alone = splits.len() == 1;
     let mut tests = Vec::new();
     for split in asked_splits(splits.keys()) {
@@ -69,7 +69,7 @@ pub fn test_sets(
         if sets.is_empty() {
             continue;
         }
-        let files: Vec<Fingerprint> = files.remove(&split).unwrap_or_default();
+        let files = DataFile::contents(&files.remove(&split).unwrap_or_default());
         // What a training on this data holds out: nothing of a test split beside a training split.
         let is_divided = is_alone || split == Split::Train;
         let held_out = if is_divided { config.held_out } else { 1.0 };
@@ -103,11 +103,44 @@ pub fn test_sets(
         return Err(DataError::Configuration { field: "data", problem: problem.into() });
     }
     let asked = tests.iter().map(|test| (test.sets.as_slice(), &test.seen));
-    remarks.extend(remark_on_seen(asked, AS_ASKED));
+    let seen = remark_on_seen(asked, AS_ASKED);
+    remarks.extend(seen.or_else(|| (!trained_sets.is_empty()).then(none_known)));
+    remarks.extend(absent);
     if history.is_none() {
         remarks.push(UNTOLD.to_owned());
     }
     Ok(TestSets { tests, remarks })
+}
+
+/// The sets of a data set that a training with this history may have told.
+fn trained_sets(
+    config: &DataConfig,
+    history: &[TrainedFile],
+    dataset: &Dataset,
+) -> Vec<KnowledgeSet> {
+    let of_file = |(content, sets)| trained(history, &[content], sets);
+    let mut sets: Vec<KnowledgeSet> = dataset.by_file().flat_map(of_file).collect();
+    keep_hops(&mut sets, &config.train_hops);
+    sets
+}
+
+fn contents(dataset: &Dataset) -> Vec<Fingerprint> {
+    dataset.by_file().map(|(content, _)| content).collect()
+}
+
+/// What to tell where trained files are asked about and no question is found again.
+fn none_known() -> String {
+    format!("no question is known to say and ask the same as a training one{AS_ASKED}")
+}
+
+/// What to tell the user about trained files that are not among `files`; nothing where all are.
+fn remark_on_absent(history: &[TrainedFile], files: &[Fingerprint]) -> Option<String> {
+    let (all, absent) = absent(history, files);
+    (absent > 0).then(|| {
+        format!(
+            "files that the system was trained on, but that are not in this data: {absent} of {all}; questions which these say and ask too are not told apart, so give data that has these files, too, to have them counted"
+        )
+    })
 }
 
 impl TestSets {
@@ -333,6 +366,73 @@ mod tests {
         assert!(remarks.last().unwrap().contains("of 100 questions say and ask"), "{remarks:?}");
         assert_eq!(found(true, true).0, 0, "their names are drawn anew");
         assert_eq!(found(false, false), (0, Vec::new()));
+    }
+
+    /// Sets of questions of one and two hops in a file to train on, and once more in one to test on.
+    fn folder_of_rules() -> tempfile::TempDir {
+        let folder = folder(&[]);
+        let rules = RuleConfig { hops: vec![1, 2], ..RuleConfig::default() };
+        let sets = RuleGenerator::new(rules).unwrap().knowledge_sets(40).unwrap();
+        for name in ["train.jsonl", "test.jsonl"] {
+            native::write(std::fs::File::create(folder.path().join(name)).unwrap(), &sets).unwrap();
+        }
+        make_different(&folder, "test.jsonl");
+        folder
+    }
+
+    #[test]
+    fn questions_of_hops_that_training_leaves_out_were_not_trained_on() {
+        let folder = folder_of_rules();
+        let hops = |train_hops: &[usize]| {
+            let config = DataConfig { train_hops: train_hops.to_vec(), ..config(&folder, "") };
+            let history = Corpus::new(&config, &EvaluationConfig::default()).unwrap().trained_on;
+            let TestSet { sets, seen, .. } = of(&config, Some(&history)).remove(0);
+            let asked = sets.iter().flat_map(|set| set.questions.iter().zip(Text::of(set)));
+            let again = asked.filter(|(_, text)| seen.contains(text));
+            again.map(|(question, _)| question.hops).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(hops(&[]), BTreeSet::from([1, 2]));
+        assert_eq!(hops(&[2]), BTreeSet::from([2]));
+    }
+
+    #[test]
+    fn only_the_files_of_a_split_that_were_trained_on_count() {
+        let folder = folder(&["test.jsonl"]);
+        let text = std::fs::read_to_string(folder.path().join("test.jsonl")).unwrap();
+        let sets = native::read("test.jsonl", &text).unwrap();
+        let content = |name: &str, sets: &[KnowledgeSet]| {
+            let path = folder.path().join(name);
+            native::write(std::fs::File::create(&path).unwrap(), sets).unwrap();
+            Fingerprint::of_parts(&[&std::fs::read(path).unwrap()])
+        };
+        content("b_train.jsonl", &sets[50..]);
+        let content = content("a_train.jsonl", &sets[..50]);
+        let trained = TrainedFile { content, held_out: 0.0, split_seed: 0, validated: Some(0.0) };
+        let config = DataConfig { rename: false, ..config(&folder, "") };
+        let expected: BTreeSet<Text> = sets[..50].iter().flat_map(Text::of).collect();
+        assert_eq!(of(&config, Some(&[trained]))[0].seen, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_told() {
+        let folder = folder(&["train.jsonl", "test.jsonl"]);
+        make_different(&folder, "test.jsonl");
+        let evaluation = EvaluationConfig { final_sets: 3, ..EvaluationConfig::default() };
+        let whole = config(&folder, "");
+        let history = Corpus::new(&whole, &evaluation).unwrap().trained_on;
+        let remarks = |config: &DataConfig, history: &[TrainedFile]| {
+            test_sets(config, &evaluation, Some(history)).unwrap().remarks.join("\n")
+        };
+        // Their names are drawn anew, if the settings are those of the training.
+        let compared = remarks(&whole, &history);
+        assert!(compared.starts_with("no question is known to say and ask the same"), "{compared}");
+        assert!(compared.contains("data.train_hops given here"), "{compared}");
+        assert!(!compared.contains("not in this data"), "{compared}");
+        for config in [config(&folder, "test.jsonl"), DataConfig::default()] {
+            let absent = remarks(&config, &history);
+            assert!(absent.contains("not in this data: 1 of 1;"), "{absent}");
+            assert_eq!(remarks(&config, &[]), "");
+        }
     }
 
     #[test]

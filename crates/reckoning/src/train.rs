@@ -16,6 +16,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::Reckoning;
+use crate::answer::AnswerError;
 use crate::config::{ExperimentConfig, Method, Recall, SystemSettings};
 use crate::corpus::{Corpus, Text, with_facts_of_others, without_other_facts};
 use crate::data::{DataError, KnowledgeSet};
@@ -87,6 +88,16 @@ pub enum TrainingError {
         sets: String,
         /// What happened.
         source: Box<inner_outer::Error>,
+    },
+    /// The scores that an answer is judged by are not finite.
+    #[error("outer step {step}, knowledge sets {sets}: {source}")]
+    InExam {
+        /// Outer steps taken.
+        step: usize,
+        /// Identifiers of the sets that were asked together.
+        sets: String,
+        /// What happened.
+        source: AnswerError,
     },
     /// The bi-level core refused.
     #[error("outer step {step}: {source}")]
@@ -226,7 +237,7 @@ impl<B: Backend> Trainer<B> {
     /// Outcomes of every question of `sets`, in order.
     ///
     /// # Errors
-    /// If a set cannot be encoded or an inner loss is not finite.
+    /// If a set cannot be encoded, or an inner loss or a score of an answer is not finite.
     pub fn outcomes(&self, sets: &[KnowledgeSet]) -> Result<Vec<Outcome>, TrainingError> {
         let texts = sets.iter().flat_map(Text::of);
         let sets = self.with_facts_of_others(sets.to_vec());
@@ -237,10 +248,15 @@ impl<B: Backend> Trainer<B> {
         let exams = exams.collect::<Result<Vec<_>, _>>()?;
         let tasks = self.tasks(&groups, sets.len())?;
         let step = self.learner.steps_taken();
-        let outcomes =
+        let taken =
             self.learner.evaluate(&tasks, |index, _, adapted| exams[index].take(&adapted.inner));
-        let outcomes = outcomes.map_err(|source| TrainingError::Learning { step, source })?;
-        let outcomes = outcomes.into_iter().flatten().zip(texts);
+        let taken = taken.map_err(|source| TrainingError::Learning { step, source })?;
+        let mut outcomes = Vec::new();
+        for (group, taken) in groups.iter().zip(taken) {
+            let failed = |source| TrainingError::InExam { step, sets: identifiers(group), source };
+            outcomes.extend(taken.map_err(failed)?);
+        }
+        let outcomes = outcomes.into_iter().zip(texts);
         let told = |(outcome, text): (Outcome, Text)| Outcome {
             seen: self.corpus.seen.contains(&text),
             ..outcome
@@ -374,7 +390,11 @@ impl<B: Backend> Trainer<B> {
 
     /// Encodes the longest of what may be trained on, for the same reason.
     fn check_training(&self) -> Result<(), TrainingError> {
-        let longest = self.corpus.longest_training_sets(&self.draws)?;
+        let tokens = |text: &str| {
+            let tokens = self.encoder.tokenizer.encode_after(text);
+            tokens.map_or(usize::MAX, |tokens| tokens.len())
+        };
+        let longest = self.corpus.longest_training_sets(&self.draws, tokens)?;
         longest.iter().try_for_each(|set| self.check_fits(set))
     }
 
@@ -389,11 +409,14 @@ impl<B: Backend> Trainer<B> {
 fn in_sets(step: usize, groups: &[&[KnowledgeSet]], source: inner_outer::Error) -> TrainingError {
     match source {
         inner_outer::Error::InTask { task, source } => {
-            let sets: Vec<&str> = groups[task].iter().map(|set| set.id.as_str()).collect();
-            TrainingError::InSets { step, sets: sets.join(", "), source }
+            TrainingError::InSets { step, sets: identifiers(groups[task]), source }
         }
         source => TrainingError::Learning { step, source },
     }
+}
+
+fn identifiers(sets: &[KnowledgeSet]) -> String {
+    sets.iter().map(|set| set.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Refuses to train the recall of facts that the data does not tell; exchanged ones are never told.

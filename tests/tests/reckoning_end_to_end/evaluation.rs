@@ -39,6 +39,8 @@ fn a_trained_file_is_asked_in_part_and_another_one_as_a_whole() {
     assert_eq!((test["name"].as_str(), test["part"].as_str()), (Some("test"), Some("held-out")));
     let asked = test["scores"]["overall"]["exact_match"]["n"].as_u64().unwrap();
     assert!((100..200).contains(&asked), "{asked}");
+    let remark = seen["remarks"][0].as_str().unwrap();
+    assert!(remark.starts_with("no question is known to say and ask the same"), "{remark}");
     let results: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("run/results.json")).unwrap())
             .unwrap();
@@ -60,10 +62,13 @@ fn a_trained_file_is_asked_in_part_and_another_one_as_a_whole() {
     let test = &other["scores"]["tests"][0];
     assert_eq!((test["name"].as_str(), test["part"].as_str()), (Some("other"), Some("whole")));
     assert_eq!(test["scores"]["overall"]["exact_match"]["n"], 40);
+    let remark = other["remarks"][0].as_str().unwrap();
+    assert!(remark.contains("not in this data: 1 of 1;"), "{remark}");
 
     run(folder.path(), ["report", "run", "scores"]);
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("Generated answers") && page.contains("… 3 hops"));
+    assert!(page.contains("Note: no question is known to say and ask the same"));
     assert!(page.contains("Recalled facts by hops"));
 }
 

@@ -115,7 +115,14 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     config.seed = arguments.common.seed.unwrap_or(config.seed);
     config.method = Method::Reckoning;
     config.model.vocabulary = config.model.vocabulary.max(64);
-    config.model.context = config.model.context.max(facts * fact_tokens + question_tokens);
+    let told = facts.checked_mul(fact_tokens);
+    let Some(read) = told.and_then(|told| told.checked_add(question_tokens)) else {
+        let cause = anyhow::anyhow!(
+            "{facts} facts of {fact_tokens} tokens and a question of {question_tokens} are more than can be counted; give fewer or shorter ones"
+        );
+        return Err(Failure::BadInput(cause));
+    };
+    config.model.context = config.model.context.max(read);
     config.check().map_err(anyhow::Error::msg).bad_input()?;
     config.model.check().map_err(anyhow::Error::msg).bad_input()?;
     Ok(config)
@@ -167,4 +174,34 @@ fn save(measured: &Benchmark, folder: &Path) -> Result<(), Failure> {
         write_file(&folder.join(format!("{}.svg", figure.name)), &figure.svg)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn text_beyond_all_counting_is_refused() {
+        let context = |sizes: [&str; 3]| {
+            let [facts, tokens, question] = sizes;
+            let sizes = ["--facts", facts, "--fact-tokens", tokens, "--question-tokens", question];
+            let program = Program::parse_from(["bench"].iter().chain(&sizes));
+            configuration(&program.arguments).map(|config| config.model.context)
+        };
+        assert_eq!(context(["8", "127", "7"]).unwrap(), 8 * 127 + 7);
+        let most = usize::MAX.to_string();
+        let most = most.as_str();
+        for sizes in [[most, "2", "7"], ["2", most, "7"], ["8", "127", most]] {
+            let Err(Failure::BadInput(cause)) = context(sizes) else { panic!("{sizes:?}") };
+            assert!(cause.to_string().contains("fewer or shorter"), "{cause}");
+        }
+    }
 }

@@ -14,20 +14,20 @@ use crate::trained::TrainedSystem;
 /// The scores in the folder of an evaluation.
 pub(crate) const SCORES_FILE: &str = "scores.json";
 
-/// The settings, and sections of settings, that say what a trained system is asked.
-const COUNTS: [&str; 8] = [
+/// The settings, and sections of settings, that say what a trained system is asked, and what of it was trained on.
+const COUNTS: [&str; 9] = [
     "data.source",
     "data.held_out",
     "data.split_seed",
     "data.distractors",
     "data.rename",
     "data.stories",
+    "data.train_hops",
     "evaluation.hops",
     "evaluation.final_sets",
 ];
-/// Settings of the same sections that count in training alone, and what to set in their place.
-const INSTEAD: [(&str, &str); 2] =
-    [("evaluation.sets", "evaluation.final_sets"), ("data.train_hops", "evaluation.hops")];
+/// A setting of the same sections that counts in training alone, and what to set in its place.
+const INSTEAD: (&str, &str) = ("evaluation.sets", "evaluation.final_sets");
 
 /// Arguments of `eval`. The configuration's `data` and `evaluation` say what is asked; --out names a folder for
 /// scores.json, which `report` shows.
@@ -96,10 +96,10 @@ fn refuse_without_effect(common: &CommonArguments) -> Result<(), String> {
     };
     let counts = |set: &&String| COUNTS.iter().any(|section| is_of(&field(set), section));
     if let Some(set) = common.set.iter().find(|set| !counts(set)) {
-        let instead = INSTEAD.iter().find(|(idle, _)| field(set) == *idle);
-        let remedy = match instead {
-            Some((_, counts)) => format!("set {counts}"),
-            None => format!("leave it out; these count: {}", COUNTS.join(", ")),
+        let (idle, counting) = INSTEAD;
+        let remedy = match field(set) == idle {
+            true => format!("set {counting}"),
+            false => format!("leave it out; these count: {}", COUNTS.join(", ")),
         };
         return Err(format!(
             "--set {set} would change nothing in eval of a trained system: {remedy}"
@@ -134,6 +134,7 @@ fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluat
             asked: Some(Asked { data: config.data.clone(), evaluation: config.evaluation.clone() }),
             beams: *beams,
             length_penalty: Some(*length_penalty),
+            remarks,
             scores: examine(&system, &tests, search).bad_input()?,
         })
     })
@@ -205,6 +206,7 @@ mod tests {
             "data.distractors.up-to=4",
             "data.rename=false",
             "data.stories=2",
+            "data.train_hops=[2]",
             "evaluation.hops=[4]",
             "evaluation.final_sets=4",
         ] {
@@ -218,8 +220,6 @@ mod tests {
         }
         let told = refusal(&["--set", "evaluation.sets=4"]).unwrap();
         assert!(told.ends_with("set evaluation.final_sets"), "{told}");
-        let told = refusal(&["--set", "data.train_hops=[2]"]).unwrap();
-        assert!(told.ends_with("set evaluation.hops"), "{told}");
         assert!(refusal(&["--seed", "1"]).unwrap().contains("data.split_seed"));
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::DataConfig;
-use crate::data::{DataError, Dataset, KnowledgeSet, Split, split_by_id};
+use crate::data::{DataError, DataFile, Dataset, KnowledgeSet, Split, split_by_id};
 use crate::fingerprint::Fingerprint;
 use crate::history::TrainedFile;
 
@@ -24,7 +24,9 @@ pub(super) fn validated(config: &DataConfig) -> f64 {
 impl Divided {
     /// Keeps splits as they are; holds out a part of the training data where there is nothing else to test on.
     pub(super) fn new(config: &DataConfig, dataset: Dataset) -> Result<Self, DataError> {
-        let Dataset { splits: mut tests, mut files, .. } = dataset;
+        let Dataset { splits: mut tests, files, .. } = dataset;
+        let files = files.into_iter().map(|(split, files)| (split, DataFile::contents(&files)));
+        let mut files: BTreeMap<Split, Vec<Fingerprint>> = files.collect();
         let of_training = match tests.len() {
             1 => tests.keys().next().expect("a data set is never empty").clone(),
             _ => Split::Train,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::Question;
+use crate::data::{DataFile, Question};
 
 /// Questions of one link between people of so many names.
 fn small_world(names: usize, asked: usize) -> Corpus {
@@ -177,7 +177,7 @@ fn nothing_left_to_test_on_is_remarked() {
 
 #[test]
 fn no_set_that_is_drawn_is_longer_than_the_longest() {
-    let length = |set: &KnowledgeSet| set.texts().flat_map(words).count();
+    let by_words: fn(&str) -> usize = |text| words(text).count();
     // Theories have facts that a question does not need, and these differ in length.
     for (stories, distractors, sets) in [
         (1, None, kinship_sets(60)),
@@ -187,13 +187,55 @@ fn no_set_that_is_drawn_is_longer_than_the_longest() {
     ] {
         let config = DataConfig { stories, distractors, ..DataConfig::default() };
         let corpus = of_sets(config, sets).unwrap();
-        let seed = Seed::new(0);
-        let longest = corpus.longest_training_sets(&seed).unwrap();
-        let longest = longest.iter().map(length).max().unwrap();
-        for place in 0..200 {
-            assert!(length(&corpus.training_set(0, place, 200, &seed).unwrap()) <= longest);
+        for tokens in [by_words, str::len] {
+            let longest = corpus.longest_training_sets(&Seed::new(0), tokens).unwrap();
+            let longest = longest.iter().map(|set| length(set, tokens)).max().unwrap();
+            assert!(drawn(&corpus, 200).iter().all(|set| length(set, tokens) <= longest));
         }
     }
+}
+
+/// The longest text that a set makes in one context: its facts, then a question with its answer.
+fn length(set: &KnowledgeSet, tokens: fn(&str) -> usize) -> usize {
+    let facts: usize = set.facts.iter().map(|fact| tokens(&fact.text)).sum();
+    let asked = set.questions.iter().map(|asked| tokens(&asked.text) + tokens(&asked.answer));
+    facts + asked.max().unwrap()
+}
+
+/// Stories of one link between two of three people.
+fn of_three(people: [&str; 3]) -> Vec<KnowledgeSet> {
+    let names = people.map(String::from).to_vec();
+    let kinship = KinshipConfig { hops: vec![1], names, ..Default::default() };
+    KinshipGenerator::new(kinship).unwrap().knowledge_sets(Chains::Any, 20).unwrap()
+}
+
+#[test]
+fn the_vocabulary_has_every_name_that_training_gives() {
+    let named = || of_three(["Anne", "Bob", "Carol"]);
+    let mixed = [of_three(["A", "B", "C"]), named()].concat();
+    for (stories, sets) in [(1, mixed), (2, named())] {
+        let corpus = of_sets(DataConfig { stories, ..DataConfig::default() }, sets).unwrap();
+        let longest = corpus.longest_training_sets(&Seed::new(0), str::len).unwrap();
+        for training in [drawn(&corpus, 200), longest] {
+            let texts = training.iter().flat_map(KnowledgeSet::texts);
+            for word in texts.flat_map(words) {
+                assert!(corpus.vocabulary.iter().any(|known| known == word), "{word}");
+            }
+            let people = || training.iter().flat_map(|set| &set.entities);
+            assert!(
+                people().any(|name| name.len() == 1 && name.as_str() > "C"),
+                "letters of no file"
+            );
+            assert_eq!(people().any(|name| name == "Anne"), stories == 1);
+        }
+    }
+}
+
+#[test]
+fn names_that_training_keeps_need_no_letters() {
+    let sets = of_three(["Anne", "Bob", "Carol"]);
+    let corpus = of_sets(DataConfig::default(), sets).unwrap();
+    assert!(!corpus.vocabulary.contains(&"Z".to_owned()));
 }
 
 #[test]
@@ -208,10 +250,11 @@ fn validation_that_an_earlier_stage_was_trained_on_is_left_out_and_remarked() {
     let sets = kinship_sets(200);
     let (tested, training) = sets.split_at(20);
     let content = Fingerprint::of_parts(&[b"training"]);
+    let file = DataFile { content, sets: training.len() };
     let dataset = || Dataset {
         kind: crate::data::Kind::Native,
         splits: BTreeMap::from([(Split::Train, training.to_vec()), (Split::Test, tested.to_vec())]),
-        files: BTreeMap::from([(Split::Train, vec![content])]),
+        files: BTreeMap::from([(Split::Train, vec![file])]),
         skipped: Vec::new(),
         remarks: Vec::new(),
     };

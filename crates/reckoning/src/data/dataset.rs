@@ -87,6 +87,22 @@ impl fmt::Display for Split {
     }
 }
 
+/// A file of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// Its text, whatever the file is called and packed in.
+    pub content: Fingerprint,
+    /// How many knowledge sets it has. Those of a split's files stand one after the other in the split.
+    pub sets: usize,
+}
+
+impl DataFile {
+    /// The texts of several files.
+    pub fn contents(files: &[Self]) -> Vec<Fingerprint> {
+        files.iter().map(|file| file.content).collect()
+    }
+}
+
 /// Everything loaded from one place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
@@ -94,8 +110,8 @@ pub struct Dataset {
     pub kind: Kind,
     /// Knowledge sets by split, in the order of the files. Never empty.
     pub splits: BTreeMap<Split, Vec<KnowledgeSet>>,
-    /// The text of each file by split, whatever the file is called and packed in.
-    pub files: BTreeMap<Split, Vec<Fingerprint>>,
+    /// The files of each split, in their order.
+    pub files: BTreeMap<Split, Vec<DataFile>>,
     /// Files of the folder or archive that are no data, each with what it looks like.
     pub skipped: Vec<String>,
     /// What of the files is not in the knowledge sets, and why.
@@ -106,6 +122,21 @@ impl Dataset {
     /// Every knowledge set, split after split.
     pub fn knowledge_sets(&self) -> impl Iterator<Item = &KnowledgeSet> {
         self.splits.values().flatten()
+    }
+
+    /// The text of each file with its knowledge sets.
+    ///
+    /// # Panics
+    /// If a split has fewer sets than its files.
+    pub fn by_file(&self) -> impl Iterator<Item = (Fingerprint, &[KnowledgeSet])> {
+        self.files.iter().flat_map(move |(split, files)| {
+            let mut rest = self.splits.get(split).map_or(&[][..], Vec::as_slice);
+            files.iter().map(move |file| {
+                let (sets, after) = rest.split_at(file.sets);
+                rest = after;
+                (file.content, sets)
+            })
+        })
     }
 
     /// Counts over every split together; [`Statistics::of`] counts one.

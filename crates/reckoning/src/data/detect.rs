@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use super::error::excerpt;
 use super::source::{Source, read_sources};
 use super::{
-    DataError, Dataset, Kind, KnowledgeSet, Split, Surface, clutrr, clutrr_sg, json_records,
-    letters, native, proofwriter,
+    DataError, DataFile, Dataset, Kind, KnowledgeSet, Split, Surface, clutrr, clutrr_sg,
+    json_records, letters, native, proofwriter,
 };
 use crate::fingerprint::Fingerprint;
 
@@ -121,7 +121,7 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
     let path = path.as_ref();
     let found = read_sources(path)?;
     let mut splits: BTreeMap<Split, Vec<KnowledgeSet>> = BTreeMap::new();
-    let mut files: BTreeMap<Split, Vec<Fingerprint>> = BTreeMap::new();
+    let mut files: BTreeMap<Split, Vec<DataFile>> = BTreeMap::new();
     let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
     let mut first: Option<(Kind, &str)> = None;
     for source in &found.sources {
@@ -141,8 +141,10 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
         }
         let split = Split::of_file(&source.stem);
         let text = source.text.as_deref().unwrap_or_default();
-        files.entry(split.clone()).or_default().push(Fingerprint::of_parts(&[text.as_bytes()]));
-        splits.entry(split).or_default().extend(read(kind, source, options, &mut remarks)?);
+        let content = Fingerprint::of_parts(&[text.as_bytes()]);
+        let sets = read(kind, source, options, &mut remarks)?;
+        files.entry(split.clone()).or_default().push(DataFile { content, sets: sets.len() });
+        splits.entry(split).or_default().extend(sets);
     }
     match first {
         Some((kind, _)) if splits.values().any(|sets| !sets.is_empty()) => {
@@ -304,6 +306,20 @@ mod tests {
         assert_eq!((dataset.skipped.len(), dataset.statistics().sets), (1, 3));
         let unpacked = load_text(CLUTRR).unwrap();
         assert_eq!(dataset.files[&Split::Train], unpacked.files[&Split::Other("anything".into())]);
+    }
+
+    #[test]
+    fn every_file_of_a_split_has_its_own_sets() {
+        let sets = RuleGenerator::new(RuleConfig::default()).unwrap().knowledge_sets(5).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let parts = [("a_train", &sets[..2]), ("b_train", &sets[2..]), ("test", &sets[1..2])];
+        let expected = parts.map(|(name, sets)| {
+            let path = folder.path().join(format!("{name}.jsonl"));
+            native::write(fs::File::create(&path).unwrap(), sets).unwrap();
+            (Fingerprint::of_parts(&[&fs::read(path).unwrap()]), sets)
+        });
+        let dataset = load(folder.path(), &LoadOptions::default()).unwrap();
+        assert_eq!(dataset.by_file().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use rand::seq::index;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::words::words;
 use super::{DataError, KnowledgeSet, Question};
 
 /// Between the identifier of a theory and the number of one of its questions.
@@ -83,11 +82,15 @@ impl KnowledgeSet {
 }
 
 impl KnowledgeSet {
-    /// A set for each question: its relevant facts and the `count` longest of the others, than which
-    /// [`Self::with_distractors`] samples no longer ones.
-    pub fn with_longest_distractors(&self, count: usize) -> impl Iterator<Item = Self> {
+    /// A set for each question: its relevant facts and the `count` longest of the others by the `tokens` of a text, than
+    /// which [`Self::with_distractors`] samples no longer ones.
+    pub fn with_longest_distractors(
+        &self,
+        count: usize,
+        tokens: impl Fn(&str) -> usize,
+    ) -> impl Iterator<Item = Self> {
         let mut by_length: Vec<usize> = (0..self.facts.len()).collect();
-        by_length.sort_by_key(|&fact| Reverse(words(&self.facts[fact].text).count()));
+        by_length.sort_by_cached_key(|&fact| Reverse(tokens(&self.facts[fact].text)));
         self.questions.iter().map(move |question| {
             let others = by_length.iter().filter(|fact| !question.relevant.contains(fact));
             let others = others.take(count).copied().collect();
@@ -135,6 +138,22 @@ mod tests {
             matches!(error, DataError::NoSuchQuestion { asked: 1, available: 1, .. }),
             "{error}"
         );
+    }
+
+    /// One rare word may have more tokens than three common ones.
+    #[test]
+    fn the_longest_distractors_are_those_of_most_tokens() {
+        let mut set = example();
+        set.facts[3].text = "incomprehensibilities .".to_owned();
+        let longest = |tokens: fn(&str) -> usize| {
+            let mut sets = set.with_longest_distractors(1, tokens);
+            let facts = sets.next().unwrap().facts;
+            facts.into_iter().map(|fact| fact.text).collect::<Vec<_>>()
+        };
+        let needed = ["fact 5 .", "fact 1 .", "fact 7 ."];
+        let beside = |distractor| [needed.as_slice(), &[distractor]].concat();
+        assert_eq!(longest(str::len), beside("incomprehensibilities ."));
+        assert_eq!(longest(|text| text.split(' ').count()), beside("fact 0 ."));
     }
 
     #[test]

@@ -38,7 +38,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use dataset::{Dataset, Kind, Split, some_by_id, split_by_id};
+pub use dataset::{DataFile, Dataset, Kind, Split, some_by_id, split_by_id};
 pub use detect::{EntityNames, LoadOptions, load};
 pub use distractors::Distractors;
 pub use error::DataError;

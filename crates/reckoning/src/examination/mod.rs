@@ -249,8 +249,7 @@ impl<'s, B: Backend> Examiner<'s, B> {
         if !settings.method.has_inner_loop() {
             return Ok(model.clone());
         }
-        let task = self.encoder.task(set, &Default::default())?;
-        let task = self.encoder.fitting(task, config.context)?;
+        let task = self.encoder.facts_alone(set, config.context, &Default::default())?;
         let adapted =
             settings.inner_loop().adapt(&settings.problem(config.layers), model, rates, &task);
         let failed = |source| ExaminationError::InnerLoop { id: set.id.clone(), source };
@@ -261,12 +260,14 @@ impl<'s, B: Backend> Examiner<'s, B> {
 #[cfg(test)]
 mod tests {
     use burn::backend::Flex;
+    use inner_outer::tensors::Tensors;
+    use inner_outer::{RateScope, Rates};
 
     use super::*;
     use crate::data::{Fact, Question};
     use crate::encoding::BECAUSE;
     use crate::history::Part;
-    use crate::test_systems::{VOCABULARY, config, model, rates};
+    use crate::test_systems::{STEPS, VOCABULARY, config, model, rates};
     use crate::tokenizer::WordTokenizer;
 
     fn system(recall: Recall) -> TrainedSystem<Flex, SystemSettings> {
@@ -350,10 +351,20 @@ mod tests {
         assert!(!scored(Recall::None, &[0]));
     }
 
+    /// The same system with an inner loop.
+    fn with_inner_loop(
+        mut system: TrainedSystem<Flex, SystemSettings>,
+    ) -> TrainedSystem<Flex, SystemSettings> {
+        system.settings.method = Method::Reckoning;
+        system.settings.inner.steps = STEPS;
+        system.rates = Rates::new(RateScope::Global, 0.1, &Tensors::of(&system.model), STEPS);
+        system
+    }
+
     /// An answer of seven words has no room behind a question of eight in a context of twelve; the others are asked all the same.
     #[test]
     fn an_answer_that_the_context_has_no_room_for_is_wrong_and_no_failure() {
-        let system = system(Recall::None);
+        let systems = [system(Recall::None), with_inner_loop(system(Recall::None))];
         let question = |answer: &str| Question {
             text: "w0 w1 w2 w3 w4 w5 w6 w7".into(),
             answer: answer.into(),
@@ -361,11 +372,12 @@ mod tests {
             relevant: Vec::new(),
         };
         let questions = vec![question("w8"), question("w1 w2 w3 w4 w5 w6 w7")];
-        let sets = vec![KnowledgeSet { id: "a".into(), questions, ..KnowledgeSet::default() }];
+        let facts = vec![Fact::from("w3 w4".to_owned())];
+        let sets = vec![KnowledgeSet { id: "a".into(), facts, questions, ..Default::default() }];
         let tests = [test_set(sets)];
-        for beams in [1, 3] {
+        for (system, beams) in systems.iter().flat_map(|system| [(system, 1), (system, 3)]) {
             let search = BeamSearch { beams, ..BeamSearch::default() };
-            let scores = &examine(&system, &tests, search).unwrap().tests[0].scores.overall;
+            let scores = &examine(system, &tests, search).unwrap().tests[0].scores.overall;
             // The only label that can be said is the likeliest one.
             assert_eq!((scores.likeliest_label.n, scores.likeliest_label.mean), (2, 0.5));
         }

@@ -92,6 +92,9 @@ pub struct Evaluation {
     /// How answers of different length compare, [`crate::answer::BeamSearch::length_penalty`]. Older versions did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_penalty: Option<f64>,
+    /// What of the data was left out, and how far it is known which questions were trained on. Older versions did not write it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// The scores.
     pub scores: Examination,
 }
@@ -195,6 +198,7 @@ pub(crate) fn test_evaluation(recalls: bool) -> Evaluation {
         asked: Some(Asked { data: Default::default(), evaluation: Default::default() }),
         beams: 5,
         length_penalty: Some(1.0),
+        remarks: vec!["something is left out".into()],
         scores: Examination { tests, together: None },
     }
 }
@@ -264,5 +268,14 @@ mod tests {
             let json = serde_json::to_string(&evaluation).unwrap();
             assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
         }
+    }
+
+    #[test]
+    fn scores_that_were_written_without_remarks_are_read() {
+        let mut json = serde_json::to_value(test_evaluation(true)).unwrap();
+        json.as_object_mut().unwrap().remove("remarks").expect("remarks are written");
+        let read: Evaluation = serde_json::from_value(json).unwrap();
+        assert!(read.remarks.is_empty());
+        assert!(!serde_json::to_string(&read).unwrap().contains("remarks"));
     }
 }

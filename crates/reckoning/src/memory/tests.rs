@@ -5,6 +5,7 @@ use burn::tensor::TensorData;
 use inner_outer::named_tensors::{parameters, write};
 use inner_outer::{InnerLoop, RateScope, Sgd};
 use proptest::prelude::*;
+use safetensors::SafeTensors;
 use tempfile::TempDir;
 
 use super::*;
@@ -115,7 +116,7 @@ fn a_model_of_another_shape_is_refused() {
 }
 
 #[test]
-fn every_changed_or_missing_byte_is_noticed() {
+fn a_change_or_an_end_at_every_37th_byte_is_noticed() {
     let encoded = encoded(InnerScope::LastLayers(1), 0, &[[1, 2, 3, 4]]);
     let (_folder, path) = saved(&encoded.memory);
     let content = std::fs::read(&path).unwrap();

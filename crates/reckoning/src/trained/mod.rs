@@ -293,11 +293,17 @@ fn load_rates<B: Backend>(path: &Path, device: &Device<B>) -> Result<Rates<B>, P
             file.refused(inner_outer::Error::ParameterNames { path, state: "missing in the file" })
         };
         let shape = file.shape(&name).ok_or_else(missing)?;
-        let [steps, elements] = shape.try_into().map_err(|_| {
-            let (found, expected) = (shape.to_vec(), vec![shape.iter().product(), 1]);
-            file.refused(inner_outer::Error::ShapeMismatch { path: name.clone(), expected, found })
-        })?;
-        Ok(Param::from_tensor(Tensor::zeros([steps, elements], device)))
+        let mismatch = |expected: Vec<usize>| {
+            let (path, found) = (name.clone(), shape.to_vec());
+            file.refused(inner_outer::Error::ShapeMismatch { path, expected, found })
+        };
+        match *shape {
+            [steps, elements] if elements > 0 => {
+                Ok(Param::from_tensor(Tensor::zeros([steps, elements], device)))
+            }
+            [steps, _] => Err(mismatch(vec![steps, 1])),
+            _ => Err(mismatch(vec![shape.iter().product(), 1])),
+        }
     };
     let tensors = (0..count).map(skeleton).collect::<Result<Vec<_>, ParameterFileError>>()?;
     let rates = with_values(Rates { tensors }, Precision::OfValue, |path, shape| {

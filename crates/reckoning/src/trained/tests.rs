@@ -76,6 +76,15 @@ fn a_system_without_inner_loop_has_rates_for_no_step() {
 }
 
 #[test]
+fn rates_without_any_value_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = vec![Param::from_tensor(Tensor::zeros([2, 0], &Default::default()))];
+    System { rates: Rates { tensors }, ..system() }.save(folder.path()).unwrap();
+    let refused = load(folder.path()).unwrap_err().to_string();
+    assert!(refused.contains(RATES) && refused.contains("stored as [2, 0]"), "{refused}");
+}
+
+#[test]
 fn a_pretrained_tokenizer_is_copied_as_it_is() {
     let fixture =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/gpt2_tiny/tokenizer.json");

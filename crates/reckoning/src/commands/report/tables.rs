@@ -24,7 +24,7 @@ pub(super) fn evaluations(report: Report, evaluations: &[Named]) -> Report {
 }
 
 fn of_one(report: Report, name: &str, evaluation: &Evaluation) -> Report {
-    let Evaluation { system, beams, length_penalty, asked, scores, .. } = evaluation;
+    let Evaluation { system, beams, length_penalty, asked, remarks, scores, .. } = evaluation;
     let searched = match (*beams, length_penalty) {
         (1, _) => "greedy".to_owned(),
         (beams, Some(power)) => format!("{beams} beams, length penalty {power}"),
@@ -49,7 +49,8 @@ fn of_one(report: Report, name: &str, evaluation: &Evaluation) -> Report {
     }
     let header = ["questions", "number", "exact match", "likeliest label"].into_iter();
     let header = header.chain(["recall F1", "recall, lenient"].into_iter().filter(|_| recalls));
-    report.paragraph(&about).table(header, rows)
+    let report = report.paragraph(&about).table(header, rows);
+    remarks.iter().fold(report, |report, remark| report.paragraph(&format!("Note: {remark}.")))
 }
 
 /// A row for all questions, and one for each part where there are several.
@@ -156,6 +157,7 @@ mod tests {
             "… not asked in training",
             "recall F1",
             "lenient",
+            "Note: something is left out.",
         ] {
             assert!(whole.contains(text), "{text} in {whole}");
         }

@@ -75,8 +75,13 @@ impl File {
                 "`activation_function` is {activation:?}; use a model with \"gelu_new\", as GPT-2 has"
             ));
         }
-        if let Some(inner) = self.n_inner.filter(|inner| *inner != 4 * self.n_embd) {
-            let expected = 4 * self.n_embd;
+        let expected = self.n_embd.checked_mul(4).ok_or_else(|| {
+            format!(
+                "`n_embd` is {}, wider than any model; use the config.json beside the weights",
+                self.n_embd
+            )
+        })?;
+        if let Some(inner) = self.n_inner.filter(|inner| *inner != expected) {
             return Err(format!(
                 "`n_inner` is {inner}; use a model with 4 n_embd = {expected}, as GPT-2 has"
             ));
@@ -155,6 +160,7 @@ mod tests {
             (json!({"activation_function": "relu"}), "activation_function"),
             (json!({"model_type": "llama"}), "model_type"),
             (json!({"n_inner": 16}), "4 n_embd = 32"),
+            (json!({"n_embd": usize::MAX, "n_inner": 32}), "`n_embd` is"),
             (json!({"scale_attn_weights": false}), "scale_attn_weights"),
             (json!({"scale_attn_by_inverse_layer_idx": true}), "scale_attn_by_inverse_layer_idx"),
             (json!({"add_cross_attention": true}), "add_cross_attention"),
