@@ -6,12 +6,10 @@
 //!
 //! Learned rates keep their precision, the metadata is the same, and whoever reads the file computes in single precision.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
 use burn::tensor::DType;
-use inner_outer::named_tensors::{NamedTensors, with_metadata, write};
-use safetensors::SafeTensors;
+use inner_outer::named_tensors::{NamedTensors, metadata, with_metadata, write};
 
 /// What the names of learned rates begin with.
 const RATES: &str = "fast_rates.";
@@ -22,9 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give the file to read and the file to write".into());
     };
     let content = std::fs::read(from)?;
-    let (_, header) = SafeTensors::read_metadata(&content)?;
-    let metadata: BTreeMap<String, String> =
-        header.metadata().clone().into_iter().flatten().collect();
+    let metadata = metadata(&content)?;
     let mut file = NamedTensors::read(content)?;
     let names: Vec<String> = file.names().map(str::to_owned).collect();
     let mut tensors = Vec::with_capacity(names.len());

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::TensorData;
-use inner_outer::named_tensors::{with_metadata, write};
-use safetensors::SafeTensors;
+use inner_outer::named_tensors::{metadata, with_metadata, write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,10 +38,8 @@ pub(crate) fn described<T: DeserializeOwned>(
     key: &str,
     kind: &str,
 ) -> Result<(T, Option<TrainingScenes>), String> {
-    let (_, header) = SafeTensors::read_metadata(content)
-        .map_err(|error| format!("no whole safetensors file ({error})"))?;
-    let metadata: BTreeMap<String, String> =
-        header.metadata().clone().into_iter().flatten().collect();
+    let metadata =
+        metadata(content).map_err(|error| format!("no whole safetensors file ({error})"))?;
     let text = metadata.get(key).ok_or_else(|| format!("a safetensors file, but no {kind}"))?;
     let description = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Ok((description, TrainingScenes::read(&metadata)?))

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
+use experiment::fingerprint::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{ClipError, PoseScale, Route, Split};
 
@@ -37,7 +37,7 @@ impl Description {
     /// The SHA-256 of the description, as hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         let json = serde_json::to_vec(self).expect("a description is numbers, texts and JSON");
-        hexadecimal(&Sha256::digest(json))
+        sha256(json)
     }
 }
 
@@ -170,9 +170,4 @@ pub(super) fn require_disjoint<'s>(
         }
     }
     Ok(())
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -16,18 +16,20 @@
 //! is held for, if these are told. Poses become whole numbers of 1/65,536 of the
 //! unit of length and of the circle.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use experiment::fingerprint::sha256;
 use experiment::seed::Seed;
+use inner_outer::named_tensors::metadata;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::index::{hexadecimal, require_disjoint};
+use super::index::require_disjoint;
 use super::{
     ClipError, ClipWriter, Description, Episode, Index, Phrase, Pose, PoseScale, Recorded,
 };
@@ -53,7 +55,7 @@ pub fn import(source: &Path, out: &Path) -> Result<Index, ClipError> {
     let (simulator, Recorded { episode, .. }) = read(first)?;
     let (height, width) = (episode.height, episode.width);
     let mut scenes = Vec::new();
-    let mut digest = Sha256::new();
+    let mut digests = Vec::new();
     for path in &files {
         let (found, recorded) = read(path)?;
         if found != simulator {
@@ -67,12 +69,12 @@ pub fn import(source: &Path, out: &Path) -> Result<Index, ClipError> {
             ));
         }
         scenes.push((recorded.scene, recorded.split));
-        digest.update(Sha256::digest(fs::read(path).map_err(ClipError::access(path))?));
+        digests.extend(Sha256::digest(fs::read(path).map_err(ClipError::access(path))?));
     }
     require_disjoint(scenes.iter().map(|(scene, split)| (scene.as_str(), *split)))?;
     let description = Description {
         generator: simulator,
-        settings: json!({ "imported": files.len(), "sha256": hexadecimal(&digest.finalize()) }),
+        settings: json!({ "imported": files.len(), "sha256": sha256(&digests) }),
         height,
         width,
         pose: PoseScale { position: UNITS, heading: UNITS },
@@ -109,8 +111,7 @@ fn read(path: &Path) -> Result<(String, Recorded), ClipError> {
     let bytes = fs::read(path).map_err(ClipError::access(path))?;
     let broken = |failure: safetensors::SafeTensorError| damaged(failure.to_string());
     let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
-    let texts = header.metadata().clone().unwrap_or_default();
+    let texts = metadata(&bytes).map_err(broken)?;
     let file = LooseFile { path, tensors, texts };
     let episode = file.episode()?;
     if let Some(problem) = episode.defect() {
@@ -128,7 +129,7 @@ fn read(path: &Path) -> Result<(String, Recorded), ClipError> {
 struct LooseFile<'f> {
     path: &'f Path,
     tensors: SafeTensors<'f>,
-    texts: HashMap<String, String>,
+    texts: BTreeMap<String, String>,
 }
 
 impl LooseFile<'_> {

@@ -4,10 +4,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use experiment::fingerprint::sha256;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use super::index::hexadecimal;
 use super::shard::{Listed, Shard};
 use super::{ClipError, Entry, Episode, Index, ShardEntry, Split};
 
@@ -99,7 +98,7 @@ impl ClipSet {
         let verified = |(number, entry): (usize, &ShardEntry)| -> Result<(), ClipError> {
             let path = self.folder.join(&entry.file);
             let bytes = fs::read(&path).map_err(ClipError::access(&path))?;
-            if hexadecimal(&Sha256::digest(&bytes)) != entry.sha256 {
+            if sha256(&bytes) != entry.sha256 {
                 return Err(ClipError::Checksum(path));
             }
             let shard = &self.shards[number];

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use experiment::atomic::write_atomically;
-use sha2::{Digest, Sha256};
+use experiment::fingerprint::sha256;
 
-use super::index::{hexadecimal, require_disjoint};
+use super::index::require_disjoint;
 use super::shard::{self, Shard};
 use super::{ClipError, Description, Entry, Index, Recorded, ShardEntry};
 
@@ -59,8 +59,7 @@ impl ClipWriter {
     }
 
     fn is_as_listed(&self, number: usize, listed: &ShardEntry) -> bool {
-        fs::read(self.path(number))
-            .is_ok_and(|bytes| hexadecimal(&Sha256::digest(&bytes)) == listed.sha256)
+        fs::read(self.path(number)).is_ok_and(|bytes| sha256(&bytes) == listed.sha256)
     }
 
     /// Writes a shard, wholly or not at all.
@@ -100,7 +99,7 @@ impl ClipWriter {
             files.push(ShardEntry {
                 file: file_name(number),
                 bytes: bytes.len() as u64,
-                sha256: hexadecimal(&Sha256::digest(&bytes)),
+                sha256: sha256(&bytes),
             });
             episodes.extend(contents.episodes.into_iter().enumerate().map(|(within, listed)| {
                 Entry {

@@ -109,7 +109,7 @@ impl Arguments {
             Some(path) => {
                 let content = fs::read(path)
                     .with_context(|| format!("cannot read {}: check the path", path.display()));
-                player.load(&content.bad_input()?, path).bad_input()?
+                player.load(&content.bad_input()?, path, usize::MAX).bad_input()?
             }
         };
         let progress = Progress::new(self.actions.len() as u64, "chunks");

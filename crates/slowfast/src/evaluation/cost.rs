@@ -26,7 +26,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Measures up to `chunks` chunks after the first, which warms up.
+    /// Measures up to `chunks` chunks after the first, which warms up; none where there are no more, or where fast learning diverges.
     ///
     /// # Errors
     /// What the model refuses.
@@ -36,10 +36,14 @@ impl Cost {
         poses: &[Pose],
         chunks: usize,
     ) -> Result<Option<Self>, EvaluationError> {
-        let frames = truth.frames().min(1 + generator.chunk * (chunks + 1));
+        let wished = generator.chunk.saturating_mul(chunks.saturating_add(1)).saturating_add(1);
+        let frames = truth.frames().min(wished);
         let is_counted = reset_peak();
         let truth = truth.narrow(0, frames);
-        let made = generator.generate(&truth, &poses[..frames], 1, &Seed::new(0))?;
+        let made = match generator.generate(&truth, &poses[..frames], 1, &Seed::new(0)) {
+            Err(error) if error.diverged_at().is_some() => return Ok(None),
+            made => made?,
+        };
         let measured = made.sampling.len().saturating_sub(1);
         if measured == 0 {
             return Ok(None);

@@ -103,6 +103,17 @@ pub enum EvaluationError {
         /// What is wrong with the phrase.
         source: TextError,
     },
+    /// A task whose world has nowhere to walk straight ahead for an action.
+    #[error(
+        "task {task}: its world has no room for an action of {frames} frames straight ahead, so that turning around would be turning on the \
+         spot; lower `frames_per_action`, raise `world.steps_per_cell` or `world.largest_room`, or leave `turn-around` out of `routes`"
+    )]
+    NoRoom {
+        /// Number of the task.
+        task: usize,
+        /// Frames that an action is held for.
+        frames: usize,
+    },
     /// Given frames that are not in the episode.
     #[error(
         "{given} frames of {frames} are given: give at least 1 and at most all, with a pose for each"

@@ -10,11 +10,12 @@ use inner_outer::Threads;
 use serde::{Deserialize, Serialize};
 
 use super::config::names;
+use super::divergence::{Outcome, Outcomes};
 use super::ledger::{Item, Ledger};
 use super::strip::strip;
 use super::{
-    AUTOENCODER, Cost, EvaluationConfig, EvaluationError, FROZEN, GROUND_TRUTH, Generator, Judge,
-    Row, Scores,
+    AUTOENCODER, Cost, Divergence, EvaluationConfig, EvaluationError, FROZEN, GROUND_TRUTH,
+    Generator, Judge, Row, Scores,
 };
 use crate::clip::{ClipSet, Episode};
 use crate::inverse_dynamics::InverseDynamics;
@@ -52,7 +53,7 @@ pub struct Evaluation {
     pub size: [usize; 2],
     /// A row for the truth, for the autoencoder, for a frozen picture, and for each method.
     pub rows: Vec<Row>,
-    /// The scores of each row's episodes.
+    /// The scores of each row's episodes; none of a row that diverged.
     pub scores: Vec<Vec<Scores>>,
 }
 
@@ -104,7 +105,7 @@ impl<B: Backend> Evaluator<'_, B> {
     }
 
     /// Evaluates, or goes on in the folder of an interrupted run. Scores depend on the seeds and not on the number of
-    /// threads; costs are as the machine has it.
+    /// threads; costs are as the machine has it. A method whose fast learning diverges has a row without scores.
     ///
     /// # Errors
     /// Bad input: settings, clips and models that do not fit. Interrupted: a later call goes on.
@@ -118,19 +119,19 @@ impl<B: Backend> Evaluator<'_, B> {
         let pictured = &episodes[..config.pictures.min(episodes.len())];
         let work = |item: &Item| {
             let is_pictured = pictured.contains(&item.episode) && item.seed == config.seeds[0];
-            self.score(item, &generators, &judge, is_pictured).failed()
+            self.outcome(item, &generators, &judge, is_pictured).failed()
         };
         let all = ledger.complete(&items, "episodes", interrupt, work)?;
-        let mut scores = vec![Vec::new(); REFERENCES.len() + generators.len()];
-        items.iter().zip(all).for_each(|(item, score)| scores[item.row].push(score));
-        let rows = self.rows(&scores, &costs).failed()?;
+        let mut outcomes = vec![Outcomes::default(); REFERENCES.len() + generators.len()];
+        items.iter().zip(all).for_each(|(item, outcome)| outcomes[item.row].add(outcome));
+        let rows = self.rows(&outcomes, &costs).failed()?;
         Ok(Evaluation {
             encoder: judge.encoder().to_owned(),
             baseline: config.baseline.clone(),
             episodes,
             size: [first.height, first.width],
             rows,
-            scores,
+            scores: outcomes.into_iter().map(|row| row.scores).collect(),
         })
     }
 
@@ -202,6 +203,21 @@ impl<B: Backend> Evaluator<'_, B> {
         Ok(costs)
     }
 
+    fn outcome(
+        &self,
+        item: &Item,
+        generators: &[Generator<B>],
+        judge: &Judge<'_, B>,
+        is_pictured: bool,
+    ) -> Result<Outcome, EvaluationError> {
+        let scored = self.score(item, generators, judge, is_pictured);
+        let Item { episode, seed, .. } = *item;
+        match scored.as_ref().err().and_then(EvaluationError::diverged_at) {
+            Some(chunk) => Ok(Outcome::Diverged(Divergence { episode, seed, chunk })),
+            None => Ok(Outcome::Scored(Box::new(scored?))),
+        }
+    }
+
     fn score(
         &self,
         item: &Item,
@@ -234,7 +250,7 @@ impl<B: Backend> Evaluator<'_, B> {
 
     fn rows(
         &self,
-        scores: &[Vec<Scores>],
+        outcomes: &[Outcomes],
         costs: &[Option<Cost>],
     ) -> Result<Vec<Row>, EvaluationError> {
         let names = self.names();
@@ -243,8 +259,10 @@ impl<B: Backend> Evaluator<'_, B> {
             let cost = row.checked_sub(REFERENCES.len()).and_then(|method| costs[method]);
             // The truth's ceiling stands for an infinite PSNR: no gain can be counted from it.
             let has_gain = |baseline: &usize| *baseline != row && *name != GROUND_TRUTH;
-            let other = baseline.filter(has_gain).map(|row| scores[row].as_slice());
-            Row::of(name, &scores[row], &scores[0], other, cost)
+            let other = baseline.filter(has_gain).map(|row| outcomes[row].scores.as_slice());
+            let Outcomes { scores, diverged } = &outcomes[row];
+            let of_scores = Row::of(name, scores, &outcomes[0].scores, other, cost);
+            of_scores.map(|of_scores| Row { diverged: *diverged, ..of_scores })
         };
         names.iter().enumerate().map(row).collect()
     }

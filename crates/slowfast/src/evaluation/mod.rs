@@ -6,12 +6,14 @@
 //! | an episode along true actions, after frames that were seen | [`Generator`] |
 //! | what one is worth, against the trap of a frozen picture | [`Judge`], [`Scores`] |
 //! | rows with intervals, and paired differences to a baseline | [`Row`] |
+//! | fast learning that goes too far | [`Divergence`] |
 //! | seconds and memory of a chunk | [`Cost`] |
 //! | all of it, resumable | [`Evaluator`], [`Evaluation`] |
 
 mod config;
 mod context;
 mod cost;
+mod divergence;
 mod error;
 mod evaluate;
 mod generator;
@@ -26,6 +28,7 @@ pub use config::{AUTOENCODER, EvaluationConfig, FROZEN, GROUND_TRUTH};
 pub(crate) use config::{check_counts, check_guidance, check_names, names, repeated};
 pub use context::Context;
 pub use cost::Cost;
+pub use divergence::Divergence;
 pub use error::EvaluationError;
 pub use evaluate::{Evaluation, Evaluator};
 pub use generator::{Generated, Generator};

@@ -7,7 +7,7 @@ use experiment::report::Report;
 use experiment::statistics::{Interval, mean_interval};
 
 use super::strip::rows as strip_rows;
-use super::{Evaluation, Row, Scores};
+use super::{Divergence, Evaluation, Row, Scores};
 
 /// The names of the table's columns.
 const HEADER: [&str; 16] = [
@@ -39,15 +39,24 @@ const TABLES: [(&str, &[usize]); 3] = [
 const NOTE: &str = "PSNR in decibels, of generated frames to the simulator's. SCuts: jumps of the picture. SRC: 100 times the \
     cosine of revisited views. A frozen picture has hardly a cut and, where the first frame alone is given, a perfect SRC: read both beside motion, the \
     accuracy of actions as inverse dynamics see them, and the PSNR at revisited poses; outside context counts those that \
-    the chunk before did not show. Gains are over the baseline in the same episodes. PD-random and \
+    were first seen before their chunk and that the chunk before did not show. Gains are over the baseline in the same episodes. PD-random and \
     FVD-random are of untrained filters and FVD-motion of the inverse dynamics: none is LPIPS or FVD. Distances are between \
-    halves of a row's windows and the other halves of the truth's. Seconds of a chunk to sample and to learn.";
+    halves of a row's windows and the other halves of the truth's. Seconds of a chunk to sample and to learn. A row that diverged, \
+    because its fast learning was no longer finite in some episode, has no scores.";
 
 fn told(interval: &Option<Interval>, decimals: usize) -> String {
     interval.as_ref().map_or("-".to_owned(), |interval| format!("{interval:.decimals$}"))
 }
 
 impl Row {
+    /// The name, and where it diverged, if it did.
+    fn label(&self) -> String {
+        let name = &self.name;
+        self.diverged.map_or(name.clone(), |Divergence { episode, seed, chunk }| {
+            format!("{name}: diverged at chunk {chunk} of episode {episode}, seed {seed}")
+        })
+    }
+
     /// The cells of the table.
     fn cells(&self) -> Vec<String> {
         let share = |interval: &Option<Interval>| {
@@ -60,13 +69,13 @@ impl Row {
             format!("{:.2} + {:.2}, {memory}", cost.sampling_seconds, cost.learning_seconds)
         });
         vec![
-            self.name.clone(),
-            format!("{:.2}", self.psnr),
-            format!("{:.3}", self.structural_similarity),
-            format!("{:.3}", self.perceptual_distance),
-            format!("{:.2}", self.scene_cuts),
+            self.label(),
+            told(&self.psnr, 2),
+            told(&self.structural_similarity, 3),
+            told(&self.perceptual_distance, 3),
+            told(&self.scene_cuts, 2),
             told(&self.consistency, 2),
-            format!("{:.2}", self.motion),
+            told(&self.motion, 2),
             share(&self.action_accuracy),
             share(&self.turn_accuracy),
             told(&self.revisit_psnr, 2),
@@ -147,6 +156,7 @@ impl Evaluation {
         let axes = (Axis::counts("frame after the last given one"), Axis::linear("PSNR, dB"));
         let chart = LineChart::new("PSNR along the way", axes.0, axes.1);
         let rows = self.rows.iter().zip(&self.scores).skip(1);
+        let rows = rows.filter(|(_, scores)| !scores.is_empty());
         let add = |chart: LineChart, (row, scores): (&Row, &Vec<Scores>)| {
             chart.series(Series::new(row.name.clone(), curve(scores)))
         };

@@ -40,7 +40,7 @@ pub struct Scores {
     pub consistency: Option<f64>,
     /// PSNR to the simulator at generated frames whose pose was seen before.
     pub revisit_psnr: Option<f64>,
-    /// The same for those whose view the chunk before did not show.
+    /// The same for those that were first seen before their chunk, and whose view the chunk before did not show.
     pub outside_psnr: Option<f64>,
     /// Generated frames whose pose was seen before, and those of them outside of the context.
     pub revisits: [usize; 2],
@@ -149,11 +149,15 @@ impl<'j, B: Backend> Judge<'j, B> {
         all.into_iter().filter(|pair| pair.again >= given).collect()
     }
 
-    /// Whether no frame of the chunk before shows nearly the same view. All methods are judged by the chunks of the
-    /// configuration, whatever they are conditioned on: else their numbers would be of different frames.
+    /// Whether the view was seen before its chunk, and no frame of the chunk before shows nearly the same: what a chunk shows twice
+    /// is generated at once, with nothing in between to remember. All methods are judged by the chunks of the configuration, whatever
+    /// they are conditioned on: else their numbers would be of different frames.
     fn is_outside(&self, truth: &Episode, pair: Revisit) -> bool {
         let chunk = self.config.frames_per_chunk;
         let begins = (pair.again - 1) / chunk * chunk + 1;
+        if pair.first >= begins {
+            return false;
+        }
         let mut shown = begins.saturating_sub(chunk)..begins;
         let pose = truth.poses[pair.again];
         !shown.any(|frame| self.config.near.agree(truth.poses[frame], pose, self.scale))
@@ -188,5 +192,37 @@ impl<'j, B: Backend> Judge<'j, B> {
             columns.map(|column| sum(column) / window.len() as f64).collect()
         };
         Ok(pairs.chunks_exact(FEATURE_WINDOW).map(mean).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+    use experiment::seed::Seed;
+
+    use super::*;
+    use crate::action::{Action, Turn};
+    use crate::clip::Route;
+    use crate::world::{Plan, World, WorldSettings};
+
+    /// Three turns and back, four frames each: frame 13 shows what frame 11 did, both in the chunk of the frames 9 to 16.
+    #[test]
+    fn what_a_chunk_shows_twice_is_not_outside_of_the_context() {
+        let settings = WorldSettings { size: 16, rays_per_pixel: 1, ..WorldSettings::default() };
+        let (world, seed) = (World::new(&settings, &Seed::new(1)).unwrap(), Seed::new(2));
+        let turn = Action::turn(Turn::Left);
+        let actions = [[turn; 3], [turn.inverse(); 3]].concat();
+        let plan = Route::Retrace.plan(&world, 0, 3, 4, &seed).unwrap();
+        let truth = world.record(&Plan { actions, ..plan }, &seed);
+        let config = EvaluationConfig { frames_per_chunk: 8, ..EvaluationConfig::default() };
+        let judge = Judge::<Flex>::new(&config, world.pose_scale(), None);
+        let again = judge.revisits(&truth, 9);
+        assert!(again.contains(&Revisit { first: 11, again: 13 }));
+        let outside = again.iter().filter(|pair| judge.is_outside(&truth, **pair));
+        let outside: Vec<usize> = outside.map(|pair| pair.again).collect();
+        // The frames 9 to 16 of the chunk before come no nearer to frame 19 than three turns, and less near to those after it.
+        assert_eq!(outside, [19, 20, 21, 22, 23, 24]);
+        let scores = judge.measure(&truth.frames, &truth, 9).unwrap();
+        assert_eq!(scores.revisits, [12, 6]);
     }
 }

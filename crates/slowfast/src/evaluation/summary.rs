@@ -1,11 +1,12 @@
 //! Rows of the table, with intervals over scenes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use experiment::statistics::{Interval, grouped_mean_interval};
 use serde::{Deserialize, Serialize};
 
-use super::{Cost, EvaluationError, Scores};
+use super::{Cost, Divergence, EvaluationError, Scores};
 use crate::metrics::{MetricError, frechet_between_halves};
 
 /// A method over all episodes. Intervals are of 95 %, over scenes, since the episodes of one scene are alike; several seeds of an
@@ -15,16 +16,19 @@ use crate::metrics::{MetricError, frechet_between_halves};
 pub struct Row {
     /// The method.
     pub name: String,
+    /// Where it diverged first, if it did: the row then has no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverged: Option<Divergence>,
     /// PSNR of generated frames, in decibels.
-    pub psnr: Interval,
+    pub psnr: Option<Interval>,
     /// Structural similarity of generated frames.
-    pub structural_similarity: Interval,
+    pub structural_similarity: Option<Interval>,
     /// `PD-random` of generated frames.
-    pub perceptual_distance: Interval,
+    pub perceptual_distance: Option<Interval>,
     /// Jumps of the picture.
-    pub scene_cuts: Interval,
+    pub scene_cuts: Option<Interval>,
     /// Change from frame to frame.
-    pub motion: Interval,
+    pub motion: Option<Interval>,
     /// SRC with the encoder that the results name.
     pub consistency: Option<Interval>,
     /// PSNR at revisited poses, over the scenes with any.
@@ -65,15 +69,11 @@ fn over_seeds(scores: &[Scores], value: &dyn Fn(&Scores) -> Option<f64>) -> Valu
 }
 
 fn interval(values: &Values) -> Result<Option<Interval>, EvaluationError> {
-    match values.is_empty() {
-        true => Ok(None),
-        false => Ok(Some(over_scenes(values)?)),
+    if values.is_empty() {
+        return Ok(None);
     }
-}
-
-fn over_scenes(values: &Values) -> Result<Interval, EvaluationError> {
     let of_scenes = values.iter().map(|((scene, _), value)| (scene, *value));
-    Ok(grouped_mean_interval(of_scenes).map_err(MetricError::from)?)
+    Ok(Some(grouped_mean_interval(of_scenes).map_err(MetricError::from)?))
 }
 
 /// The mean of the differences in the episodes that both have.
@@ -83,7 +83,7 @@ pub(super) fn paired(one: &Values, other: &Values) -> Result<Option<Interval>, E
 }
 
 impl Row {
-    /// The row of a method beside those of the truth and of the baseline.
+    /// The row of a method beside those of the truth and of the baseline; without any number where there are no scores.
     ///
     /// # Errors
     /// [`EvaluationError::Metric`] for measures that are no numbers.
@@ -96,8 +96,9 @@ impl Row {
     ) -> Result<Self, EvaluationError> {
         let optional =
             |value: &dyn Fn(&Scores) -> Option<f64>| interval(&over_seeds(scores, value));
-        let always = |value: fn(&Scores) -> f64| {
-            over_scenes(&over_seeds(scores, &|score| Some(value(score))))
+        let always = |value: fn(&Scores) -> f64, possible: RangeInclusive<f64>| {
+            let found = optional(&|score| Some(value(score)))?;
+            Ok::<_, EvaluationError>(found.map(|interval| interval.within(possible)))
         };
         let gain = |value: &dyn Fn(&Scores) -> Option<f64>| match baseline {
             Some(baseline) => paired(&over_seeds(scores, value), &over_seeds(baseline, value)),
@@ -108,11 +109,12 @@ impl Row {
         let motion = |score: &Scores| score.motion_features.clone();
         Ok(Self {
             name: name.to_owned(),
-            psnr: always(|score| score.psnr)?,
-            structural_similarity: always(|score| score.structural_similarity)?.within(-1.0..=1.0),
-            perceptual_distance: always(|score| score.perceptual_distance)?.within(0.0..=2.0),
-            scene_cuts: always(|score| score.scene_cuts)?.within(0.0..=f64::INFINITY),
-            motion: always(|score| score.motion)?.within(0.0..=255.0),
+            diverged: None,
+            psnr: optional(&|score| Some(score.psnr))?,
+            structural_similarity: always(|score| score.structural_similarity, -1.0..=1.0)?,
+            perceptual_distance: always(|score| score.perceptual_distance, 0.0..=2.0)?,
+            scene_cuts: always(|score| score.scene_cuts, 0.0..=f64::INFINITY)?,
+            motion: always(|score| score.motion, 0.0..=255.0)?,
             consistency: optional(&|score| score.consistency)?
                 .map(|cosine| cosine.within(-100.0..=100.0)),
             revisit_psnr: optional(&|score| score.revisit_psnr)?,

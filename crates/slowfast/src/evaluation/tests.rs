@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use experiment::cli::Failure;
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
-use inner_outer::Threads;
+use experiment::statistics::Interval;
+use inner_outer::{ConfiguredRule, RuleChoice, Threads};
 
 use super::*;
 use crate::action::Action;
@@ -131,11 +132,12 @@ fn references_bound_the_scores_and_gains_are_paired() {
     let names: Vec<&str> = found.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names, [GROUND_TRUTH, AUTOENCODER, FROZEN, NO_MEMORY, "longer", "Temp-LoRA"]);
     let [truth, coded, frozen, plain, ..] = &found.rows[..] else { panic!("six rows") };
-    assert_eq!((truth.psnr.mean, truth.revisit_psnr.unwrap().mean), (CEILING, CEILING));
-    assert_eq!(truth.perceptual_distance.mean, 0.0);
-    assert!(truth.structural_similarity.mean > 0.999);
-    assert_eq!(frozen.motion.mean, 0.0);
-    assert!(coded.psnr.mean < CEILING && plain.revisit_gain.is_none());
+    let mean = |interval: Option<Interval>| interval.unwrap().mean;
+    assert_eq!([truth.psnr, truth.revisit_psnr].map(mean), [CEILING; 2]);
+    assert_eq!(mean(truth.perceptual_distance), 0.0);
+    assert!(mean(truth.structural_similarity) > 0.999);
+    assert_eq!(mean(frozen.motion), 0.0);
+    assert!(mean(coded.psnr) < CEILING && plain.revisit_gain.is_none());
     // Over a ceiling that stands for no difference at all, it would say nothing.
     assert!(truth.revisit_gain.is_none() && truth.outside_gain.is_none());
     assert!(coded.revisit_gain.is_some());
@@ -191,6 +193,48 @@ fn an_interrupted_evaluation_ends_as_an_uninterrupted_one_on_any_number_of_threa
     }
     let resumed = with_threads(&config, &clips, &at("parts"), &Interrupt::new(), 3).unwrap();
     assert_eq!(resumed, whole);
+}
+
+/// To find the limit is what rates are swept for.
+#[test]
+fn a_method_that_diverges_has_a_row_without_scores_and_stops_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = clips(&folder.path().join("clips"));
+    let run = folder.path().join("run");
+    let mut steep = remembering("steep", FastForm::Local, 1e30);
+    let fast = steep.memory.as_mut().and_then(|memory| memory.fast.as_mut()).unwrap();
+    (fast.steps, fast.optimizer) = (2, ConfiguredRule { rule: RuleChoice::Sgd, clip: None });
+    let methods = [config().methods, vec![steep]].concat();
+    let config = EvaluationConfig { methods, cost_chunks: 1, ..config() };
+    let found = evaluate(&config, &clips, &run, &Interrupt::new()).unwrap();
+    let episode = found.episodes[0];
+    let row = &found.rows[6];
+    assert_eq!(row.diverged, Some(Divergence { episode, seed: 0, chunk: 0 }));
+    assert!(row.psnr.is_none() && row.cost.is_none() && found.scores[6].is_empty());
+    assert!(found.rows[..6].iter().all(|row| row.diverged.is_none() && row.psnr.is_some()));
+    assert!(found.rows[5].revisit_gain.is_some() && found.rows[5].cost.is_some());
+    let told = format!("steep: diverged at chunk 0 of episode {episode}, seed 0");
+    assert_eq!(found.table().matches(&told).count(), 3, "{}", found.table());
+    assert!(found.page().unwrap().to_html().contains(&told));
+
+    // Items that are scored are written as ever, so that runs of earlier programs go on.
+    let item = format!("items/05-Temp-LoRA/episode-{episode:05}-seed-0.json");
+    let item = std::fs::read_to_string(run.join(item)).unwrap();
+    assert_eq!(item, serde_json::to_string(&found.scores[5][0]).unwrap());
+    let resumed = evaluate(&config, &clips, &run, &Interrupt::new()).unwrap();
+    assert_eq!(resumed, found);
+    let text = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Evaluation>(&text).unwrap(), found);
+}
+
+#[test]
+fn a_cost_of_more_chunks_than_there_are_is_that_of_those_there_are() {
+    let truth = tiny::clip(1, 10, 4);
+    let poses = vec![crate::clip::Pose::default(); 10];
+    let plain = Method::without_memory(NO_MEMORY, Context::LastChunk);
+    let generator = generator(&plain, &model());
+    let cost = Cost::measure(&generator, &truth, &poses, usize::MAX).unwrap().unwrap();
+    assert_eq!((cost.chunks, cost.frames), (2, 3));
 }
 
 #[test]

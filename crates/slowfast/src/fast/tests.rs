@@ -269,7 +269,7 @@ fn another_sampler_or_other_chunks_are_refused_with_both_values() {
 }
 
 #[test]
-fn damage_is_found_wherever_it_is() {
+fn a_damaged_or_cut_off_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder);
     let world = world(config());

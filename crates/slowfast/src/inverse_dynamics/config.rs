@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BlockMatching, InverseDynamicsError};
+use crate::action::Action;
 
 /// What is needed to use a trained network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,5 +40,14 @@ impl InverseDynamicsConfig {
             }
         }
         Ok(())
+    }
+
+    /// The network's layers, each with its inputs and outputs.
+    pub(super) fn layers(&self) -> [(&'static str, [usize; 2]); 3] {
+        [
+            ("first", [self.matching.values(), self.hidden]),
+            ("second", [self.hidden, self.features]),
+            ("scores", [self.features, Action::ALL.len()]),
+        ]
     }
 }

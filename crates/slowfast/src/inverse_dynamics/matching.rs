@@ -44,7 +44,7 @@ struct Search<'f> {
 impl BlockMatching {
     /// Values of a pair of frames.
     pub fn values(&self) -> usize {
-        VALUES * self.blocks * self.blocks
+        VALUES.saturating_mul(self.blocks).saturating_mul(self.blocks)
     }
 
     /// Checks that frames of this size have so many blocks.
@@ -148,14 +148,14 @@ impl Search<'_> {
         let start = |top: i32, left: i32, row: usize| {
             3 * ((top as usize + row) * self.width + left as usize)
         };
-        let mut sum = 0_u32;
+        let mut sum = 0_u64;
         for row in 0..rows {
             let before = &self.before[start(top, left, row)..][..3 * columns];
             let after = &self.after[start(to_top, to_left, row)..][..3 * columns];
             let differences = before.iter().zip(after).map(|(a, b)| u32::from(a.abs_diff(*b)));
-            sum += differences.sum::<u32>();
+            sum += u64::from(differences.sum::<u32>());
         }
-        Some(f64::from(sum) / (3 * rows * columns) as f64)
+        Some(sum as f64 / (3 * rows * columns) as f64)
     }
 }
 
@@ -211,6 +211,17 @@ mod tests {
         let found = matching.between(&wall, &wall, SIZE);
         assert!(found.chunks(VALUES).all(|block| block[0] == 0.0 && block[4] == 0.0));
         assert!(found.iter().all(|value| value.is_finite()));
+    }
+
+    /// More differences than 32 bits can count.
+    #[test]
+    fn a_block_may_be_as_large_as_a_large_frame() {
+        let side = 2400;
+        let (before, after) = (vec![0; 3 * side * side], vec![255; 3 * side * side]);
+        let (block, reach) = ([side; 2], [1; 2]);
+        let search =
+            Search { before: &before, after: &after, height: side, width: side, block, reach };
+        assert_eq!(search.cost([0, 0], [0, 0]), Some(255.0));
     }
 
     #[test]

@@ -35,12 +35,10 @@ family!(
 impl<B: Backend> MotionNetwork<B> {
     pub(super) fn new(config: &InverseDynamicsConfig, seed: &Seed, device: &Device<B>) -> Self {
         let mut draw = Draw::new(&seed.child("inverse dynamics"), device);
-        let InverseDynamicsConfig { matching, hidden, features } = *config;
-        Self {
-            first: draw.linear(matching.values(), hidden, Scale::Keeping),
-            second: draw.linear(hidden, features, Scale::Keeping),
-            scores: draw.linear(features, Action::ALL.len(), Scale::Keeping),
-        }
+        let layers = config.layers();
+        let [first, second, scores] =
+            layers.map(|(_, [inputs, outputs])| draw.linear(inputs, outputs, Scale::Keeping));
+        Self { first, second, scores }
     }
 
     /// Features of motion `[pairs, features]` of the values of pairs.
@@ -72,13 +70,14 @@ impl<B: Backend> InverseDynamics<B> {
     /// An untrained network for frames of this size.
     ///
     /// # Errors
-    /// [`InverseDynamicsError::Blocks`] for frames with fewer pixels than blocks.
+    /// [`InverseDynamicsError::Setting`], and [`InverseDynamicsError::Blocks`] for frames with fewer pixels than blocks.
     pub fn new(
         config: InverseDynamicsConfig,
         size: [usize; 2],
         seed: &Seed,
         device: &Device<B>,
     ) -> Result<Self, InverseDynamicsError> {
+        config.check()?;
         config.matching.check(size)?;
         let network = MotionNetwork::new(&config, seed, device);
         Ok(Self { config, size, trained_on: None, network })

@@ -28,8 +28,9 @@ pub struct MotionPairs {
 type Found = Vec<(Vec<f32>, Action, usize)>;
 
 impl MotionPairs {
-    /// About `count` pairs of the training clips, each forwards and backwards, and for every eighth frame one in which nothing
-    /// happens. A share `softened` of them are blurred and noised.
+    /// About `count` pairs of the training clips, each forwards and backwards, and one more for each run of consecutive frames, in
+    /// which nothing happens: a run has nine frames, or as many as the shortest episode if that has fewer. A share `softened` of the
+    /// pairs are blurred and noised.
     ///
     /// # Errors
     /// [`InverseDynamicsError::Clip`].

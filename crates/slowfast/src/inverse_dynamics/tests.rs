@@ -82,6 +82,9 @@ fn there_is_an_action_between_each_frame_and_the_next() {
     assert_eq!(inverse.features(video).unwrap()[1].len(), 4);
     let other = Video::new(&bytes, 8, 32).unwrap();
     assert!(matches!(inverse.actions(other), Err(InverseDynamicsError::Size { .. })));
+    let config = InverseDynamicsConfig { hidden: 0, ..inverse.config };
+    let none = InverseDynamics::<Flex>::new(config, [16, 16], &Seed::new(4), &Default::default());
+    assert!(none.unwrap_err().to_string().contains("`network.hidden` is 0"));
     let absent = InverseDynamics::<Flex>::load(std::path::Path::new("absent"), &Default::default());
     assert!(absent.unwrap_err().to_string().contains("train-inverse-dynamics"));
 }

@@ -3,7 +3,6 @@
 //! A safetensors file with the values of all tensors and, in its metadata, a description (what the episode was played
 //! with, seeds, actions, losses) and a digest of everything.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::backend::Backend;
@@ -11,9 +10,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use experiment::atomic::write_atomically;
 use experiment::seed::Seed;
 use inner_outer::inner::Iterate;
-use inner_outer::named_tensors::{NamedTensors, with_metadata, write};
+use inner_outer::named_tensors::{NamedTensors, write};
+use inner_outer::sealed::Seal;
 use inner_outer::tensors::Tensors;
-use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Episode, FastConfig, Fingerprint, MemoryError};
@@ -21,9 +20,11 @@ use crate::diffusion::{Clip, SamplerConfig};
 use crate::text::Phrases;
 
 const VERSION: u32 = 2;
-/// Keys of the file's metadata.
-const DESCRIPTION: &str = "slowfast_memory";
-const DIGEST: &str = "sha256";
+const SEAL: Seal = Seal {
+    kind: "memory",
+    key: "slowfast_memory",
+    digest: |parts| Fingerprint::of_parts(parts).to_string(),
+};
 
 /// What an episode is played with: with all of it alike it goes on bit for bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +112,7 @@ impl<B: Backend> Episode<B> {
     /// # Errors
     /// [`MemoryError::NotStorable`].
     pub fn to_bytes(&self, played_with: &PlayedWith) -> Result<Vec<u8>, MemoryError> {
-        content(text(&self.describe(played_with)), &self.tensors())
+        content(&text(&self.describe(played_with)), &self.tensors())
     }
 
     /// Reads an episode to go on with it with these.
@@ -127,8 +128,8 @@ impl<B: Backend> Episode<B> {
     /// Reads an episode from a file's content; errors call it `path`.
     ///
     /// # Errors
-    /// [`MemoryError::Damaged`] for a file with any byte changed or missing, [`MemoryError::Version`],
-    /// [`MemoryError::AnotherBase`] and [`MemoryError::OtherSettings`].
+    /// [`MemoryError::Damaged`] for a file with any byte changed or missing, or with other tensors than it describes,
+    /// [`MemoryError::Version`], [`MemoryError::AnotherBase`] and [`MemoryError::OtherSettings`].
     pub fn from_bytes(
         content: &[u8],
         path: &Path,
@@ -137,7 +138,8 @@ impl<B: Backend> Episode<B> {
     ) -> Result<Self, MemoryError> {
         let owned = || path.to_owned();
         let damaged = |problem: String| MemoryError::Damaged { path: owned(), problem };
-        let (text, tensors) = verified(content).map_err(damaged)?;
+        let (text, tensors) = SEAL.open(content).map_err(damaged)?;
+        let tensors = NamedTensors::read(tensors).map_err(|error| damaged(error.to_string()))?;
         let unread = |error: serde_json::Error| damaged(error.to_string());
         let Version { version: found } = serde_json::from_str(&text).map_err(unread)?;
         if found != VERSION {
@@ -151,8 +153,8 @@ impl<B: Backend> Episode<B> {
         if let Some((setting, found, expected)) = with.difference(&description.played_with) {
             return Err(MemoryError::OtherSettings { path: owned(), setting, found, expected });
         }
-        let mut reader = Reader { tensors, device };
-        reader.episode(description).map_err(|error| damaged(error.to_string()))
+        let episode = Reader { tensors, device }.episode(description);
+        episode.map_err(|error| damaged(error.to_string()))
     }
 
     fn describe(&self, played_with: &PlayedWith) -> Description {
@@ -199,30 +201,9 @@ impl<B: Backend> Episode<B> {
 }
 
 /// The content of a file with these.
-fn content(description: String, tensors: &[(String, TensorData)]) -> Result<Vec<u8>, MemoryError> {
-    let plain = write(tensors).map_err(MemoryError::NotStorable)?;
-    let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
-    let metadata =
-        BTreeMap::from([(DESCRIPTION.to_owned(), description), (DIGEST.to_owned(), digest)]);
-    with_metadata(&plain, &metadata).map_err(MemoryError::NotStorable)
-}
-
-/// The description in a file's content and its tensors, if their digest is right.
-fn verified(content: &[u8]) -> Result<(String, NamedTensors), String> {
-    let (_, metadata) = SafeTensors::read_metadata(content)
-        .map_err(|error| format!("no whole memory ({error})"))?;
-    let value = |key| metadata.metadata().as_ref().and_then(|values| values.get(key));
-    let (Some(description), Some(stated)) = (value(DESCRIPTION), value(DIGEST)) else {
-        return Err("a safetensors file, but no memory".into());
-    };
-    let file = SafeTensors::deserialize(content).map_err(|error| error.to_string())?;
-    let plain = safetensors::serialize(file.tensors(), None).map_err(|error| error.to_string())?;
-    let digest = Fingerprint::of_parts(&[description.as_bytes(), &plain]).to_string();
-    if digest != *stated {
-        return Err("changed since it was written".into());
-    }
-    let tensors = NamedTensors::read(plain).map_err(|error| error.to_string())?;
-    Ok((description.clone(), tensors))
+fn content(description: &str, tensors: &[(String, TensorData)]) -> Result<Vec<u8>, MemoryError> {
+    let sealed = write(tensors).and_then(|content| SEAL.close(description, &content));
+    sealed.map_err(MemoryError::NotStorable)
 }
 
 /// Takes an episode's tensors out of a file.
@@ -232,7 +213,7 @@ struct Reader<'d, B: Backend> {
 }
 
 impl<B: Backend> Reader<'_, B> {
-    fn episode(&mut self, description: Description) -> inner_outer::Result<Episode<B>> {
+    fn episode(mut self, description: Description) -> inner_outer::Result<Episode<B>> {
         let start = self.clip("start", description.start)?;
         let fresh = self.memory("fresh", description.fresh)?;
         let mut chunks = Vec::with_capacity(description.chunks.len());
@@ -245,6 +226,7 @@ impl<B: Backend> Reader<'_, B> {
                 seed: chunk.seed,
             });
         }
+        self.tensors.finish()?;
         Ok(Episode { seed: description.seed, start, fresh, chunks })
     }
 
@@ -287,12 +269,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::tiny;
+
+    #[test]
+    fn tensors_that_nothing_describes_are_refused() {
+        let (fast, frames_per_chunk) = (None, None);
+        let (base, sampler) = (Fingerprint::of_parts(&[]), SamplerConfig::default());
+        let with = PlayedWith { base, fast, sampler, frames_per_chunk };
+        let (seed, start) = (Seed::new(1), tiny::clip(1, 1, 0));
+        let episode = Episode { seed, start, fresh: None, chunks: Vec::new() };
+        let read = |tensors: &[(String, TensorData)]| {
+            let content = content(&text(&episode.describe(&with)), tensors).unwrap();
+            let path = Path::new("memory.safetensors");
+            Episode::<Flex>::from_bytes(&content, path, &with, &Default::default())
+        };
+        let mut tensors = episode.tensors();
+        assert!(read(&tensors).is_ok());
+        tensors.push(("fresh.theta.0".to_owned(), TensorData::from([0.5f32])));
+        let refused = read(&tensors).unwrap_err();
+        assert!(matches!(refused, MemoryError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains("`fresh.theta.0`"), "{refused}");
+    }
 
     #[test]
     fn memories_of_an_earlier_format_are_refused_as_such() {
         let base = Fingerprint::of_parts(&[]);
         let earlier = json!({ "version": 1, "base": base, "fast": null, "chunks": [] });
-        let content = content(earlier.to_string(), &[]).unwrap();
+        let content = content(&earlier.to_string(), &[]).unwrap();
         let (fast, frames_per_chunk) = (None, None);
         let with = PlayedWith { base, fast, sampler: SamplerConfig::default(), frames_per_chunk };
         let path = Path::new("memory.safetensors");

@@ -163,7 +163,8 @@ impl UnetConfig {
             divides(("network.heads", self.heads), ("network.widths", width))?;
         }
         divides(("the two of sine and cosine", 2), ("network.widths", self.widths[0]))?;
-        let halvings = 1 << (self.widths.len() - 1);
+        let halvings = u32::try_from(self.widths.len() - 1).unwrap_or(u32::MAX);
+        let halvings = 2_usize.saturating_pow(halvings);
         divides(("the halvings of network.widths", halvings), ("latent.height", latent.height))?;
         divides(("the halvings of network.widths", halvings), ("latent.width", latent.width))
     }
@@ -218,6 +219,9 @@ mod tests {
         assert!(matches!(heads, ModelError::Indivisible { divisor: 4, value: 6, .. }));
         let halvings = refused(&unet(r#""widths": [4, 4, 4, 4, 4]"#));
         assert!(matches!(halvings, ModelError::Indivisible { divisor: 16, value: 8, .. }));
+        let many = format!(r#"{{"network": {{"kind": "unet", "widths": {:?}}}}}"#, [4; 65]);
+        let halvings = refused(&many);
+        assert!(matches!(halvings, ModelError::Indivisible { divisor: usize::MAX, value: 8, .. }));
         let odd = refused(&unet(r#""widths": [3], "heads": 1"#));
         assert!(matches!(odd, ModelError::Indivisible { divisor: 2, value: 3, .. }));
     }

@@ -68,7 +68,7 @@ impl<B: Backend> Planner<'_, B> {
     /// The names of the models with the words of the tasks that each does not know and is not told.
     ///
     /// # Errors
-    /// Worlds that cannot be made.
+    /// Worlds that cannot be made, or have no room for their task.
     pub fn unknown_words(&self) -> Result<Vec<(&str, BTreeSet<String>)>, EvaluationError> {
         let episodes = (0..self.config.tasks).map(|task| Ok(self.task(task)?.1));
         let episodes = episodes.collect::<Result<Vec<Episode>, EvaluationError>>()?;
@@ -166,6 +166,9 @@ impl<B: Backend> Planner<'_, B> {
         let route = config.routes[number % config.routes.len()];
         let (there, hold) = (config.actions_there, config.frames_per_action);
         let plan = route.plan(&world, there, there, hold, &seed)?;
+        if plan.route != route {
+            return Err(EvaluationError::NoRoom { task: number, frames: hold });
+        }
         let episode = world.record(&plan, &seed);
         Ok((world, episode))
     }

@@ -73,6 +73,26 @@ fn models_and_methods_are_compared_and_an_interrupted_planning_goes_on() {
     assert_eq!(found.table().lines().count(), 7);
 }
 
+/// Else these tasks would be turns on the spot, at whose way-points is whoever stands still.
+#[test]
+fn a_world_without_room_to_turn_around_is_refused() {
+    let (room_columns, room_rows, steps_per_cell) = (1, 1, 2);
+    let world = WorldSettings { room_columns, room_rows, steps_per_cell, ..world() };
+    let routes = vec![Route::LookAway, Route::TurnAround];
+    let config = PlanningConfig { world, routes, frames_per_action: 16, ..config() };
+    let models = [("one".to_owned(), model())];
+    let (inverse, threads) = (untrained(), Threads::new(1));
+    let planner = Planner { config: &config, models: &models, inverse: &inverse, threads };
+    let Err(Failure::BadInput(cause)) = planner.check() else {
+        panic!("an action goes eight cells far")
+    };
+    let told = cause.to_string();
+    assert!(told.contains("task 1") && told.contains("16 frames straight ahead"), "{told}");
+    assert!(told.contains("lower `frames_per_action`"), "{told}");
+    let roomy = PlanningConfig { frames_per_action: 1, ..config.clone() };
+    Planner { config: &roomy, models: &models, inverse: &inverse, threads }.check().unwrap();
+}
+
 #[test]
 fn what_does_not_fit_is_named() {
     let refused = |config: PlanningConfig| config.check().unwrap_err().to_string();

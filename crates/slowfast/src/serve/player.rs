@@ -26,6 +26,8 @@ pub struct Player<B: Backend> {
     starts: Starts,
     frames_per_chunk: usize,
     frames_per_second: f64,
+    /// Of the fast learning after a chunk.
+    steps_per_chunk: usize,
 }
 
 /// An action that the model has understood.
@@ -54,7 +56,8 @@ impl<B: Backend> Player<B> {
             without_memory: model.world(config.sampler, None)?.conditioned_as(config.fast.form),
         };
         let PlayConfig { frames_per_chunk, frames_per_second, .. } = *config;
-        Ok(Self { model, worlds, starts, frames_per_chunk, frames_per_second })
+        let steps_per_chunk = config.fast.steps;
+        Ok(Self { model, worlds, starts, frames_per_chunk, frames_per_second, steps_per_chunk })
     }
 
     /// The model.
@@ -163,15 +166,21 @@ impl<B: Backend> Player<B> {
         Ok(chunk.saturating_mul(chunks.saturating_add(1)))
     }
 
-    /// Goes on from a file: bit for bit on the side with memory; the other side has the same past and remembers nothing of it.
+    /// Goes on from a file of at most `most` chunks: bit for bit on the side with memory; the other side has the same past and
+    /// remembers nothing of it.
     ///
     /// # Errors
-    /// A file that is damaged, or of another model or other settings; errors call it `name`.
-    pub fn load(&self, content: &[u8], name: &Path) -> Result<Played<B>, ServeError> {
+    /// [`ServeError::Chunks`], before any is computed, and a file that is damaged, or of another model or other settings; errors call it
+    /// `name`.
+    pub fn load(&self, content: &[u8], name: &Path, most: usize) -> Result<Played<B>, ServeError> {
         let device = self.model.autoencoder.mean.device();
         let [remembering, forgetful] = [&self.worlds.with_memory, &self.worlds.without_memory];
         let with_memory = remembering.from_bytes(content, name, &device)?;
-        self.check(&with_memory)?;
+        if with_memory.chunks().len() > most {
+            return Err(ServeError::Chunks { most });
+        }
+        self.check_clips(&with_memory)?;
+        self.check_memories(&with_memory)?;
         let mut without_memory =
             forgetful.begin(with_memory.start().clone(), with_memory.seed())?;
         let mut chunks = Vec::new();
@@ -201,8 +210,8 @@ impl<B: Backend> Player<B> {
         }
     }
 
-    /// Refuses what only a forged file can hold: parts that would not fit those of the model.
-    fn check(&self, episode: &Episode<B>) -> Result<(), ServeError> {
+    /// Refuses what only a forged file can hold: frames and actions that would not fit the model.
+    fn check_clips(&self, episode: &Episode<B>) -> Result<(), ServeError> {
         let config = &self.model.trained.config;
         let start = episode.start();
         let clips = || std::iter::once(start).chain(episode.chunks().iter().map(|c| &c.clip));
@@ -217,13 +226,25 @@ impl<B: Backend> Player<B> {
         if clips().any(|clip| clip.frames() == 0 || clip.latents.dtype() != precision) {
             return Err(ServeError::Misfit("its frames are of another precision, or none"));
         }
-        let fresh = self.worlds.with_memory.begin(start.clone(), episode.seed())?;
-        let shape = shape(fresh.memory());
-        let memories = episode.chunks().iter().map(|chunk| chunk.memory.as_ref());
-        match memories.chain([episode.fresh.as_ref()]).all(|memory| self::shape(memory) == shape) {
-            true => Ok(()),
-            false => Err(ServeError::Misfit("its adapters have other shapes")),
+        Ok(())
+    }
+
+    /// The same of adapters and of the optimiser's state.
+    fn check_memories(&self, episode: &Episode<B>) -> Result<(), ServeError> {
+        let fresh = self.worlds.with_memory.begin(episode.start().clone(), episode.seed())?;
+        let expected = fresh.memory().map(shapes);
+        let of_chunks = episode.chunks().iter().map(|chunk| chunk.memory.as_ref());
+        let all = std::iter::once(episode.fresh.as_ref()).chain(of_chunks);
+        for (chunks, memory) in all.enumerate() {
+            if memory.map(shapes) != expected {
+                return Err(ServeError::Misfit("its adapters have other shapes"));
+            }
+            let most = self.steps_per_chunk.saturating_mul(chunks);
+            if memory.is_some_and(|memory| memory.steps_taken > most) {
+                return Err(ServeError::Misfit("its adapters took more steps than its chunks"));
+            }
         }
+        Ok(())
     }
 
     /// Episodes with a picture of where they are.
@@ -266,8 +287,8 @@ fn record<B: Backend>(
     }
 }
 
-/// Sizes and precisions of all tensors of a memory.
-fn shape<B: Backend>(memory: Option<&Iterate<B>>) -> Vec<(usize, DType)> {
-    let tensors = memory.into_iter().flat_map(|memory| [&memory.theta.0, &memory.state.0]);
-    tensors.flatten().map(|tensor| (tensor.dims()[0], tensor.dtype())).collect()
+/// Sizes and precisions of the tensors of a memory: of its adapters, and of the optimiser's state.
+fn shapes<B: Backend>(memory: &Iterate<B>) -> [Vec<(usize, DType)>; 2] {
+    let of = |tensor: &Tensor<B, 1>| (tensor.dims()[0], tensor.dtype());
+    [&memory.theta, &memory.state].map(|tensors| tensors.0.iter().map(of).collect())
 }

@@ -176,11 +176,8 @@ async fn load<B: Backend>(
     let content = content.map_err(|rejection| not_uploaded(rejection, app.limits.upload))?;
     let most = app.limits.chunks;
     let loaded = app
-        .compute(move |player| player.load(&content, FilePath::new("the uploaded file")))
+        .compute(move |player| player.load(&content, FilePath::new("the uploaded file"), most))
         .await?;
-    if loaded.chunks.len() > most {
-        return Err(ServeError::Chunks { most });
-    }
     let session = Session { start: None, seeds: Vec::new(), played: Arc::new(loaded) };
     work.finish(|place| *place = session);
     Ok(work.read(|session| records::state(StatusCode::OK, &id, session)))

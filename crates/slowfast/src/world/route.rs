@@ -91,7 +91,7 @@ fn straight_way(
         }
         let start = world.random_pose(rng);
         let (mut pose, mut frames) = (start, 0);
-        while frames < most * frames_per_action {
+        while frames < most.saturating_mul(frames_per_action) {
             let step = world.step(pose, forward);
             if step.blocked {
                 break;
@@ -206,6 +206,13 @@ mod tests {
         let world = World::new(&settings, &Seed::new(0)).unwrap();
         let plan = |route: Route| route.plan(&world, 0, 12, 16, &Seed::new(0)).unwrap();
         assert_eq!(plan(Route::TurnAround), plan(Route::FullTurn));
+    }
+
+    #[test]
+    fn whoever_should_walk_on_for_ever_walks_to_a_wall() {
+        let plan = |there| Route::TurnAround.plan(&world(2), 0, there, 4, &Seed::new(2)).unwrap();
+        assert_eq!(plan(usize::MAX), plan(1000));
+        assert_ne!(plan(usize::MAX), plan(1));
     }
 
     #[test]

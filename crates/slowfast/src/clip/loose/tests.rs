@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use tempfile::TempDir;
 
 use super::super::{ClipSet, Route, Split};

@@ -114,13 +114,13 @@ fn forged_memories_are_refused() {
     let player = player(1, &config());
     let played = player.begin(0, 0).unwrap();
     let world = &player.worlds().with_memory;
+    let load = |episode: &crate::memory::Episode<Flex>, most: usize| {
+        player.load(&world.to_bytes(episode).unwrap(), Path::new("a file"), most)
+    };
     let refused = |change: fn(&mut crate::memory::Episode<Flex>)| {
         let mut episode = played.episodes.with_memory.clone();
         change(&mut episode);
-        player
-            .load(&world.to_bytes(&episode).unwrap(), Path::new("a file"))
-            .unwrap_err()
-            .to_string()
+        load(&episode, 64).unwrap_err().to_string()
     };
     let told = refused(|episode| {
         let tokens = vec![99; tiny::WORDS];
@@ -133,6 +133,21 @@ fn forged_memories_are_refused() {
     assert!(told.contains("adapters"), "{told}");
     let told = refused(|episode| episode.fresh = None);
     assert!(told.contains("adapters"), "{told}");
+    // The same tensors, another of them the first of the optimiser's state.
+    let told = refused(|episode| {
+        let memory = episode.fresh.as_mut().unwrap();
+        memory.state.0.insert(0, memory.theta.0.pop().unwrap());
+    });
+    assert!(told.contains("adapters have other shapes"), "{told}");
+    let told = refused(|episode| episode.fresh.as_mut().unwrap().steps_taken = usize::MAX);
+    assert!(told.contains("more steps"), "{told}");
+    // Counted before anything is made of them.
+    let told = player.understand("turn left").unwrap();
+    let mut longer = player.act(&played, told, |_, _, _| ()).unwrap().episodes.with_memory;
+    assert!(load(&longer, 1).is_ok());
+    longer.fresh = None;
+    let told = load(&longer, 0).unwrap_err().to_string();
+    assert!(told.contains("--most-chunks"), "{told}");
     let told = refused(|episode| episode.start.latents = tiny::clip(2, 1, 0).latents);
     assert!(told.contains(';'), "{told}");
 }
