@@ -32,6 +32,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Whether files can be made in `folder`; none is left there.
+pub(crate) fn try_writing(folder: &Path) -> io::Result<()> {
+    temporaries().tempfile_in(folder)?.close()
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     let mut temporary = temporaries().tempfile_in(folder)?;

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic::write_atomically;
+use crate::atomic::{self, write_atomically};
 use crate::config::{self, ConfigError};
 use crate::interrupt;
 use crate::run_directory::RunDirectory;
@@ -166,6 +166,21 @@ pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure>
     write_atomically(path, content.as_ref()).with_context(refused).failed()
 }
 
+/// Makes a folder of results and tries whether a file can be made there, before hours go into what could not be kept.
+///
+/// # Errors
+/// [`Failure::BadInput`] for a folder that cannot be made or written to.
+pub fn require_writable(folder: &Path) -> Result<(), Failure> {
+    let tried = fs::create_dir_all(folder).and_then(|()| atomic::try_writing(folder));
+    let refused = || {
+        format!(
+            "cannot write to {}: check the path, its permissions and the space left",
+            folder.display()
+        )
+    };
+    tried.with_context(refused).bad_input()
+}
+
 /// What the tensors live on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -193,7 +208,7 @@ pub struct CommonArguments {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Set one field of the configuration, such as --set model.width=64; may be given several times
+    /// Set one field of the configuration, such as --set section.field=0.5; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 
@@ -206,7 +221,8 @@ pub struct CommonArguments {
     pub resume: bool,
 
     /// Seed of every random choice
-    #[arg(long, value_name = "NUMBER")]
+    // TOML, in which it is kept, has no larger integers.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
 
     /// Print the result as JSON instead of text
@@ -402,6 +418,10 @@ mod tests {
         let path = folder.path().join("a/b/table.md");
         write_file(&path, "text").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+        require_writable(&path.join("new/folder")).unwrap();
+        assert!(path.join("new/folder").read_dir().unwrap().next().is_none());
+        let within_a_file = require_writable(&path.join("c.md")).unwrap_err();
+        assert!(matches!(within_a_file, Failure::BadInput(_)));
         let within_a_file = write_file(&path.join("c.md"), "text").unwrap_err();
         assert!(matches!(within_a_file, Failure::BadInput(_)));
     }

@@ -70,7 +70,7 @@ pub enum RunError {
     )]
     Unwritable(#[from] toml::ser::Error),
     /// The saved configuration does not fit this program.
-    #[error("{}: {reason}: use the version of the program that started the run, or begin anew in another --out", path.display())]
+    #[error("{}: {reason}: this is a run of another command, or of another version of this one; use what started it, or begin anew in another --out", path.display())]
     Config {
         /// The file.
         path: PathBuf,

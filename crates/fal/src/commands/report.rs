@@ -51,7 +51,7 @@ pub(super) fn print_json(page: &Path, groups: &[Group]) -> Result<(), Failure> {
         checks.as_object_mut().map(|checks| checks.remove("surface"));
         let (attendance, warnings) = (run.attendance(), run.warnings());
         json!({
-            "run": run.path, "seed": run.seed(), "checks": checks, "attendance": attendance, "warnings": warnings,
+            "run": run.path.to_string_lossy(), "seed": run.seed(), "checks": checks, "attendance": attendance, "warnings": warnings,
         })
     };
     let of = |group: &Group| {

@@ -14,7 +14,9 @@ mod workload;
 use std::path::Path;
 
 use clap::ValueEnum;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{
+    CommonArguments, Failure, OrFailure, print_line, require_writable, write_file,
+};
 use experiment::seed::Seed;
 
 pub use results::{Benchmark, BreakEven, MemoryUse, Seconds, Setting};
@@ -40,16 +42,16 @@ pub struct Arguments {
     /// Tokens of a question
     #[arg(long, default_value_t = 7)]
     question_tokens: usize,
-    /// Inner steps to measure the seconds of
+    /// Inner steps to measure the seconds of, with commas between them
     #[arg(long, value_delimiter = ',', default_value = "1,4")]
     inner_steps: Vec<usize>,
-    /// Numbers of questions to measure the seconds of
+    /// Numbers of questions to measure the seconds of, with commas between them
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,12,18")]
     questions: Vec<usize>,
     /// Measurements of each; the median counts
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-    /// Inner steps to measure the memory of, each in a process of its own
+    /// Inner steps to measure the memory of, with commas between them, each in a process of its own
     #[arg(long, value_delimiter = ',', default_value = "1,2,3,4,5,6,7,8")]
     memory_steps: Vec<usize>,
     /// Measure one of the two only
@@ -89,8 +91,9 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         })?;
         return print_line(serde_json::to_string(&used).failed()?);
     }
+    let folder = arguments.common.out.clone().unwrap_or_else(|| "runs/bench".into());
+    require_writable(&folder)?;
     let measured = measured(&arguments, &config)?;
-    let folder = arguments.common.out.unwrap_or_else(|| "runs/bench".into());
     save(&measured, &folder)?;
     if arguments.common.json {
         return print_line(serde_json::to_string(&measured).failed()?);

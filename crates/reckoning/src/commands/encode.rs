@@ -47,7 +47,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let losses = memory.losses();
     if json {
         return print_line(
-            json!({ "memory": out, "facts": facts.len(), "losses": losses, "base": memory.base() }),
+            json!({ "memory": out.to_string_lossy(), "facts": facts.len(), "losses": losses, "base": memory.base() }),
         );
     }
     let (before, after) = (losses.first().unwrap_or(&f64::NAN), losses.last().unwrap_or(&f64::NAN));

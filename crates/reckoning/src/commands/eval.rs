@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
+use experiment::cli::{
+    CommonArguments, Failure, OrFailure, print_line, print_note, require_writable, write_file,
+};
 
 use super::reading;
 use crate::answer::BeamSearch;
@@ -63,6 +65,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.common, arguments.data.as_deref())?;
     if let Some(folder) = &arguments.common.out {
         reading::refuse_to_replace(&folder.join(SCORES_FILE), arguments.overwrite)?;
+        require_writable(folder)?;
     }
     let evaluation = evaluated(&arguments, &config)?;
     if let Some(folder) = &arguments.common.out {

@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let TrainedSystem { model, config, .. } = system.trained();
     hugging_face::save(model, config, &out).failed()?;
     if json {
-        return print_line(json!({ "folder": out, "model": config }));
+        return print_line(json!({ "folder": out.to_string_lossy(), "model": config }));
     }
     print_line(format!("{}: GPT-2 of Hugging Face's format", out.display()))
 }

@@ -64,7 +64,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let remarks = page::remarks(groups);
         let groups: Vec<Value> = groups.iter().map(in_json).collect();
         let report = json!({
-            "out": out,
+            "out": out.to_string_lossy(),
             "svg": drawings,
             "groups": groups,
             "evaluations": evaluations,

@@ -9,6 +9,7 @@
 
 mod tokenizer;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, Param};
@@ -47,6 +48,12 @@ pub enum TrainedSystemError {
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// No system.
+    #[error("cannot access {}: there is no such file; name the folder of a trained system, such as RUN/system", path.display())]
+    Absent {
+        /// The file that tells a system.
+        path: PathBuf,
     },
     /// The description cannot be read or written.
     #[error("{}: {problem}; use a folder that training has written, or correct the file", path.display())]
@@ -268,8 +275,10 @@ fn content<B: Backend, M: Module<B>>(
 fn describe<Settings: DeserializeOwned>(
     path: &Path,
 ) -> Result<Description<Settings>, TrainedSystemError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| TrainedSystemError::Access { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => TrainedSystemError::Absent { path: path.to_owned() },
+        _ => TrainedSystemError::Access { path: path.to_owned(), source },
+    })?;
     let refused =
         |problem: String| TrainedSystemError::Description { path: path.to_owned(), problem };
     let version: Version = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;

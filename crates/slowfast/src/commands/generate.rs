@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use burn::tensor::backend::Backend;
-use experiment::cli::{Device, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{Device, Failure, OrFailure, print_line, require_writable, write_file};
 use experiment::progress::Progress;
 use serde_json::json;
 
@@ -71,6 +71,7 @@ pub struct Arguments {
 /// Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     arguments.refuse_to_replace()?;
+    require_writable(&arguments.out)?;
     experiment::on_device!(arguments.device, B => {
         let player = player::<B>(&arguments.source)?;
         arguments.try_enlarging(&player)?;
@@ -144,7 +145,9 @@ impl Arguments {
 
     fn tell<B: Backend>(&self, played: &Played<B>) -> Result<(), Failure> {
         if self.json {
-            return print_line(json!({ "out": self.out, "chunks": played.chunks }));
+            return print_line(
+                json!({ "out": self.out.to_string_lossy(), "chunks": played.chunks }),
+            );
         }
         for (number, chunk) in played.chunks.iter().enumerate() {
             let told = &chunk.with_memory;

@@ -34,13 +34,13 @@ const PARTICIPANTS: usize = 50;
 /// Arguments of `bench`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// Networks
+    /// Networks, with commas between them
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Net::Mlp, Net::Cnn])]
     network: Vec<Net>,
-    /// Numbers of clients
+    /// Numbers of clients, with commas between them
     #[arg(long, value_delimiter = ',', default_values_t = [5, 50], value_parser = value_parser!(u16).range(1..))]
     clients: Vec<u16>,
-    /// Samples of a local step
+    /// Samples of a local step, with commas between them
     #[arg(long, value_delimiter = ',', default_values_t = [32, 64], value_parser = value_parser!(u16).range(1..))]
     batch: Vec<u16>,
     /// Local steps of a client in a round

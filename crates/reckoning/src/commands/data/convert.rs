@@ -43,7 +43,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     if json {
         let written = files.iter().map(
-            |(file, sets)| json!({ "out": file, "statistics": counts(&Statistics::of(*sets)) }),
+            |(file, sets)| json!({ "out": file.to_string_lossy(), "statistics": counts(&Statistics::of(*sets)) }),
         );
         return print_line(Value::from_iter(written));
     }

@@ -62,7 +62,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     write_sets(&output.out, &sets)?;
     let statistics = Statistics::of(&sets);
     if json {
-        let written = json!({ "out": output.out, "statistics": counts(&statistics) });
+        let written =
+            json!({ "out": output.out.to_string_lossy(), "statistics": counts(&statistics) });
         return print_line(written);
     }
     print_line(format!("{statistics}written to      {}", output.out.display()))

@@ -55,7 +55,7 @@ impl<'i> Summary<'i> {
             self.routes.iter().map(|(route, count)| (route.to_string(), *count)).collect();
         let description = &self.index.description;
         json!({
-            "folder": folder,
+            "folder": folder.to_string_lossy(),
             "generator": description.generator,
             "settings": description.settings,
             "height": description.height,
