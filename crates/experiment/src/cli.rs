@@ -418,11 +418,18 @@ mod tests {
         let path = folder.path().join("a/b/table.md");
         write_file(&path, "text").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "text");
-        require_writable(&path.join("new/folder")).unwrap();
-        assert!(path.join("new/folder").read_dir().unwrap().next().is_none());
-        let within_a_file = require_writable(&path.join("c.md")).unwrap_err();
-        assert!(matches!(within_a_file, Failure::BadInput(_)));
         let within_a_file = write_file(&path.join("c.md"), "text").unwrap_err();
+        assert!(matches!(within_a_file, Failure::BadInput(_)));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_known_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("new/folder");
+        require_writable(&new).unwrap();
+        assert!(new.read_dir().unwrap().next().is_none());
+        fs::write(new.join("file"), "text").unwrap();
+        let within_a_file = require_writable(&new.join("file/folder")).unwrap_err();
         assert!(matches!(within_a_file, Failure::BadInput(_)));
     }
 
