@@ -26,7 +26,10 @@ fn settings_and_folders_that_do_not_fit_are_told_in_one_line() {
     told(&["--set", "server.aggregator.kind=krum"], "`server.aggregator.byzantine` is missing");
     told(&["--set", "server.aggregator={kind=krum,byzantine=1}"], "is not TOML");
     told(&["--set", "client.batch=18446744073709551615"], "is beyond the integers of TOML");
-    told(&["--set", "network.kind=lenet"], "lenet");
+    // That of the tiny settings, which another kind set beside it does not take away in silence.
+    told(&["--set", "network.kind=lenet"], "there is no field `network.hidden`");
+    let small = ["train", "--out", "run", "--set", "network.kind=lenet"];
+    assert!(FAL.failure(folder.path(), small, 2).contains("lenet"));
     told(&["--set", "adversary.steps=9223372036854775807"], "adversary.steps");
     let work = "client.work={ kind = \"steps\", count = 9223372036854775807 }";
     told(&["--set", work], "client.work.count");
