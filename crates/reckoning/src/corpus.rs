@@ -2,14 +2,12 @@
 
 mod asked;
 mod divided;
+mod drawing;
+mod facts_of_others;
+mod longest;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use experiment::seed::Seed;
-use rand::RngExt;
-use rand::seq::{IndexedRandom, SliceRandom};
-use rand_chacha::ChaCha8Rng;
 
 use crate::config::{DataConfig, EvaluationConfig, Source};
 use crate::data::kinship::{Chains, KinshipConfig, KinshipGenerator};
@@ -23,18 +21,16 @@ use crate::fingerprint::Fingerprint;
 use crate::history::{TrainedFile, divided_for_validation, unseen_by, untrained};
 
 use divided::{Divided, validated};
+use drawing::by_answer;
 use text::is_renamed;
 
 pub use asked::asked;
 pub(crate) use asked::{asked_splits, asking, keep_hops, require_asked};
+pub use facts_of_others::{with_facts_of_others, without_other_facts};
 pub use text::Text;
 pub(crate) use text::{TrainedTexts, remark_on_seen};
 
-/// Draws of a generated training set before its questions count as used up.
-const DRAWS: usize = 1000;
 const GENERATED_TEST_SETS: usize = 1000;
-/// Sets of a generator that are looked at before training.
-const TRIED: usize = 256;
 /// Numbers that the prefixes of facts may use.
 const MOST_NUMBERED_FACTS: usize = 100;
 /// Generated training sets have numbers below half of this, validation sets from there on, test sets from here on.
@@ -105,204 +101,12 @@ impl Corpus {
         }
     }
 
-    /// The training example at `place` of step `step`: of one or several stories, renamed and cut as the configuration
-    /// says, and of none that is asked, if it is generated or renamed. A pure function of its arguments, so that resuming needs no
-    /// state. Stages of a training that are not to draw the same need seeds of their own.
-    ///
-    /// # Errors
-    /// As the generators; [`DataError::Exhausted`] if all that is drawn is asked, [`DataError::TooFewNames`] if the
-    /// stories that are told together have more people than there are names.
-    pub fn training_set(
-        &self,
-        step: usize,
-        place: usize,
-        batch: usize,
-        seed: &Seed,
-    ) -> Result<KnowledgeSet, DataError> {
-        let index = (step * batch + place) as u64;
-        let mut random = seed.child("example").index(index).rng();
-        if self.config.stories == 1 {
-            return self
-                .never_asked(|| Ok(vec![self.drawn(&mut random)?]))
-                .map(KnowledgeSet::joined);
-        }
-        let count = random.random_range(1..=self.config.stories);
-        let stories = self.never_asked(|| {
-            let stories = (0..count).map(|_| self.drawn(&mut random));
-            let stories = stories.collect::<Result<Vec<_>, _>>()?;
-            KnowledgeSet::with_names_apart(&stories, &mut random, &self.names)
-        })?;
-        let set = KnowledgeSet::joined(stories);
-        Ok(if self.config.shuffle_facts { shuffled(set, &mut random) } else { set })
-    }
-
-    /// The first stories of `draw` of which none is asked in evaluation.
-    fn never_asked(
-        &self,
-        mut draw: impl FnMut() -> Result<Vec<KnowledgeSet>, DataError>,
-    ) -> Result<Vec<KnowledgeSet>, DataError> {
-        let is_file = matches!(self.training, Training::Pool { .. });
-        // A set that keeps its names would say the same whenever it is drawn.
-        let is_asked = |set: &KnowledgeSet| {
-            !self.kept_out.is_empty()
-                && (!is_file || is_renamed(&self.config, set))
-                && Text::of(set).any(|text| self.kept_out.contains(&text))
-        };
-        for _ in 0..DRAWS {
-            let stories = draw()?;
-            if !stories.iter().any(is_asked) {
-                return Ok(stories);
-            }
-        }
-        Err(DataError::Exhausted {
-            what: "a knowledge set that is not asked in evaluation".into(),
-            attempts: DRAWS,
-            remedy: match is_file {
-                true => {
-                    "hold out less (data.held_out), ask fewer sets (evaluation.sets, evaluation.final_sets), or keep the names (data.rename = false)"
-                }
-                false => {
-                    "generate longer chains or more names, or ask fewer sets (evaluation.sets, evaluation.final_sets)"
-                }
-            },
-        })
-    }
-
     /// Whether the questions that are trained on say which facts they need; those of generators do.
     pub fn says_what_is_relevant(&self) -> bool {
         match &self.training {
             Training::Pool { sets, .. } => says_what_is_relevant(sets),
             Training::Kinship(_) | Training::Rules(_) => true,
         }
-    }
-
-    /// Training sets at least as long as any that will be drawn from a file, under names as training gives them, and some of
-    /// those that a generator draws, so that one which cannot be used is found at the start. `tokens` are those of a text;
-    /// [`usize::MAX`] for one that cannot be encoded puts it among the longest.
-    ///
-    /// # Errors
-    /// As [`Self::training_set`].
-    pub fn longest_training_sets(
-        &self,
-        seed: &Seed,
-        tokens: impl Fn(&str) -> usize,
-    ) -> Result<Vec<KnowledgeSet>, DataError> {
-        let Training::Pool { sets, .. } = &self.training else {
-            return (0..TRIED).map(|place| self.training_set(0, place, TRIED, seed)).collect();
-        };
-        let longest = self.longest_alone(sets, seed, &tokens)?;
-        match self.config.stories {
-            1 => Ok(longest),
-            _ => self.beside_the_longest(&longest, seed, &tokens),
-        }
-    }
-
-    /// Each set of a file, or each of its questions with the longest distractors.
-    fn longest_alone(
-        &self,
-        sets: &[KnowledgeSet],
-        seed: &Seed,
-        tokens: &impl Fn(&str) -> usize,
-    ) -> Result<Vec<KnowledgeSet>, DataError> {
-        let mut random = seed.child("longest").rng();
-        let mut longest = Vec::new();
-        for set in sets {
-            let set = match is_renamed(&self.config, set) {
-                true => set.rename_entities(&mut random, &self.names)?,
-                false => set.clone(),
-            };
-            match self.config.distractors {
-                Some(Distractors::UpTo(count)) => {
-                    longest.extend(set.with_longest_distractors(count, tokens));
-                }
-                Some(Distractors::All | Distractors::Any) | None => longest.push(set),
-            }
-        }
-        Ok(longest)
-    }
-
-    /// Each of `alone`, at least one, told with as many others as may be, all as long as the longest.
-    fn beside_the_longest(
-        &self,
-        alone: &[KnowledgeSet],
-        seed: &Seed,
-        tokens: &impl Fn(&str) -> usize,
-    ) -> Result<Vec<KnowledgeSet>, DataError> {
-        let rest = self.config.stories - 1;
-        let told = |set: &KnowledgeSet, beside: &KnowledgeSet| {
-            let stories = [vec![set.clone()], vec![beside.clone(); rest]].concat();
-            let mut random = seed.child("longest").rng();
-            KnowledgeSet::with_names_apart(&stories, &mut random, &self.names)
-                .map(KnowledgeSet::joined)
-        };
-        let largest = |size: &dyn Fn(&KnowledgeSet) -> usize| {
-            alone.iter().max_by_key(|set| size(set)).expect("a pool is never empty")
-        };
-        let of_most_people = largest(&|set: &KnowledgeSet| set.entities.len());
-        told(of_most_people, of_most_people)?;
-        let of_most_tokens = largest(&|set: &KnowledgeSet| {
-            let each = set.facts.iter().map(|fact| tokens(&fact.text));
-            each.fold(0, usize::saturating_add)
-        });
-        alone.iter().map(|set| told(set, of_most_tokens)).collect()
-    }
-
-    fn drawn(&self, random: &mut ChaCha8Rng) -> Result<KnowledgeSet, DataError> {
-        let set = match &self.training {
-            Training::Kinship(generator) => generator
-                .knowledge_set(Chains::Training, random.random_range(0..FIRST_TEST_SET / 2))?,
-            Training::Rules(generator) => {
-                generator.knowledge_set(random.random_range(0..FIRST_TEST_SET / 2))?
-            }
-            Training::Pool { by_answer, sets } => self.draw(by_answer, sets, random),
-        };
-        let mut set = self.cut(set, random)?;
-        if self.config.shuffle_facts {
-            set = shuffled(set, random);
-        }
-        match self.config.rename && !matches!(self.config.source, Source::Rules(_)) {
-            true if set.entities.iter().all(|name| name.len() == 1) => {
-                set.rename_entities(random, &self.names)
-            }
-            _ => Ok(set),
-        }
-    }
-
-    fn draw(
-        &self,
-        by_answer: &BTreeMap<String, Vec<usize>>,
-        sets: &[KnowledgeSet],
-        random: &mut ChaCha8Rng,
-    ) -> KnowledgeSet {
-        if !self.config.balance_answers {
-            return sets.choose(random).expect("a pool is never empty").clone();
-        }
-        let answers: Vec<&String> = by_answer.keys().collect();
-        let answer = answers.choose(random).expect("a pool has answers");
-        let index = by_answer[*answer].choose(random).expect("every answer has a set");
-        let mut set = sets[*index].clone();
-        if self.config.distractors.is_some() {
-            set.questions.retain(|question| question.answer == **answer);
-        }
-        set
-    }
-
-    /// At most the configured number of questions, or one question with its distractors.
-    fn cut(
-        &self,
-        mut set: KnowledgeSet,
-        random: &mut ChaCha8Rng,
-    ) -> Result<KnowledgeSet, DataError> {
-        if let Some(distractors) = self.config.distractors {
-            let questions: Vec<usize> = (0..set.questions.len()).collect();
-            let question = *questions.choose(random).expect("a training set has a question");
-            return set.with_distractors(question, distractors, random);
-        }
-        if self.config.questions > 0 && set.questions.len() > self.config.questions {
-            set.questions.shuffle(random);
-            set.questions.truncate(self.config.questions);
-        }
-        Ok(set)
     }
 
     fn of_kinship(
@@ -508,17 +312,6 @@ fn vocabulary_of(config: &DataConfig, dataset: &Dataset) -> Vec<String> {
     vocabulary
 }
 
-/// The places of the sets with a question of each answer.
-fn by_answer(sets: &[KnowledgeSet]) -> BTreeMap<String, Vec<usize>> {
-    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (place, set) in sets.iter().enumerate() {
-        for question in &set.questions {
-            places.entry(question.answer.clone()).or_default().push(place);
-        }
-    }
-    places
-}
-
 /// The sets of a test split, from `files`, that a system with this history was not trained on.
 ///
 /// # Errors
@@ -539,28 +332,6 @@ fn left_to_test(
         return Err(DataError::Configuration { field: "data", problem });
     }
     Ok(left)
-}
-
-/// The first of `exchanged`, as [`with_facts_of_others`] makes them, for which there were no facts of another.
-pub fn without_other_facts(exchanged: &[KnowledgeSet]) -> Option<&KnowledgeSet> {
-    exchanged.iter().find(|set| set.facts.is_empty())
-}
-
-/// Every set with the facts of the next one that is about something else: the control with random facts.
-///
-/// The facts are those of one other set as a whole; the official code draws each of its own from all facts of the file. No
-/// fact is relevant to the question any more, so where facts are recalled the target is the answer and `because` with nothing
-/// behind it.
-pub fn with_facts_of_others(sets: &[KnowledgeSet]) -> Vec<KnowledgeSet> {
-    let exchanged = |(index, set): (usize, &KnowledgeSet)| {
-        let mut others = sets[index + 1..].iter().chain(&sets[..index]);
-        let other = others.find(|other| other.theory() != set.theory());
-        let facts = other.map_or_else(Vec::new, |other| other.facts.clone());
-        let mut set = KnowledgeSet { facts, ..set.clone() };
-        set.questions.iter_mut().for_each(|question| question.relevant.clear());
-        set
-    };
-    sets.iter().enumerate().map(exchanged).collect()
 }
 
 fn generated_sets(evaluation: &EvaluationConfig) -> usize {
@@ -599,18 +370,6 @@ pub(crate) fn require_relevant(
     }
     let problem = "controls the facts that a question does not need, but no question of the data says which it needs; name them in its `relevant`, or leave this out";
     Err(DataError::Configuration { field: "data.distractors", problem: problem.into() })
-}
-
-/// The set with its facts in random order.
-fn shuffled(mut set: KnowledgeSet, random: &mut ChaCha8Rng) -> KnowledgeSet {
-    let mut order: Vec<usize> = (0..set.facts.len()).collect();
-    order.shuffle(random);
-    set.facts = order.iter().map(|&from| set.facts[from].clone()).collect();
-    let place = |fact: &usize| order.iter().position(|from| from == fact).expect("a permutation");
-    for question in &mut set.questions {
-        question.relevant = question.relevant.iter().map(place).collect();
-    }
-    set
 }
 
 fn with_target_words(mut vocabulary: Vec<String>) -> Vec<String> {

@@ -1,3 +1,6 @@
+use experiment::seed::Seed;
+
+use super::drawing::DRAWS;
 use super::*;
 use crate::data::{DataFile, Question};
 
