@@ -9,8 +9,8 @@ use super::batch_pass::BatchPass;
 use super::by_hand::{Pullback, by_hand, contiguous, dims, tensor};
 use super::scattered_sums::ScatteredSums;
 use super::vectors::{sum, vectorised};
-use super::weighted_sums::WeightedSums;
-use super::windows::{Term, Windows};
+use super::weighted_sums::{Order, WeightedSums};
+use super::windows::Windows;
 
 /// At each stop of the window the product of `weight`, `[outputs, taps channels]`, with the pixels that it shows of `x`,
 /// `[pixels, channels batch]`, and the `bias`, `[outputs]`. What the window shows beyond the image is zero.
@@ -76,6 +76,7 @@ impl Convolution {
             terms: &self.windows.shown(),
             weight: &self.weight_by_taps(weight.storage(), [1, 2, 0]),
             source: x.storage(),
+            order: Order::AsTheyLie,
             begin: bias.storage(),
             inputs: self.channels,
             batch: self.batch,
@@ -100,13 +101,12 @@ impl Convolution {
 
     /// `W^T g` of all stops over a pixel.
     fn pull_to_x(&self, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let weight = &self.weight_by_taps(weight, [1, 0, 2]);
         let Self { windows, outputs: inputs, channels: outputs, batch, .. } = *self;
         if outputs < SCATTERED_BELOW {
             let sums = ScatteredSums {
                 targets: windows.pixels(),
                 terms: &windows.shown(),
-                weight,
+                weight: &self.weight_by_taps(weight, [1, 2, 0]),
                 source: gradient,
                 inputs,
                 outputs,
@@ -115,9 +115,10 @@ impl Convolution {
             return sums.compute();
         }
         let sums = WeightedSums {
-            terms: &windows.stops_over(),
-            weight,
+            terms: &windows.stops_over_from_the_last(),
+            weight: &self.weight_by_taps(weight, [1, 0, 2]),
             source: gradient,
+            order: Order::FromTheLast,
             begin: &vec![0.0; outputs],
             inputs,
             batch,
@@ -132,10 +133,10 @@ impl Convolution {
         let mut of_weight = vec![0.0; self.outputs * inputs];
         let mut patch = vec![0.0; inputs * self.batch];
         let gradients = gradient.chunks_exact(self.outputs * self.batch);
-        for (terms, elements) in self.windows.shown().each().zip(gradients) {
+        for (runs, elements) in self.windows.shown().each().zip(gradients) {
             patch.fill(0.0);
-            for Term { tap, pixel } in terms {
-                patch[tap * width..][..width].copy_from_slice(&x[pixel * width..][..width]);
+            for run in runs {
+                patch[run.taps(width)].copy_from_slice(&x[run.pixels(width)]);
             }
             let gradient = Matrix { elements, place: Place::by_rows(self.outputs, self.batch) };
             let patch = Matrix { elements: &patch, place: Place::by_rows(inputs, self.batch) };

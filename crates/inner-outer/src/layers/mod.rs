@@ -29,6 +29,7 @@ mod normalize;
 mod pooling;
 mod rows;
 mod scattered_sums;
+mod tiles;
 mod vectors;
 mod weighted_sums;
 mod windows;

@@ -6,7 +6,7 @@ use burn_flex::FlexTensor;
 
 use super::by_hand::{Pullback, by_hand, contiguous, tensor};
 use super::vectors::vectorised;
-use super::windows::{Term, Terms, Windows};
+use super::windows::{Run, Term, Terms, Windows};
 
 /// The mean of the pixels that the window shows at each stop: `[pixels, width]` to `[stops, width]`. What the window shows
 /// beyond the image is zero and counts.
@@ -44,15 +44,16 @@ fn scaled_sums(x: &[f32], terms: &Terms, width: usize, taps: usize) -> Vec<f32> 
 
 vectorised! {
     fn push_scaled_sums(sums: &mut Vec<f32>, x: &[f32], terms: &Terms, width: usize, scale: f32) {
-        let row = |term: &Term| &x[term.pixel * width..][..width];
-        for terms in terms.each() {
+        let row = |term: Term| &x[term.pixel * width..][..width];
+        for runs in terms.each() {
             let begin = sums.len();
-            let Some((first, others)) = terms.split_first() else {
+            let mut terms = runs.iter().flat_map(|run: &Run| run.terms());
+            let Some(first) = terms.next() else {
                 sums.resize(begin + width, 0.0);
                 continue;
             };
             sums.extend(row(first).iter().map(|x| scale * x));
-            for term in others {
+            for term in terms {
                 sums[begin..].iter_mut().zip(row(term)).for_each(|(sum, x)| *sum += scale * x);
             }
         }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::batch_pass::{BatchPass, load, store};
-use super::windows::{Term, Terms};
+use super::tiles::{by_tiles, rows_of_tile};
+use super::windows::{Run, Terms};
 
 /// The sums of [`WeightedSums`](super::weighted_sums::WeightedSums) that begin with zero, told from the other side: `terms` are
 /// the targets to which a source contributes.
@@ -16,7 +17,7 @@ pub(super) struct ScatteredSums<'a> {
     pub(super) targets: usize,
     /// Of each source.
     pub(super) terms: &'a Terms,
-    /// `[taps, inputs, outputs]`.
+    /// `[taps, outputs, inputs]`.
     pub(super) weight: &'a [f32],
     /// `[sources, inputs, batch]`.
     pub(super) source: &'a [f32],
@@ -41,50 +42,66 @@ impl BatchPass for ScatteredSums<'_> {
         places: Range<usize>,
         sums: &mut [f32],
     ) {
+        let weight = &by_tiles(self.weight, self.inputs);
+        // One after the other, and not as far apart as rows of the whole batch are.
+        let mut totals = vec![[simd.splat_f32s(0.0); VECTORS]; self.targets * self.outputs];
         let sources = self.source.chunks_exact(self.inputs * self.batch);
-        for (terms, source) in self.terms.each().zip(sources) {
+        for (runs, source) in self.terms.each().zip(sources) {
+            let source = Source { rows: source, places: places.clone(), runs };
             let mut input = 0;
             while input < self.inputs {
-                let places = places.clone();
-                input += match self.inputs - input {
-                    1 => self.rows::<S, 1, VECTORS>(simd, terms, source, input, places, sums),
-                    2..4 => self.rows::<S, 2, VECTORS>(simd, terms, source, input, places, sums),
-                    _ => self.rows::<S, 4, VECTORS>(simd, terms, source, input, places, sums),
+                input += match rows_of_tile(self.inputs - input) {
+                    1 => self.tile::<S, 1, VECTORS>(simd, weight, &source, input, &mut totals),
+                    2 => self.tile::<S, 2, VECTORS>(simd, weight, &source, input, &mut totals),
+                    4 => self.tile::<S, 4, VECTORS>(simd, weight, &source, input, &mut totals),
+                    _ => self.tile::<S, 6, VECTORS>(simd, weight, &source, input, &mut totals),
                 }
             }
+        }
+        for (sums, totals) in sums.chunks_exact_mut(self.batch).zip(&totals) {
+            store(simd, &mut sums[places.clone()], totals);
         }
     }
 }
 
+struct Source<'a> {
+    /// `[inputs, batch]`.
+    rows: &'a [f32],
+    /// Which images.
+    places: Range<usize>,
+    /// Of targets.
+    runs: &'a [Run],
+}
+
 impl ScatteredSums<'_> {
-    /// Of `ROWS` rows from `input` what they add to all their targets. Says how many rows these are.
+    /// Of `ROWS` rows from `input`, a tile, what they add to all their targets. Says how many rows these are.
     #[inline(always)]
-    fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         &self,
         simd: S,
-        terms: &[Term],
-        source: &[f32],
+        weight: &[f32],
+        source: &Source<'_>,
         input: usize,
-        places: Range<usize>,
-        sums: &mut [f32],
+        totals: &mut [[S::f32s; VECTORS]],
     ) -> usize {
-        let (inputs, outputs, batch) = (self.inputs, self.outputs, self.batch);
+        let depth = self.weight.len() / self.inputs;
+        let (weight, _) = weight[input * depth..][..ROWS * depth].as_chunks::<ROWS>();
         let mut rows = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
         for (row, values) in rows.iter_mut().enumerate() {
-            *values = load(simd, &source[(input + row) * batch..][places.clone()]);
+            *values = load(simd, &source.rows[(input + row) * self.batch..][source.places.clone()]);
         }
-        for &Term { tap, pixel } in terms {
-            for output in 0..outputs {
-                let target = &mut sums[(pixel * outputs + output) * batch..][places.clone()];
-                let mut total: [S::f32s; VECTORS] = load(simd, target);
-                for (row, values) in rows.iter().enumerate() {
-                    let weight = self.weight[(tap * inputs + input + row) * outputs + output];
-                    let weight = simd.splat_f32s(weight);
-                    for (total, x) in total.iter_mut().zip(values) {
-                        *total = simd.mul_add_e_f32s(weight, *x, *total);
+        for run in source.runs {
+            let weights = &weight[run.taps(self.outputs)];
+            let totals = &mut totals[run.pixels(self.outputs)];
+            for (weights, total) in weights.iter().zip(totals) {
+                let mut sums = *total;
+                for (row, weight) in rows.iter().zip(weights) {
+                    let weight = simd.splat_f32s(*weight);
+                    for (sum, x) in sums.iter_mut().zip(row) {
+                        *sum = simd.mul_add_e_f32s(weight, *x, *sum);
                     }
                 }
-                store(simd, target, &total);
+                *total = sums;
             }
         }
         ROWS
@@ -96,7 +113,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::check::numbers;
-    use super::super::weighted_sums::WeightedSums;
+    use super::super::weighted_sums::{Order, WeightedSums};
+    use super::super::windows::Term;
     use super::*;
 
     proptest! {
@@ -108,6 +126,11 @@ mod tests {
             let all_terms = [(0, 2, 1), (1, 0, 0), (1, 1, 1), (2, 1, 0), (2, 0, 3)];
             let (taps, sources, targets) = (3, 3, 4);
             let weight = numbers(taps * inputs * outputs, 1);
+            let of = |tap, input, output| weight[(tap * inputs + input) * outputs + output];
+            let places = (0..taps).flat_map(|tap| (0..outputs).map(move |output| (tap, output)));
+            let transposed: Vec<f32> = places
+                .flat_map(|(tap, output)| (0..inputs).map(move |input| of(tap, input, output)))
+                .collect();
             let source = numbers(sources * inputs * batch, 2);
             let (mut of_targets, mut of_sources) = (Terms::default(), Terms::default());
             for number in 0..targets {
@@ -120,12 +143,12 @@ mod tests {
             }
             let gathered = WeightedSums {
                 terms: &of_targets,
-                weight: &weight, source: &source, begin: &vec![0.0; outputs], inputs, batch,
+                weight: &weight, source: &source, order: Order::AsTheyLie, begin: &vec![0.0; outputs], inputs, batch,
             };
             let scattered = ScatteredSums {
                 targets,
                 terms: &of_sources,
-                weight: &weight, source: &source, inputs, outputs, batch,
+                weight: &transposed, source: &source, inputs, outputs, batch,
             };
             let (expected, found) = (gathered.compute(), scattered.compute());
             prop_assert_eq!(found.len(), expected.len());

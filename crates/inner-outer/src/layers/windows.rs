@@ -1,5 +1,7 @@
 //! Where a small window that goes over an image stops, and which pixels it then shows.
 
+use std::ops::Range;
+
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -25,27 +27,61 @@ pub(super) struct Term {
     pub(super) pixel: usize,
 }
 
-/// For each of some places, its terms.
+/// So many terms, of which each has the tap and the pixel after those of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) first: Term,
+    pub(super) length: usize,
+}
+
+impl Run {
+    /// Where what its taps have lies, of all taps' of which each has so `many`.
+    pub(super) fn taps(self, many: usize) -> Range<usize> {
+        self.first.tap * many..(self.first.tap + self.length) * many
+    }
+
+    /// Where what its pixels have lies, of all pixels' of which each has so `many`.
+    pub(super) fn pixels(self, many: usize) -> Range<usize> {
+        self.first.pixel * many..(self.first.pixel + self.length) * many
+    }
+
+    /// One after the other.
+    pub(super) fn terms(self) -> impl Iterator<Item = Term> {
+        let Term { tap, pixel } = self.first;
+        (0..self.length).map(move |further| Term { tap: tap + further, pixel: pixel + further })
+    }
+
+    fn is_followed_by(self, Term { tap, pixel }: Term) -> bool {
+        let Self { first, length } = self;
+        (first.tap + length, first.pixel + length) == (tap, pixel)
+    }
+}
+
+/// For each of some places, its terms, in runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Terms {
     /// Those of all places, one after the other.
-    terms: Vec<Term>,
-    /// Of each place, where its terms end.
+    runs: Vec<Run>,
+    /// Of each place, where its runs end.
     ends: Vec<usize>,
 }
 
 impl Terms {
     /// Of each place in turn.
-    pub(super) fn each(&self) -> impl ExactSizeIterator<Item = &[Term]> {
+    pub(super) fn each(&self) -> impl ExactSizeIterator<Item = &[Run]> {
         let mut begin = 0;
-        self.ends.iter().map(move |&end| &self.terms[std::mem::replace(&mut begin, end)..end])
+        self.ends.iter().map(move |&end| &self.runs[std::mem::replace(&mut begin, end)..end])
     }
 
     /// Adds a place.
     pub(super) fn push(&mut self, terms: impl IntoIterator<Item = Term>) {
+        let begin = self.runs.len();
         // Goes through nested iterators as nested loops, which `extend` does not.
-        terms.into_iter().for_each(|term| self.terms.push(term));
-        self.ends.push(self.terms.len());
+        terms.into_iter().for_each(|term| match self.runs[begin..].last_mut() {
+            Some(run) if run.is_followed_by(term) => run.length += 1,
+            _ => self.runs.push(Run { first: term, length: 1 }),
+        });
+        self.ends.push(self.runs.len());
     }
 }
 
@@ -85,9 +121,21 @@ impl Windows {
 
     /// The stops at which the window shows each pixel, each with the tap at which it does.
     pub(super) fn stops_over(self) -> Terms {
+        self.over(|stop, _| stop)
+    }
+
+    /// The same with the last stop counted as the first. From a tap to the next the window goes a stride back, so that with a
+    /// stride of one these are runs.
+    pub(super) fn stops_over_from_the_last(self) -> Terms {
+        self.over(|stop, stops| stops - 1 - stop)
+    }
+
+    /// Each stop with the number that it gets among the `stops` of its side.
+    fn over(self, number: fn(usize, usize) -> usize) -> Terms {
         let [down, along] = self.sides().map(|(length, stops)| {
             let pairs = self.along(length, stops);
-            grouped(length, pairs.map(|[stop, tap, place]| (place, [tap, stop])))
+            let pairs = pairs.map(|[stop, tap, place]| (place, [tap, number(stop, stops)]));
+            grouped(length, pairs)
         });
         self.terms(&down, &along, self.stops()[1])
     }
@@ -130,8 +178,10 @@ impl Windows {
         let stops = self.stops().iter().product();
         let zeros = Tensor::zeros([1, width], (&x.device(), x.dtype()));
         let mut places = vec![self.pixels() as i32; stops * taps];
-        for (terms, places) in self.shown().each().zip(places.chunks_exact_mut(taps)) {
-            terms.iter().for_each(|term| places[term.tap] = term.pixel as i32);
+        for (runs, places) in self.shown().each().zip(places.chunks_exact_mut(taps)) {
+            for term in runs.iter().flat_map(|run| run.terms()) {
+                places[term.tap] = term.pixel as i32;
+            }
         }
         let places = TensorData::new(places, [stops * taps]);
         let places = Tensor::<B, 1, Int>::from_data(places, &x.device());
@@ -159,12 +209,11 @@ mod tests {
         let windows = Windows { rows: 2, columns: 3, size: 3, stride: 1, padding: 1 };
         assert_eq!(windows.stops(), [2, 3]);
         let shown = windows.shown();
-        let shown: Vec<Vec<_>> = shown
-            .each()
-            .map(|terms| terms.iter().map(|term| (term.tap, term.pixel)).collect())
-            .collect();
-        assert_eq!(shown[0], [(4, 0), (5, 1), (7, 3), (8, 4)]);
-        assert_eq!(shown[4], [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]);
+        let run = |&Run { first: Term { tap, pixel }, length }: &Run| (tap, pixel, length);
+        let shown: Vec<Vec<_>> = shown.each().map(|runs| runs.iter().map(run).collect()).collect();
+        assert_eq!(shown[0], [(4, 0, 2), (7, 3, 2)]);
+        // The window is as wide as the image, so that the next row of both goes on where this one ends.
+        assert_eq!(shown[4], [(0, 0, 6)]);
     }
 
     #[test]
@@ -194,17 +243,24 @@ mod tests {
                 let column = (stop % along * stride + tap % size).checked_sub(padding).filter(|column| *column < columns);
                 expected.extend(row.zip(column).map(|(row, column)| (stop, tap, row * columns + column)));
             }
-            let (shown, over) = (windows.shown(), windows.stops_over());
-            prop_assert_eq!([shown.each().len(), over.each().len()], [down * along, rows * columns]);
-            let shown: Vec<_> = (shown.each().enumerate())
-                .flat_map(|(stop, terms)| terms.iter().map(move |term| (stop, term.tap, term.pixel)))
-                .collect();
+            let all = |terms: &Terms| -> Vec<_> {
+                let each = terms.each().enumerate();
+                each.flat_map(|(place, runs)| runs.iter().flat_map(|run| run.terms()).map(move |term| (place, term)))
+                    .collect()
+            };
+            let shown = windows.shown();
+            prop_assert_eq!(shown.each().len(), down * along);
+            let shown: Vec<_> = all(&shown).into_iter().map(|(stop, term)| (stop, term.tap, term.pixel)).collect();
             prop_assert_eq!(&shown, &expected);
-            let mut over: Vec<_> = (over.each().enumerate())
-                .flat_map(|(pixel, terms)| terms.iter().map(move |term| (term.pixel, term.tap, pixel)))
-                .collect();
-            over.sort_unstable();
-            prop_assert_eq!(&over, &expected);
+            let (forwards, from_the_last) = (windows.stops_over(), windows.stops_over_from_the_last());
+            prop_assert_eq!([forwards.each().len(), from_the_last.each().len()], [rows * columns; 2]);
+            let last = down * along - 1;
+            let from_the_last = all(&from_the_last).into_iter().map(|(pixel, term)| (last - term.pixel, term.tap, pixel));
+            let forwards = all(&forwards).into_iter().map(|(pixel, term)| (term.pixel, term.tap, pixel));
+            for mut over in [forwards.collect::<Vec<_>>(), from_the_last.collect()] {
+                over.sort_unstable();
+                prop_assert_eq!(&over, &expected);
+            }
         }
     }
 }
