@@ -2,13 +2,19 @@
 //!
 //! The order is the textbook's: write a temporary file beside the target, push its bytes to the disk, rename it
 //! over the target, push the folder's entry to the disk. A kill or a power cut at any point leaves the old file or
-//! the new one, and at worst a temporary that nobody reads.
+//! the new one, and at worst a temporary that nobody reads. It goes when a file in its folder is replaced, or the run that it lies in
+//! is resumed.
+
+mod leftovers;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
+
+use leftovers::temporary_in;
+pub(crate) use leftovers::{remove_leftovers, remove_leftovers_below};
 
 /// What the names of unfinished files and folders begin with.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
@@ -34,16 +40,19 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Whether files can be made in `folder`; none is left there.
 pub(crate) fn try_writing(folder: &Path) -> io::Result<()> {
-    temporaries().tempfile_in(folder)?.close()
+    temporary_in(folder)?.close()
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
-    let mut temporary = temporaries().tempfile_in(folder)?;
+    let replaced = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    if replaced.is_some() {
+        // First, for they take space. Not for every new file, of which there may be thousands in a folder.
+        remove_leftovers(folder);
+    }
+    let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
-    if let Ok(there) = fs::metadata(path)
-        && there.is_file()
-    {
+    if let Some(there) = replaced {
         temporary.as_file().set_permissions(there.permissions())?;
     }
     temporary.as_file().sync_all()?;

@@ -1,20 +1,16 @@
-//! What the command lines of the binaries have in common: arguments, one readable line for an error, exit codes.
+//! What the command lines of the binaries have in common: arguments, outputs, one readable line for an error, exit codes.
+
+mod arguments;
+mod outputs;
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::{Args, ValueEnum};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+pub use arguments::{CommonArguments, Device, SettingsArguments, tell_default};
+pub use outputs::{require_not_among, require_writable, write_file};
 
-use crate::atomic::{self, write_atomically};
-use crate::config::{self, ConfigError};
 use crate::interrupt;
-use crate::run_directory::RunDirectory;
 
 /// Why a program ends without having done its work.
 #[derive(Debug)]
@@ -149,165 +145,10 @@ pub fn print_note(note: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "note: {note}");
 }
 
-/// Writes a file of the results, and its folder where that is not there.
-///
-/// # Errors
-/// [`Failure::BadInput`] for a folder that cannot be made, [`Failure::Failed`] for a file that cannot be written.
-pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let refused = || {
-        format!(
-            "cannot write {}: check the path, its permissions and the space left",
-            path.display()
-        )
-    };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(refused).bad_input()?;
-    }
-    write_atomically(path, content.as_ref()).with_context(refused).failed()
-}
-
-/// Makes a folder of results and tries whether a file can be made there, before hours go into what could not be kept.
-///
-/// # Errors
-/// [`Failure::BadInput`] for a folder that cannot be made or written to.
-pub fn require_writable(folder: &Path) -> Result<(), Failure> {
-    let tried = fs::create_dir_all(folder).and_then(|()| atomic::try_writing(folder));
-    let refused = || {
-        format!(
-            "cannot write to {}: check the path, its permissions and the space left",
-            folder.display()
-        )
-    };
-    tried.with_context(refused).bad_input()
-}
-
-/// What the tensors live on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// The processor.
-    #[default]
-    Cpu,
-    /// The first NVIDIA GPU.
-    Cuda,
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        })
-    }
-}
-
-/// The arguments that every subcommand which runs an experiment takes; flatten it into the subcommand's own.
-#[derive(Clone, Debug, Default, Args)]
-pub struct CommonArguments {
-    /// TOML file with what differs from the default configuration
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Set one field of the configuration, such as --set section.field=0.5; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-
-    /// Folder of the run: configuration, metrics, checkpoints, report
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-
-    /// Go on with the run in --out from its last checkpoint
-    #[arg(long, requires = "out")]
-    pub resume: bool,
-
-    /// Seed of every random choice
-    // TOML, in which it is kept, has no larger integers.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
-
-    /// Print the result as JSON instead of text
-    #[arg(long)]
-    pub json: bool,
-
-    /// Device to compute on
-    #[arg(long, value_enum, default_value_t)]
-    pub device: Device,
-}
-
-impl CommonArguments {
-    /// The configuration that results from `defaults`, `--config` and every `--set`.
-    ///
-    /// # Errors
-    /// [`ConfigError`], as [`config::load`].
-    pub fn configuration<C: Serialize + DeserializeOwned>(
-        &self,
-        defaults: &C,
-    ) -> Result<C, ConfigError> {
-        config::load(defaults, self.config.as_deref(), &self.set)
-    }
-
-    /// The run in `out` to go on with, where that is wished; it has its own configuration.
-    ///
-    /// # Errors
-    /// [`Failure::BadInput`] for a folder without a run, and for arguments that would change its configuration.
-    pub fn resumed(&self, out: &Path) -> Result<Option<RunDirectory>, Failure> {
-        if !self.resume {
-            return Ok(None);
-        }
-        if self.config.is_some() || self.seed.is_some() || !self.set.is_empty() {
-            let cause = anyhow::anyhow!(
-                "--resume goes on with the configuration of the run; leave out --config, --set and --seed, or choose another --out"
-            );
-            return Err(Failure::BadInput(cause));
-        }
-        RunDirectory::resume(out).bad_input().map(Some)
-    }
-
-    /// Refuses arguments beside `--resume` that are part of the run's configuration; each with whether it was given.
-    ///
-    /// # Errors
-    /// [`Failure::BadInput`] naming the first.
-    pub fn refuse_beside_resume(&self, arguments: &[(&str, bool)]) -> Result<(), Failure> {
-        match arguments.iter().find(|(_, is_given)| self.resume && *is_given) {
-            Some((name, _)) => Err(anyhow::anyhow!(
-                "--resume goes on with what the run began with; leave out {name}, or choose another --out"
-            ))
-            .bad_input(),
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses `--resume`, in commands that are done in one go and leave nothing to go on from.
-    ///
-    /// # Errors
-    /// [`Failure::BadInput`] where it is given.
-    pub fn refuse_resume(&self) -> Result<(), Failure> {
-        match self.resume {
-            true => Err(anyhow::anyhow!(
-                "this command is done in one go, so there is nothing to go on with; leave out --resume"
-            ))
-            .bad_input(),
-            false => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::anyhow;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        common: CommonArguments,
-    }
-
-    fn parse(arguments: &[&str]) -> Result<CommonArguments, clap::Error> {
-        Program::try_parse_from(std::iter::once(&"program").chain(arguments))
-            .map(|program| program.common)
-    }
+    use anyhow::{Context, anyhow};
 
     #[test]
     fn each_failure_has_its_code_and_line() {
@@ -359,86 +200,5 @@ mod tests {
         let elsewhere =
             Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).failed().unwrap_err();
         assert_eq!(verdict(&elsewhere).1, 1, "a socket that breaks is a failure");
-    }
-
-    #[test]
-    fn the_common_arguments_are_understood() {
-        let given = parse(&[
-            "--set", "a=1", "--set", "b=2", "--out", "run", "--resume", "--seed", "3", "--device",
-            "cuda",
-        ]);
-        let given = given.unwrap();
-        assert_eq!(given.set, ["a=1", "b=2"]);
-        assert_eq!(
-            (given.resume, given.seed, given.json, given.device),
-            (true, Some(3), false, Device::Cuda)
-        );
-        assert_eq!(parse(&[]).unwrap().device, Device::Cpu);
-        assert!(parse(&["--resume"]).is_err(), "there is nothing to resume without --out");
-        assert!(matches!(given.refuse_resume(), Err(Failure::BadInput(_))));
-        given.refuse_beside_resume(&[("--data", false)]).unwrap();
-        let refused = given.refuse_beside_resume(&[("--model", false), ("--data", true)]);
-        let Err(Failure::BadInput(cause)) = refused else { panic!("--data was given") };
-        assert!(cause.to_string().contains("leave out --data"), "{cause}");
-        parse(&["--out", "run"]).unwrap().refuse_resume().unwrap();
-        assert!(parse(&["--device", "abacus"]).is_err());
-    }
-
-    #[test]
-    fn the_configuration_follows_the_arguments() {
-        let defaults = std::collections::BTreeMap::from([("steps".to_owned(), 1)]);
-        let configuration = |arguments: &[&str]| parse(arguments).unwrap().configuration(&defaults);
-        assert_eq!(configuration(&["--set", "steps=5"]).unwrap()["steps"], 5);
-        assert!(matches!(
-            configuration(&["--set", "steps"]),
-            Err(ConfigError::MalformedOverride(_))
-        ));
-    }
-
-    #[test]
-    fn a_resumed_run_keeps_its_configuration() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = folder.path().join("run");
-        let out = run.to_str().unwrap();
-        let resumed = |arguments: &[&str]| parse(arguments).unwrap().resumed(&run);
-        assert!(resumed(&["--out", out]).unwrap().is_none());
-        assert!(matches!(resumed(&["--out", out, "--resume"]), Err(Failure::BadInput(_))));
-        drop(RunDirectory::create(&run, &std::collections::BTreeMap::from([("a", 1)])).unwrap());
-        let changed = resumed(&["--out", out, "--resume", "--seed", "1"]).unwrap_err();
-        assert!(
-            matches!(changed, Failure::BadInput(cause) if cause.to_string().contains("--seed"))
-        );
-        let found = resumed(&["--out", out, "--resume"]).unwrap().expect("a run");
-        assert_eq!(found.path(), run);
-    }
-
-    #[test]
-    fn files_are_written_with_their_folders() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b/table.md");
-        write_file(&path, "text").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "text");
-        let within_a_file = write_file(&path.join("c.md"), "text").unwrap_err();
-        assert!(matches!(within_a_file, Failure::BadInput(_)));
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_written_to_is_known_before_the_work() {
-        let folder = tempfile::tempdir().unwrap();
-        let new = folder.path().join("new/folder");
-        require_writable(&new).unwrap();
-        assert!(new.read_dir().unwrap().next().is_none());
-        fs::write(new.join("file"), "text").unwrap();
-        let within_a_file = require_writable(&new.join("file/folder")).unwrap_err();
-        assert!(matches!(within_a_file, Failure::BadInput(_)));
-    }
-
-    #[test]
-    fn devices_are_written_as_they_are_given() {
-        for device in Device::value_variants() {
-            let name = device.to_string();
-            assert_eq!(Device::from_str(&name, false).unwrap(), *device);
-            assert_eq!(serde_json::to_string(device).unwrap(), format!("\"{name}\""));
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::atomic::{create_folders, write_atomically};
+use crate::atomic::{create_folders, remove_leftovers, remove_leftovers_below, write_atomically};
 use crate::checkpoint;
 use crate::cli::print_note;
 use crate::fingerprint::Fingerprint;
@@ -115,13 +115,14 @@ impl RunDirectory {
         {
             return Err(RunError::Remains(path));
         }
+        remove_leftovers(&path);
         write_atomically(&file, text.as_bytes()).map_err(refused(&file))?;
         let run = Self { path, lock: Some(lock) };
         run.require_same_config()?;
         Ok(run)
     }
 
-    /// Goes on with the run in the folder `path`.
+    /// Goes on with the run in the folder `path`. The files that a kill left unfinished there are removed.
     ///
     /// # Errors
     /// [`RunError::NotARun`] if the folder holds none, [`RunError::InUse`] if another process is writing it,
@@ -130,6 +131,7 @@ impl RunDirectory {
         let run = Self::open(path)?;
         let lock = lock(&run.path)?;
         run.require_same_config()?;
+        remove_leftovers_below(&run.path);
         Ok(Self { lock: Some(lock), ..run })
     }
 
@@ -414,8 +416,25 @@ mod tests {
     #[test]
     fn a_start_that_was_killed_before_its_configuration_is_started_again() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(".unfinished-abc"), "steps").unwrap();
+        let left = folder.path().join(".unfinished-abc");
+        fs::write(&left, "steps").unwrap();
         RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap();
+        assert!(cfg!(not(unix)) || !left.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_kill_left_unfinished_goes_when_the_run_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunDirectory::create(folder.path(), &Config { steps: 3 }).unwrap());
+        fs::create_dir(folder.path().join("network")).unwrap();
+        let left = [".unfinished-abc", "network/.unfinished-def"];
+        let left = left.map(|name| folder.path().join(name));
+        left.iter().for_each(|file| fs::write(file, "half").unwrap());
+        RunDirectory::open(folder.path()).unwrap();
+        assert!(left.iter().all(|file| file.exists()), "who reads removes nothing");
+        RunDirectory::resume(folder.path()).unwrap();
+        assert!(!left.iter().any(|file| file.exists()));
     }
 
     #[test]

@@ -92,10 +92,10 @@ pub struct RoundReport {
 /// So many times the norm of the network as it was drawn is more than learning explains.
 const GROWN: f64 = 10.0;
 
-/// What a client trains against: the losses of both sides, and how far and how the adversary goes.
-#[derive(Clone, Copy)]
-struct Opponent<'g> {
+/// What a client trains against: the losses of both sides, what calibrates them, and how far and how the adversary goes.
+struct Opponent<'g, B: Backend> {
     game: &'g AdversarialGame,
+    class_counts: &'g Tensor<B, 1>,
     adversary: AdversaryConfig,
 }
 
@@ -246,6 +246,7 @@ impl<B: Backend> Federation<B> {
         let seed = self.seed.child("client").index(client as u64).index(t);
         let mut batches = config.batches(samples.len(), &seed);
         let game = AdversarialGame { loss: self.config.loss };
+        let class_counts = self.class_counts(client);
         let adversary = self.config.adversary.in_round(t, self.config.rounds);
 
         let network = unflatten(self.network.clone(), global).expect("parameters of this network");
@@ -258,7 +259,7 @@ impl<B: Backend> Federation<B> {
             client_update(&game, &network, config, correction.as_ref(), steps, |k, network| {
                 let batch = batches.next().expect("every client has samples");
                 let chosen: Vec<usize> = batch.into_iter().map(|index| samples[index]).collect();
-                let opponent = Opponent { game: &game, adversary };
+                let opponent = Opponent { game: &game, class_counts: &class_counts, adversary };
                 self.encounter(opponent, network, client, &chosen, &seed.index(k as u64))
             })?;
         Ok(learned.update(client, global, samples.len()))
@@ -267,7 +268,7 @@ impl<B: Backend> Federation<B> {
     /// The samples at `chosen` and the adversary that perturbs them.
     fn encounter(
         &self,
-        Opponent { game, adversary }: Opponent<'_>,
+        Opponent { game, class_counts, adversary }: Opponent<'_, B>,
         network: &Network<B>,
         client: usize,
         chosen: &[usize],
@@ -286,7 +287,7 @@ impl<B: Backend> Federation<B> {
             start: Tensor::from_data(start, &self.device),
             images,
             labels,
-            class_counts: self.class_counts(client),
+            class_counts: class_counts.clone(),
             clean: None,
         };
         Ok(Encounter {
@@ -305,12 +306,19 @@ impl<B: Backend> Federation<B> {
         }
     }
 
-    /// Logarithms of what the classes of a client count as, by the labels that it learns from.
+    /// Logarithms of what the classes of a client count as, by the labels that it learns from, `[classes]`.
     fn class_counts(&self, client: usize) -> Tensor<B, 1> {
         let classes = self.images.classes();
-        let mut counts = vec![0_usize; classes];
-        let labels = self.labels(client, &self.partition.clients[client]);
-        labels.into_iter().for_each(|label| counts[usize::from(label)] += 1);
+        // Counted when the images were divided, for neither samples nor labels change.
+        let own = &self.partition.counts()[client];
+        // A label has one byte, so that a class beyond has no samples.
+        let labels: Vec<u8> = (0..classes).map(|class| class as u8).collect();
+        let told = match self.lie_of(client) {
+            Some(behaviour) => behaviour.labels(&labels, classes),
+            None => labels,
+        };
+        let mut counts = vec![0; classes];
+        told.into_iter().zip(own).for_each(|(label, count)| counts[usize::from(label)] += count);
         let logarithms = counts.into_iter().map(|count| self.config.loss.log_count(count));
         let logarithms: Vec<f64> = logarithms.collect();
         Tensor::from_data(TensorData::new(logarithms, [classes]), &self.device)

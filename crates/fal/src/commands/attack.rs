@@ -1,20 +1,21 @@
 //! `fal attack`: a trained network under attack, in a run directory that can be resumed.
 
-use std::fs;
 use std::path::{self, Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::{Context, anyhow};
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{
+    CommonArguments, Failure, OrFailure, print_line, require_not_among, write_file,
+};
 use experiment::interrupt::Interrupt;
-use experiment::metrics;
 use experiment::run_directory::RunDirectory;
 
-use super::configured;
 use super::judgement::{Parts, Results, judge, judged};
 use super::train::{CHECKPOINTS_KEPT, STATE_FILE, SURFACE_FILE};
+use super::{configured, refuse_training};
 use crate::algorithm::FederationState;
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
@@ -47,6 +48,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let resumed = match &common.out {
         Some(out) => {
             refuse_training(out)?;
+            if let Some(network) = &arguments.network {
+                require_free(out, network)?;
+            }
             common.resumed(out)?
         }
         None => None,
@@ -58,10 +62,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     config.check().bad_input()?;
     let path = attacked(&arguments, resumed.as_ref())?;
     let test = config.data.load().bad_input()?.test;
-    let results = experiment::on_device!(common.device, B => {
+    let results = experiment::on_device!(common.settings.device, B => {
         attack::<B>(&path, common.out.as_deref(), &config, &test, resumed)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&results).failed()?),
         false => {
             let rounds = results.rounds.map(|rounds| format!(" after {rounds} rounds"));
@@ -86,16 +90,21 @@ fn attacked(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Result<Pat
     serde_json::from_slice(&bytes.bad_input()?).bad_input()
 }
 
-/// A training's results are of all its test images and its own attacks: another judgement does not take their place.
-fn refuse_training(out: &Path) -> Result<(), Failure> {
-    match out.join(metrics::FILE_NAME).exists() {
-        true => Err(anyhow!(
-            "{} holds a training, whose results stay as they are; name another folder with --out",
-            out.display()
-        ))
-        .bad_input(),
-        false => Ok(()),
-    }
+/// An attack may be kept in a folder of its own within the run of the network, and not among what the run has there, such as the
+/// network or a checkpoint, which goes with all that is in its folder.
+fn require_free(out: &Path, network: &Path) -> Result<(), Failure> {
+    let run = run_at(network).map(|(run, _)| run.path().to_owned());
+    let inputs: Vec<PathBuf> = run.into_iter().chain([network.to_owned()]).collect();
+    require_not_among(out, &inputs, is_for_attacks)
+}
+
+/// Whether the folder of an attack, or one that may become one: a kill leaves hidden files before all others.
+fn is_for_attacks(folder: &Path) -> bool {
+    let is_hidden = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with('.'))
+    };
+    RunDirectory::open(folder).is_ok()
+        || fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_hidden))
 }
 
 /// The configuration of the run that is attacked, or the default, with what the arguments change.
@@ -105,7 +114,7 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
         Some((run, _)) => run.config().bad_input()?,
         None => ExperimentConfig::default(),
     };
-    let mut config = configured(common, &of_run, arguments.data.clone())?;
+    let mut config = configured(&common.settings, &of_run, arguments.data.clone())?;
     config.data.anchor().bad_input()?;
     Ok(config)
 }
@@ -307,5 +316,39 @@ mod tests {
         assert_eq!(training(), after(config.rounds));
         fs::remove_file(path.join(NETWORK_FOLDER).join("network.json")).unwrap();
         assert_eq!(training(), after(3));
+    }
+
+    #[test]
+    fn an_attack_is_not_kept_among_the_files_of_what_it_attacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        drop(RunDirectory::create(&run, &ExperimentConfig::default()).unwrap());
+        let checkpoint = run.join("checkpoints/step-000000000004");
+        for (folder, file) in [(&checkpoint, STATE_FILE), (&run.join(NETWORK_FOLDER), "weights")] {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join(file), "numbers").unwrap();
+        }
+        let is_free = |out: &Path, network: &Path| match require_free(out, network) {
+            Err(Failure::BadInput(cause)) => {
+                assert!(cause.to_string().contains("name another file or folder"), "{cause}");
+                false
+            }
+            judged => judged.is_ok(),
+        };
+        let attack = run.join("attack");
+        for network in [&run, &checkpoint] {
+            for taken in [&checkpoint, &run.join(NETWORK_FOLDER), &run.join("checkpoints")] {
+                assert!(!is_free(taken, network), "{}", taken.display());
+            }
+            assert!(is_free(&attack, network) && is_free(&folder.path().join("attack"), network));
+        }
+        // After a kill at once, and as a whole.
+        fs::create_dir(&attack).unwrap();
+        fs::write(attack.join(".lock"), "").unwrap();
+        assert!(is_free(&attack, &run));
+        drop(RunDirectory::create(&attack, &ExperimentConfig::default()).unwrap());
+        fs::write(attack.join(RESULTS_FILE), "{}").unwrap();
+        assert!(is_free(&attack, &run));
+        assert!(!is_free(&attack, &attack), "it is itself what is attacked");
     }
 }

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note};
+use experiment::cli::{Failure, OrFailure, SettingsArguments, print_line, print_note};
 use experiment::interrupt::Interrupt;
 
 use super::configured;
@@ -13,10 +12,9 @@ use crate::flower_node::{FlowerNode, settings_of_the_strategy};
 
 /// Arguments of `flower-client`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("resume", |argument| argument.hide(true)), mut_arg("out", |argument| argument.hide(true)))]
 pub struct Arguments {
     #[command(flatten)]
-    common: CommonArguments,
+    settings: SettingsArguments,
     /// Number of the client, from 0: whose share of the images it trains on
     #[arg(long, value_name = "NUMBER")]
     client: usize,
@@ -32,28 +30,21 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the configuration, the data, the client's number, the options or their files. Failed: the federation cannot be joined or is lost.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let common = &arguments.common;
-    common.refuse_resume()?;
-    if common.out.is_some() {
-        let cause = anyhow!(
-            "--out has no use here: the server keeps the weights; send the output to a file instead"
-        );
-        return Err(cause).bad_input();
-    }
-    let config = configured(common, &ExperimentConfig::default(), arguments.data.clone())?;
+    let settings = &arguments.settings;
+    let config = configured(settings, &ExperimentConfig::default(), arguments.data.clone())?;
     config.check().bad_input()?;
     let options = &arguments.options;
     options.check().bad_input()?;
     let interrupt = Interrupt::install().failed()?;
     let tell = |event: &Event| {
-        let line = match common.json {
+        let line = match settings.json {
             true => serde_json::to_string(event).unwrap_or_else(|_| event.to_string()),
             false => event.to_string(),
         };
         // Where nobody reads the output any more, the work goes on.
         let _ = print_line(line);
     };
-    experiment::on_device!(common.device, B => {
+    experiment::on_device!(settings.device, B => {
         let mut node = FlowerNode::<B>::new(&config, arguments.client, &Default::default()).bad_input()?;
         note_settings_of_the_server(&config);
         match join(options, &mut node, &interrupt, &tell) {

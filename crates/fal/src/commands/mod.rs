@@ -10,10 +10,12 @@ mod report;
 mod theory;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::Subcommand;
-use experiment::cli::{CommonArguments, Failure, OrFailure};
+use experiment::cli::{Failure, OrFailure, SettingsArguments};
+use experiment::metrics;
 
 use crate::config::ExperimentConfig;
 
@@ -62,14 +64,65 @@ impl Command {
 /// # Errors
 /// Bad input: the file or a setting.
 fn configured(
-    common: &CommonArguments,
+    settings: &SettingsArguments,
     defaults: &ExperimentConfig,
     data: Option<PathBuf>,
 ) -> Result<ExperimentConfig, Failure> {
-    let mut config: ExperimentConfig = common.configuration(defaults).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+    let mut config: ExperimentConfig = settings.configuration(defaults).bad_input()?;
+    config.seed = settings.seed.unwrap_or(config.seed);
     if let Some(folder) = data {
         config.data.in_folder(folder);
     }
     Ok(config)
+}
+
+/// A training's results and pictures are of its own test images, attacks and division: those of another command do not take their
+/// place.
+fn refuse_training(out: &Path) -> Result<(), Failure> {
+    match out.join(metrics::FILE_NAME).exists() {
+        true => Err(anyhow!(
+            "{} holds a training, whose results stay as they are; name another folder with --out",
+            out.display()
+        ))
+        .bad_input(),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The help of an argument, where the command has it.
+    fn help(command: &[&str], argument: &str) -> Option<String> {
+        let mut program = Command::augment_subcommands(clap::Command::new("fal"));
+        program.build();
+        let find = |of: &clap::Command, name: &&str| of.find_subcommand(name).unwrap().clone();
+        let command = command.iter().fold(program, |of, name| find(&of, name));
+        let found = command.get_arguments().find(|found| found.get_id() == argument)?;
+        found.get_help().map(ToString::to_string)
+    }
+
+    #[test]
+    fn those_that_can_be_resumed_say_so_and_no_others() {
+        for command in ["train", "attack", "theory"] {
+            assert!(help(&[command], "resume").is_some(), "{command}");
+        }
+        for command in [&["data", "inspect"][..], &["flower-client"], &["demo"], &["bench"]] {
+            assert_eq!(help(command, "resume"), None, "{command:?}");
+        }
+        assert_eq!(help(&["flower-client"], "out"), None, "the server keeps the weights");
+    }
+
+    #[test]
+    fn a_folder_that_is_taken_where_none_is_named_is_told() {
+        for (command, folder) in [("train", "runs/fal"), ("theory", "runs/fal-theory")] {
+            let told = help(&[command], "out").unwrap();
+            assert!(told.ends_with(&format!(" [default: {folder}]")), "{told}");
+        }
+        assert!(
+            !help(&["attack"], "out").unwrap().contains("default"),
+            "it need not keep anything"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{Failure, OrFailure, print_line, write_file};
+use experiment::cli::{Failure, OrFailure, print_line, require_not_among, write_file};
 use experiment::report::Report;
 use experiment::statistics::Interval;
 use serde_json::json;
@@ -33,14 +33,20 @@ pub struct Arguments {
 /// Reads the runs and writes the page.
 ///
 /// # Errors
-/// Bad input: a folder without a finished run. Failed: writing.
+/// Bad input: a folder without a finished run, or a page in the place of one of its files. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    require_not_among(&arguments.out, &arguments.folders, is_page)?;
     let groups = write_page(&arguments.folders, &arguments.out, arguments.svg.as_deref())?;
     if arguments.json {
         return print_json(&arguments.out, &groups);
     }
     print_table(&groups)?;
     print_line(format!("\n{}", arguments.out.display()))
+}
+
+/// No file of a run ends so: one that does is an earlier page.
+fn is_page(place: &Path) -> bool {
+    place.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"))
 }
 
 /// One line: the page, and each group with its accuracies and, for each run, the checks without which they are not to be shown.
@@ -168,4 +174,35 @@ fn page(groups: &[Group], figures: &[Figure]) -> Report {
         }
     }
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_takes_the_place_of_no_file_of_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "text").unwrap();
+            path
+        };
+        let told = |out: PathBuf| {
+            let folders = vec![folder.path().to_owned()];
+            match run(Arguments { folders, out, svg: None, json: false }) {
+                Err(Failure::BadInput(cause)) => cause.to_string(),
+                other => panic!("{other:?}"),
+            }
+        };
+        for file in ["results.json", "config.toml", SURFACE_FILE] {
+            let told = told(written(file));
+            assert!(told.contains(file) && told.contains("name another file"), "{told}");
+        }
+        fs::remove_file(folder.path().join("config.toml")).unwrap();
+        for page in ["report.html", "Other.HTML"] {
+            let told = told(written(page));
+            assert!(told.contains("holds no run"), "{told}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{fs, io};
 use anyhow::Context;
 use burn::tensor::backend::Backend;
 use clap::ValueEnum;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::progress::Progress;
 use experiment::report::Report;
@@ -27,9 +27,12 @@ use crate::theory::{
 const LEDGER_FILE: &str = "simulations.jsonl";
 /// The sweeps that were begun in a folder, so that `--resume` need not be told.
 const SWEEPS_FILE: &str = "sweeps.json";
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/fal-theory";
 
 /// Arguments of `theory`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -88,16 +91,16 @@ struct Work {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let interrupt = Interrupt::install().failed()?;
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/fal-theory".into());
+    let out = common.out.clone().unwrap_or_else(|| USUAL_OUT.into());
     let asked = arguments.sweep.map(Choice::sweeps);
     let Work { run, config, sweeps } = match common.resumed(&out)? {
         Some(run) => go_on(run, asked, &interrupt)?,
         None => begin(&out, configuration(common)?, asked.unwrap_or(&Sweep::ALL), &interrupt)?,
     };
-    let comparisons = experiment::on_device!(common.device, B => {
+    let comparisons = experiment::on_device!(common.settings.device, B => {
         compare::<B>(run.path(), &config, &sweeps, &interrupt)
     })?;
-    match common.json {
+    match common.settings.json {
         true => {
             let results = Results { config: &config, sweeps: &comparisons };
             print_line(serde_json::to_string(&results).failed()?)
@@ -183,8 +186,9 @@ fn compare<B: Backend>(
 }
 
 fn configuration(common: &CommonArguments) -> Result<TheoryConfig, Failure> {
-    let mut config: TheoryConfig = common.configuration(&TheoryConfig::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+    let mut config: TheoryConfig =
+        common.settings.configuration(&TheoryConfig::default()).bad_input()?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.check().bad_input()?;
     Ok(config)
 }

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
 use experiment::metrics::{self, Metrics};
@@ -38,9 +38,12 @@ pub(super) const PARTITION_FILE: &str = "partition.svg";
 /// The loss around the test images.
 pub(super) const SURFACE_FILE: &str = "loss-surface.svg";
 pub(super) const CHECKPOINTS_KEPT: usize = 2;
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/fal";
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -59,14 +62,14 @@ pub struct Arguments {
 /// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/fal".into());
+    let out = common.out.clone().unwrap_or_else(|| USUAL_OUT.into());
     common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
     let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,
         None => configuration(&arguments)?,
     };
-    let outcome = experiment::on_device!(common.device, B => {
+    let outcome = experiment::on_device!(common.settings.device, B => {
         // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
         let experiment = Experiment::<B>::new(config)?;
         let run = match resumed {
@@ -76,7 +79,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         experiment.train(&run, arguments.until, &Interrupt::install().failed()?)
     })?;
     match outcome {
-        Outcome::Judged(results) if common.json => {
+        Outcome::Judged(results) if common.settings.json => {
             print_line(serde_json::to_string(&results).failed()?)
         }
         Outcome::Judged(results) => {
@@ -85,7 +88,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let warnings = results.attendance.warnings();
             warnings.iter().try_for_each(|warning| print_line(format!("WARNING: {warning}")))
         }
-        Outcome::Stopped { rounds } if common.json => {
+        Outcome::Stopped { rounds } if common.settings.json => {
             print_line(serde_json::json!({ "rounds": rounds }))
         }
         Outcome::Stopped { rounds } => print_line(format!(
@@ -97,7 +100,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     let Arguments { common, data, .. } = arguments;
-    let mut config = configured(common, &ExperimentConfig::default(), data.clone())?;
+    let mut config = configured(&common.settings, &ExperimentConfig::default(), data.clone())?;
     config.data.anchor().bad_input()?;
     config.check().bad_input()?;
     Ok(config)

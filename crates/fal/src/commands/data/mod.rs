@@ -3,14 +3,16 @@
 mod inspection;
 mod sheet;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use experiment::atomic::write_atomically;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{
+    Failure, OrFailure, SettingsArguments, print_line, require_not_among, write_file,
+};
 use experiment::seed::Seed;
 
-use super::configured;
+use super::{configured, refuse_training};
 use crate::config::ExperimentConfig;
 use crate::data::Split;
 use inspection::Inspection;
@@ -33,10 +35,12 @@ enum Task {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("resume", |argument| argument.hide(true)))]
 struct Inspect {
     #[command(flatten)]
-    common: CommonArguments,
+    settings: SettingsArguments,
+    /// Folder to write images.png and partition.svg to
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Folder with the files of the configuration's set; four idx files of any set if that one needs no folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -52,8 +56,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn inspect(arguments: &Inspect) -> Result<(), Failure> {
-    let common = &arguments.common;
-    common.refuse_resume()?;
+    if let Some(out) = &arguments.out {
+        require_free(out, arguments)?;
+    }
     let config = configuration(arguments)?;
     let split = config.data.load().bad_input()?;
     let Split { train, .. } = &split;
@@ -65,7 +70,7 @@ fn inspect(arguments: &Inspect) -> Result<(), Failure> {
         &Seed::new(config.seed).child("partition"),
     );
     let partition = partition.bad_input()?;
-    if let Some(out) = &common.out {
+    if let Some(out) = &arguments.out {
         let title = format!("{} among {} clients", train.name(), partition.len());
         let picture = partition.to_svg(&title, train.class_names());
         write_file(&out.join(PARTITION_FILE), &picture)?;
@@ -76,15 +81,24 @@ fn inspect(arguments: &Inspect) -> Result<(), Failure> {
         write_atomically(&path, &sheet).with_context(refused).failed()?;
     }
     let inspection = Inspection::of(config.data.set, &split, &partition);
-    match common.json {
+    match arguments.settings.json {
         true => print_line(serde_json::to_string(&inspection).failed()?),
         false => print_line(inspection),
     }
 }
 
+/// The pictures take nobody's place but that of earlier ones.
+fn require_free(out: &Path, Inspect { settings, data, .. }: &Inspect) -> Result<(), Failure> {
+    refuse_training(out)?;
+    let inputs: Vec<&PathBuf> = settings.config.iter().chain(data).collect();
+    [PARTITION_FILE, SHEET_FILE].iter().try_for_each(|file| {
+        require_not_among(&out.join(file), &inputs, |place| place.ends_with(file))
+    })
+}
+
 fn configuration(arguments: &Inspect) -> Result<ExperimentConfig, Failure> {
-    let common = &arguments.common;
-    let config = configured(common, &ExperimentConfig::default(), arguments.data.clone())?;
+    let Inspect { settings, data, .. } = arguments;
+    let config = configured(settings, &ExperimentConfig::default(), data.clone())?;
     config.check().bad_input()?;
     Ok(config)
 }
@@ -115,6 +129,27 @@ mod tests {
         assert_eq!(&std::fs::read(out.join(SHEET_FILE)).unwrap()[1..4], b"PNG");
         let picture = std::fs::read_to_string(out.join(PARTITION_FILE)).unwrap();
         assert!(picture.contains("digits among 3 clients"));
+    }
+
+    #[test]
+    fn pictures_take_no_other_file_s_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        for _ in 0..2 {
+            run(parse(&["--out", out])).unwrap();
+        }
+        let config = folder.path().join(PARTITION_FILE);
+        std::fs::write(&config, "clients.count = 3").unwrap();
+        let told = |given: &[&str]| match run(parse(given)) {
+            Err(Failure::BadInput(cause)) => cause.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let read = told(&["--out", out, "--config", config.to_str().unwrap()]);
+        assert!(read.contains("name another file or folder"), "{read}");
+        std::fs::write(folder.path().join(experiment::metrics::FILE_NAME), "").unwrap();
+        let of_training = told(&["--out", out]);
+        assert!(of_training.contains("name another folder with --out"), "{of_training}");
+        assert_eq!(std::fs::read_to_string(config).unwrap(), "clients.count = 3");
     }
 
     #[test]
