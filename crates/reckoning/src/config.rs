@@ -1,6 +1,7 @@
 //! What an experiment is made of. Every field has a default; a TOML file and `--set` change what differs.
 
 mod check;
+mod size;
 
 use std::path::PathBuf;
 
@@ -122,7 +123,7 @@ pub struct DataConfig {
     /// Most stories that a training example tells at once, each of its own people: from one to so many, each number as
     /// likely. A system is then trained on more facts than any one story has. Needs people whose names are
     /// known, and `rename`: whatever they are called, a generator gives them its own names, a file letters, also where one story
-    /// is told alone. Test sets keep their names.
+    /// is told alone. Test sets keep their names. At most 1,000.
     #[serde(skip_serializing_if = "is_one")]
     pub stories: usize,
     /// Train on questions of these hops only; empty for all.
@@ -231,7 +232,7 @@ pub struct Objective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InnerConfig {
-    /// Inner steps.
+    /// Inner steps, at most 10,000.
     pub steps: usize,
     /// Update rule.
     pub rule: RuleChoice,
@@ -305,13 +306,13 @@ impl SystemSettings {
 pub struct OuterConfig {
     /// Steps.
     pub steps: usize,
-    /// Knowledge sets a step.
+    /// Knowledge sets a step, at most 100,000.
     pub batch: usize,
     /// Knowledge sets that share a graph, at most; those of an inner loop each with a copy of the model. More make a small model
     /// faster, since operations are started less often; graphs run on threads of their own. Changes the last digits alone. Large
     /// models, rates for each element and hypergradients that do not walk back through the steps have a graph for each set.
     pub sets_a_graph: usize,
-    /// Largest rate of AdamW.
+    /// Largest rate of AdamW, at most a million, as other rates and weights.
     pub rate: f64,
     /// Rate of the inner rates, as a multiple of `rate`.
     pub rates_rate: f64,
@@ -362,10 +363,11 @@ impl OuterConfig {
 pub struct EvaluationConfig {
     /// Steps between evaluations on the validation sets. The last step has none: the test sets follow it.
     pub every: usize,
-    /// Knowledge sets of an evaluation while training; of a file's, some that depend on `data.split_seed` alone.
+    /// Knowledge sets of an evaluation while training, at most a million; of a file's, some that depend on `data.split_seed`
+    /// alone.
     pub sets: usize,
-    /// Knowledge sets of each split in the last evaluation, chosen in the same way; 0 for all of a file's, 1,000 of a
-    /// generator's.
+    /// Knowledge sets of each split in the last evaluation, chosen in the same way, at most a million; 0 for all of a file's, 1,000
+    /// of a generator's.
     pub final_sets: usize,
     /// Hops of the questions of the last evaluation; empty for those of training where data are generated, for all of
     /// a file.

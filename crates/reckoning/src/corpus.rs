@@ -122,7 +122,7 @@ impl Corpus {
             let one = KinshipConfig { hops: vec![hops], ..kinship.clone() };
             // Chains unseen in training exist only for the lengths that training has.
             let chains = if kinship.hops.contains(&hops) { held_out } else { Chains::Any };
-            let generator = KinshipGenerator::new(one)?;
+            let generator = KinshipGenerator::new(one).map_err(of_evaluation)?;
             let sets =
                 (0..count as u64).map(|index| generator.knowledge_set(chains, first + index));
             sets.collect::<Result<Vec<_>, DataError>>()
@@ -163,7 +163,8 @@ impl Corpus {
         let hops = if evaluation.hops.is_empty() { &rules.hops } else { &evaluation.hops };
         let count = generated_sets(evaluation);
         let test = |hops: &usize| {
-            let generator = RuleGenerator::new(RuleConfig { hops: vec![*hops], ..rules.clone() })?;
+            let one = RuleConfig { hops: vec![*hops], ..rules.clone() };
+            let generator = RuleGenerator::new(one).map_err(of_evaluation)?;
             let sets =
                 (0..count as u64).map(|index| generator.knowledge_set(FIRST_TEST_SET + index));
             Ok((format!("{hops} hops"), sets.collect::<Result<Vec<_>, _>>()?))
@@ -332,6 +333,16 @@ fn left_to_test(
         return Err(DataError::Configuration { field: "data", problem });
     }
     Ok(left)
+}
+
+/// What a generator that can tell the hops of training says of hops that it cannot: they are those of the evaluation.
+fn of_evaluation(refusal: DataError) -> DataError {
+    match refusal {
+        DataError::Configuration { field: "data.source.hops", problem } => {
+            DataError::Configuration { field: "evaluation.hops", problem }
+        }
+        other => other,
+    }
 }
 
 fn generated_sets(evaluation: &EvaluationConfig) -> usize {

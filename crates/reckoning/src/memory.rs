@@ -86,7 +86,8 @@ pub enum MemoryError {
     NoFacts,
     /// A loss is NaN or infinite.
     #[error(
-        "the loss of the facts is {loss} after {step} inner steps; lower the inner rate and encode again"
+        "the loss of the facts is {loss} after {step} inner steps; train the system again with a lower inner.rate, or a lower outer.rate, by which inner rates are \
+         learned"
     )]
     NotFinite {
         /// Inner steps taken.

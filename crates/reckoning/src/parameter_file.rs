@@ -18,13 +18,28 @@ pub enum ParameterFileError {
         source: std::io::Error,
     },
     /// The file is cut off, changed or of another kind, or its tensors are not those of the model.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), misfit(cause))]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: inner_outer::Error,
+        /// What is wrong with it, in the words of the core.
+        cause: inner_outer::Error,
     },
+}
+
+/// What is wrong with a file, and what a user of the program can do about it.
+fn misfit(cause: &inner_outer::Error) -> String {
+    const REMEDY: &str = "use the file that belongs to the description beside it: copy the folder again, or train again";
+    match cause {
+        inner_outer::Error::ShapeMismatch { path, expected, found } => format!(
+            "`{path}` is stored as {found:?}, but the model that is described has {expected:?}; {REMEDY}"
+        ),
+        inner_outer::Error::ParameterNames { path, state } => {
+            format!("`{path}` is {}; {REMEDY}", state.replace("module", "model"))
+        }
+        inner_outer::Error::State { reason, .. } => format!("{reason}; {REMEDY}"),
+        other => other.to_string(),
+    }
 }
 
 /// A file whose tensors are taken out one by one, so that none can be forgotten.
@@ -39,7 +54,7 @@ impl ParameterFile {
         match std::fs::read(&path) {
             Ok(content) => match NamedTensors::read(content) {
                 Ok(tensors) => Ok(Self { path, tensors }),
-                Err(source) => Err(ParameterFileError::Content { path, source }),
+                Err(cause) => Err(ParameterFileError::Content { path, cause }),
             },
             Err(source) => Err(ParameterFileError::Access { path, source }),
         }
@@ -61,7 +76,7 @@ impl ParameterFile {
         shape: &[usize],
     ) -> Result<TensorData, ParameterFileError> {
         let taken = self.tensors.take(name, shape);
-        taken.map_err(|source| self.refused(source))
+        taken.map_err(|cause| self.refused(cause))
     }
 
     /// Lets go of tensors that no parameter needs.
@@ -72,12 +87,12 @@ impl ParameterFile {
     /// Refuses a file with tensors that nobody took.
     pub(crate) fn finish(self) -> Result<(), ParameterFileError> {
         let Self { path, tensors } = self;
-        tensors.finish().map_err(|source| ParameterFileError::Content { path, source })
+        tensors.finish().map_err(|cause| ParameterFileError::Content { path, cause })
     }
 
     /// The error of this file.
-    pub(crate) fn refused(&self, source: inner_outer::Error) -> ParameterFileError {
-        ParameterFileError::Content { path: self.path.clone(), source }
+    pub(crate) fn refused(&self, cause: inner_outer::Error) -> ParameterFileError {
+        ParameterFileError::Content { path: self.path.clone(), cause }
     }
 }
 
@@ -94,6 +109,7 @@ mod tests {
         let message = |error: ParameterFileError| {
             let text = error.to_string();
             assert!(text.contains("parameters.safetensors"), "{text}");
+            assert!(!text.contains("module") && !text.contains("function"), "{text}");
             text
         };
         assert!(message(ParameterFile::open(&path).err().unwrap()).contains("cannot access"));
@@ -108,6 +124,7 @@ mod tests {
         );
         assert!(message(file.take("b", &[1]).unwrap_err()).contains("`b` is missing"));
         assert!(message(file.take("a", &[2]).unwrap_err()).contains("`a` is stored as [1]"));
-        assert!(message(file.finish().unwrap_err()).contains("`a` is not part of the module"));
+        let left = message(file.finish().unwrap_err());
+        assert!(left.contains("`a` is not part of the model") && left.contains("copy the folder"));
     }
 }

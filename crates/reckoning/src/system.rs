@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use inner_outer::Problem;
 
+use crate::LearningError;
 use crate::aliases::Aliases;
 use crate::answer::{Answer, AnswerError, BeamSearch, Reader};
 use crate::config::{Method, Recall, SystemSettings};
@@ -39,7 +40,7 @@ pub enum SystemError {
     Answer(#[from] AnswerError),
     /// The inner loop failed.
     #[error("the facts cannot be encoded: {0}")]
-    Encoding(#[from] inner_outer::Error),
+    Encoding(#[from] LearningError),
     /// The memory is of another system.
     #[error(
         "the memory was encoded by the system {found}, not by {expected}; use that system, or encode the facts again"
@@ -131,7 +132,8 @@ impl<B: Backend> System<B> {
         let task = self.encoder.facts_alone(&set, config.context, &self.device)?;
         let stated: Vec<Fact> = facts.iter().map(|text| Fact { text: text.clone() }).collect();
         let problem = settings.problem(config.layers);
-        let adapted = settings.inner_loop().adapt(&problem, model, rates, &task)?;
+        let adapted = settings.inner_loop().adapt(&problem, model, rates, &task);
+        let adapted = adapted.map_err(LearningError::from)?;
         Ok(Memory::encode(&problem, self.fingerprint, &stated, &task, &adapted)?)
     }
 

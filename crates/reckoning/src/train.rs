@@ -15,7 +15,6 @@ use inner_outer::{
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Reckoning;
 use crate::answer::AnswerError;
 use crate::config::{ExperimentConfig, Method, Recall, SystemSettings};
 use crate::corpus::{Corpus, Text, with_facts_of_others, without_other_facts};
@@ -29,6 +28,7 @@ use crate::start::{Start, StartError};
 use crate::task::Task;
 use crate::tokenizer::{TokenizerError, WordTokenizer};
 use crate::trained::{StoredTokenizer, TrainedSystem};
+use crate::{LearningError, Reckoning};
 
 /// Words that the knowledge sets of one graph may have, questions times words of a set, so that long sets do not fill the
 /// memory.
@@ -87,7 +87,7 @@ pub enum TrainingError {
         /// Identifiers of the sets whose graph it was.
         sets: String,
         /// What happened.
-        source: Box<inner_outer::Error>,
+        source: LearningError,
     },
     /// The scores that an answer is judged by are not finite.
     #[error("outer step {step}, knowledge sets {sets}: {source}")]
@@ -105,7 +105,7 @@ pub enum TrainingError {
         /// Outer step, from 0.
         step: usize,
         /// What happened.
-        source: inner_outer::Error,
+        source: LearningError,
     },
 }
 
@@ -147,6 +147,7 @@ impl<B: Backend> Trainer<B> {
             None => fresh(&mut config, &corpus, &seed, device)?,
         };
         config.check_scope().map_err(TrainingError::Config)?;
+        config.check_kept().map_err(TrainingError::Config)?;
         check_recall(&config, &corpus)?;
         let begun_from = config.start_from.is_some().then(|| of_start(&model, &tokenizer));
         let inputs = inputs(&corpus, &tokenizer, begun_from);
@@ -161,8 +162,8 @@ impl<B: Backend> Trainer<B> {
         let first =
             encoder.task(&corpus.training_set(0, 0, config.outer.batch, &draws)?, device)?;
         let first = encoder.fitting(first, model.context())?;
-        let learner = learner(&config, &settings, model, &first)
-            .map_err(|source| TrainingError::Learning { step: 0, source })?;
+        let learner =
+            learner(&config, &settings, model, &first).map_err(|refused| learning(0, refused))?;
         let device = device.clone();
         let trainer =
             Self { config, settings, draws, tokenizer, inputs, corpus, encoder, learner, device };
@@ -188,7 +189,7 @@ impl<B: Backend> Trainer<B> {
     /// If the state is damaged or belongs to another model.
     pub fn with_state(self, state: &[u8]) -> Result<Self, TrainingError> {
         let loaded = self.learner.with_state(state, &self.device);
-        let learner = loaded.map_err(|source| TrainingError::Learning { step: 0, source })?;
+        let learner = loaded.map_err(|refused| learning(0, refused))?;
         Ok(Self { learner, ..self })
     }
 
@@ -220,7 +221,7 @@ impl<B: Backend> Trainer<B> {
             tasks = tasks.into_iter().map(|task| self.shifted(task, &mut random)).collect();
         }
         let mut done =
-            self.learner.step(&tasks).map_err(|source| in_sets(step, &groups, source))?;
+            self.learner.step(&tasks).map_err(|refused| in_sets(step, &groups, refused))?;
         // The inner loss of a graph is the sum of its copies' losses.
         let share = tasks.len() as f64 / sets.len() as f64;
         done.inner_losses.iter_mut().for_each(|loss| *loss *= share);
@@ -250,7 +251,7 @@ impl<B: Backend> Trainer<B> {
         let step = self.learner.steps_taken();
         let taken =
             self.learner.evaluate(&tasks, |index, _, adapted| exams[index].take(&adapted.inner));
-        let taken = taken.map_err(|source| TrainingError::Learning { step, source })?;
+        let taken = taken.map_err(|refused| in_sets(step, &groups, refused))?;
         let mut outcomes = Vec::new();
         for (group, taken) in groups.iter().zip(taken) {
             let failed = |source| TrainingError::InExam { step, sets: identifiers(group), source };
@@ -406,13 +407,17 @@ impl<B: Backend> Trainer<B> {
 }
 
 /// An error of outer step `step`, with the knowledge sets of the task that it names.
-fn in_sets(step: usize, groups: &[&[KnowledgeSet]], source: inner_outer::Error) -> TrainingError {
-    match source {
+fn in_sets(step: usize, groups: &[&[KnowledgeSet]], refused: inner_outer::Error) -> TrainingError {
+    match refused {
         inner_outer::Error::InTask { task, source } => {
-            TrainingError::InSets { step, sets: identifiers(groups[task]), source }
+            TrainingError::InSets { step, sets: identifiers(groups[task]), source: source.into() }
         }
-        source => TrainingError::Learning { step, source },
+        refused => learning(step, refused),
     }
+}
+
+fn learning(step: usize, refused: inner_outer::Error) -> TrainingError {
+    TrainingError::Learning { step, source: refused.into() }
 }
 
 fn identifiers(sets: &[KnowledgeSet]) -> String {

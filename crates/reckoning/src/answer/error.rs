@@ -46,8 +46,8 @@ pub enum AnswerError {
     },
     /// The model's scores are NaN or infinite.
     #[error(
-        "the model's scores after {read} tokens are not finite; its weights are damaged or diverged, so use another checkpoint or encode with \
-         a lower inner rate"
+        "the model's scores after {read} tokens are not finite; its weights are damaged or diverged, so train with a lower outer.rate, or a lower \
+         inner.rate where facts are encoded"
     )]
     NotFinite {
         /// Tokens read.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use experiment::cli::{Device, Failure, OrFailure, print_line};
 
-use super::reading::{at_least_one, question};
+use super::reading::{self, question};
 use crate::memory::Memory;
 use crate::system::System;
 
@@ -18,7 +18,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     memory: PathBuf,
     /// Answers to keep while searching; 1 is greedy
-    #[arg(long, default_value_t = 1, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 1, value_parser = reading::beams)]
     beams: usize,
     /// Print JSON
     #[arg(long)]

@@ -9,19 +9,22 @@
 mod memory;
 mod results;
 mod seconds;
+mod size;
 mod workload;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use experiment::cli::{
-    CommonArguments, Failure, OrFailure, print_line, require_writable, write_file,
+    Failure, OrFailure, SettingsArguments, print_line, require_not_among, require_writable,
+    write_file,
 };
 use experiment::seed::Seed;
 
 pub use results::{Benchmark, BreakEven, MemoryUse, Seconds, Setting};
 use workload::Workload;
 
+use super::reading;
 use crate::config::{ExperimentConfig, Method};
 use crate::figures::benchmark_figures;
 
@@ -32,7 +35,10 @@ pub(crate) const BENCH_FILE: &str = "bench.json";
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    common: CommonArguments,
+    settings: SettingsArguments,
+    /// Folder to write the results and figures to
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
     /// Facts in the set
     #[arg(long, default_value_t = 8)]
     facts: usize,
@@ -57,6 +63,9 @@ pub struct Arguments {
     /// Measure one of the two only
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// Replace the results of an earlier benchmark in --out
+    #[arg(long)]
+    overwrite: bool,
     /// Take one meta-step of this many inner steps and tell what it needed: what the processes of the memory part do
     #[arg(long, hide = true)]
     meta_step: Option<usize>,
@@ -74,10 +83,9 @@ enum Part {
 /// Measures, prints, and writes `bench.json` and the figures.
 ///
 /// # Errors
-/// Bad input: a size of zero, or a configuration that contradicts itself. Failed: an inner loss that is not finite, a
-/// process that cannot be started, a system that does not tell its memory.
+/// Bad input: a size of zero or beyond any machine, a configuration that contradicts itself, or results that are there already.
+/// Failed: an inner loss that is not finite, a process that cannot be started, a system that does not tell its memory.
 pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
-    arguments.common.refuse_resume()?;
     for counts in
         [&mut arguments.questions, &mut arguments.inner_steps, &mut arguments.memory_steps]
     {
@@ -86,20 +94,24 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
     }
     let config = configuration(&arguments)?;
     if let Some(steps) = arguments.meta_step {
-        let used = experiment::on_device!(arguments.common.device, B => {
+        let used = experiment::on_device!(arguments.settings.device, B => {
             memory::of_one_meta_step::<B>(&arguments, &config, steps)
         })?;
         return print_line(serde_json::to_string(&used).failed()?);
     }
-    let folder = arguments.common.out.clone().unwrap_or_else(|| "runs/bench".into());
-    require_writable(&folder)?;
+    let folder = &arguments.out;
+    let results = folder.join(BENCH_FILE);
+    let read: Vec<&Path> = arguments.settings.config.as_deref().into_iter().collect();
+    require_not_among(&results, &read, |_| false)?;
+    reading::refuse_to_replace(&results, arguments.overwrite)?;
+    require_writable(folder)?;
     let measured = measured(&arguments, &config)?;
-    save(&measured, &folder)?;
-    if arguments.common.json {
+    save(&measured, folder)?;
+    if arguments.settings.json {
         return print_line(serde_json::to_string(&measured).failed()?);
     }
     measured.lines().into_iter().try_for_each(print_line)?;
-    print_line(folder.join(BENCH_FILE).display())
+    print_line(results.display())
 }
 
 /// The configuration of a random model that reads the bench's text.
@@ -114,20 +126,15 @@ fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
         return Err(Failure::BadInput(cause));
     }
     let mut config: ExperimentConfig =
-        arguments.common.configuration(&ExperimentConfig::default()).bad_input()?;
-    config.seed = arguments.common.seed.unwrap_or(config.seed);
+        arguments.settings.configuration(&ExperimentConfig::default()).bad_input()?;
+    config.seed = arguments.settings.seed.unwrap_or(config.seed);
     config.method = Method::Reckoning;
     config.model.vocabulary = config.model.vocabulary.max(64);
-    let told = facts.checked_mul(fact_tokens);
-    let Some(read) = told.and_then(|told| told.checked_add(question_tokens)) else {
-        let cause = anyhow::anyhow!(
-            "{facts} facts of {fact_tokens} tokens and a question of {question_tokens} are more than can be counted; give fewer or shorter ones"
-        );
-        return Err(Failure::BadInput(cause));
-    };
+    let read = size::tokens(arguments).map_err(anyhow::Error::msg).bad_input()?;
     config.model.context = config.model.context.max(read);
     config.check().map_err(anyhow::Error::msg).bad_input()?;
     config.model.check().map_err(anyhow::Error::msg).bad_input()?;
+    size::check(arguments, &config).map_err(anyhow::Error::msg).bad_input()?;
     Ok(config)
 }
 
@@ -140,10 +147,10 @@ fn measured(arguments: &Arguments, config: &ExperimentConfig) -> Result<Benchmar
         question_tokens,
         repeats,
         model: config.model.clone(),
-        device: arguments.common.device,
+        device: arguments.settings.device,
     };
     let seconds = match wanted(Part::Seconds) {
-        true => experiment::on_device!(arguments.common.device, B => {
+        true => experiment::on_device!(arguments.settings.device, B => {
             seconds::measure(&workload::<B>(arguments, config), arguments, config)
         })?,
         false => Vec::new(),
@@ -206,5 +213,51 @@ mod tests {
             let Err(Failure::BadInput(cause)) = context(sizes) else { panic!("{sizes:?}") };
             assert!(cause.to_string().contains("fewer or shorter"), "{cause}");
         }
+    }
+
+    /// Why the defaults with `given` arguments are refused.
+    fn refusal(given: &[&str]) -> String {
+        let program = Program::parse_from(["bench"].iter().chain(given));
+        match configuration(&program.arguments) {
+            Err(Failure::BadInput(cause)) => cause.to_string(),
+            other => panic!("{given:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_no_machine_could_hold_is_refused_by_argument_and_limit() {
+        for (given, named) in [
+            (["--questions", "1,1000000000000000000"], "--questions"),
+            (["--facts", "7000"], "--facts"),
+            (["--inner-steps", "1,1000000000000000"], "--inner-steps"),
+            (["--memory-steps", "1000000000000000"], "--memory-steps"),
+            (["--meta-step", "1000000000000000"], "--meta-step"),
+            (["--set", "model.width=1000000"], "model.width"),
+            (["--set", "model.vocabulary=1000000000000"], "model.vocabulary"),
+        ] {
+            let refused = refusal(&given);
+            assert!(refused.contains(named) && refused.contains("at most"), "{refused}");
+        }
+        let large = ["model.width=2048", "model.layers=24"].map(|set| ["--set", set]).concat();
+        let kept = refusal(&[&large[..], &["--memory-steps", "1000"]].concat());
+        assert!(kept.contains("--memory-steps") && kept.contains("1e11"), "{kept}");
+    }
+
+    #[test]
+    fn results_that_are_there_are_replaced_only_where_that_is_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        std::fs::write(folder.path().join(BENCH_FILE), "mine").unwrap();
+        let given = ["bench", "--out", out];
+        let refused = run(Program::parse_from(given).arguments);
+        match refused {
+            Err(Failure::BadInput(cause)) => {
+                assert!(cause.to_string().contains("pass --overwrite"), "{cause}");
+            }
+            other => panic!("{other:?}"),
+        }
+        let kept = std::fs::read_to_string(folder.path().join(BENCH_FILE)).unwrap();
+        assert_eq!(kept, "mine");
+        assert!(Program::parse_from([&given[..], &["--overwrite"]].concat()).arguments.overwrite);
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
 use experiment::atomic::write_atomically;
-use experiment::cli::{Failure, OrFailure};
+use experiment::cli::{Failure, OrFailure, require_not_among};
 use serde_json::{Value, json};
 
 use super::reading::refuse_to_replace;
@@ -83,8 +83,9 @@ struct Output {
 }
 
 impl Output {
-    /// Refuses to replace what the user did not offer.
-    fn check(&self) -> Result<(), Failure> {
+    /// Refuses to replace what is read, and what the user did not offer.
+    fn check(&self, read: Option<&Path>) -> Result<(), Failure> {
+        require_not_among(&self.out, read.as_slice(), |_| false)?;
         refuse_to_replace(&self.out, self.overwrite)
     }
 }
@@ -119,4 +120,27 @@ fn counts(statistics: &Statistics) -> Value {
         "answers": statistics.answers,
         "hops": statistics.hops,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_takes_the_place_of_nothing_that_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        let train = data.join("train.jsonl");
+        fs::write(&train, "").unwrap();
+        let check = |out: &Path, read: Option<&Path>| {
+            Output { out: out.to_owned(), overwrite: true }.check(read)
+        };
+        for (out, read) in [(&train, &train), (&data, &data), (&train, &data)] {
+            let refused = check(out, Some(read.as_path()));
+            assert!(matches!(refused, Err(Failure::BadInput(_))), "{} {refused:?}", out.display());
+        }
+        check(&folder.path().join("new.jsonl"), Some(data.as_path())).unwrap();
+        check(&train, None).unwrap();
+    }
 }

@@ -9,8 +9,8 @@ use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use serde::Serialize;
 
-use super::report;
 use super::train::{SYSTEM_FOLDER, train};
+use super::{reading, report};
 use crate::config::{ExperimentConfig, Method};
 use crate::evaluate::Accuracy;
 use crate::system::System;
@@ -21,6 +21,8 @@ const STORY: [&str; 2] = ["Alice son Bob .", "Bob daughter Carol ."];
 const QUESTIONS: [&str; 1] = ["Alice ? Carol ."];
 /// A step of a method without inner loop costs a fraction of one with it; this many are allowed for each.
 const STEPS_WITHOUT_INNER_LOOP: usize = 8;
+/// Steps of RECKONING: decades of them, and still a number that the others can have several times as many of.
+const MOST_STEPS: usize = 1_000_000_000;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -29,10 +31,11 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "runs/demo")]
     out: PathBuf,
     /// Outer steps of RECKONING and of the controls with inner loop
-    #[arg(long, default_value_t = 150)]
+    #[arg(long, default_value_t = 150, value_parser = counted_steps)]
     steps: usize,
     /// Seed of every random choice
-    #[arg(long, default_value_t = 0)]
+    // TOML, in which it is kept, has no larger integers.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
     /// Print JSON
     #[arg(long)]
@@ -111,6 +114,10 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Outcome, Failure> {
     Ok(Outcome { accuracies, story, answers, report })
 }
 
+fn counted_steps(text: &str) -> Result<usize, String> {
+    reading::count(text, 0..=MOST_STEPS)
+}
+
 /// On standard error, as all progress: a reader of the results that goes away must not end the training.
 fn announce(arguments: &Arguments, method: Method) {
     if !arguments.json {
@@ -140,5 +147,32 @@ fn name(method: Method) -> &'static str {
         Method::NoQuestion => "no-question",
         Method::RandomFacts => "random-facts",
         Method::Language => "language",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn numbers_that_no_run_could_keep_are_refused() {
+        let read = |name: &str, value: &str| Program::try_parse_from(["demo", name, value]);
+        let most = u64::MAX.to_string();
+        for name in ["--steps", "--seed"] {
+            let refused = read(name, &most).err().expect("refused").to_string();
+            assert!(refused.contains(name), "{refused}");
+        }
+        let longest = read("--steps", "1000000000").unwrap().arguments;
+        for method in [Method::Reckoning, Method::InContext] {
+            config(&longest, method).check().unwrap();
+        }
     }
 }

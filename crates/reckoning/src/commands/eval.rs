@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use experiment::cli::{
-    CommonArguments, Failure, OrFailure, print_line, print_note, require_writable, write_file,
+    Failure, OrFailure, SettingsArguments, print_line, print_note, require_not_among,
+    require_writable, write_file,
 };
 
 use super::reading;
 use crate::answer::BeamSearch;
-use crate::config::{ExperimentConfig, SystemSettings};
+use crate::config::{ExperimentConfig, Source, SystemSettings};
 use crate::examination::{Asked, Breakdown, Evaluation, Examination, Scores, TestScores, examine};
 use crate::test_sets::{TestSets, test_sets};
 use crate::trained::TrainedSystem;
@@ -36,7 +37,10 @@ const INSTEAD: (&str, &str) = ("evaluation.sets", "evaluation.final_sets");
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    common: CommonArguments,
+    settings: SettingsArguments,
+    /// Folder to write scores.json to
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Folder of a trained system
     #[arg(long, value_name = "DIR")]
     system: PathBuf,
@@ -45,7 +49,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Answers to keep while searching; 1 is greedy, the paper uses 5
-    #[arg(long, default_value_t = 5, value_parser = reading::at_least_one)]
+    #[arg(long, default_value_t = 5, value_parser = reading::beams)]
     beams: usize,
     /// Answers are compared by the sum of their log-probabilities over their length to this power: 1 by means, 0 by sums, by
     /// which an answer that recites less comes first
@@ -61,28 +65,40 @@ pub struct Arguments {
 /// # Errors
 /// Bad input: the system or the data. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    arguments.common.refuse_resume()?;
-    let config = configuration(&arguments.common, arguments.data.as_deref())?;
-    if let Some(folder) = &arguments.common.out {
-        reading::refuse_to_replace(&folder.join(SCORES_FILE), arguments.overwrite)?;
+    let config = configuration(&arguments.settings, arguments.data.as_deref())?;
+    if let Some(folder) = &arguments.out {
+        let scores = folder.join(SCORES_FILE);
+        require_not_among(&scores, &files(&arguments.settings, &config), |_| false)?;
+        reading::refuse_to_replace(&scores, arguments.overwrite)?;
         require_writable(folder)?;
     }
     let evaluation = evaluated(&arguments, &config)?;
-    if let Some(folder) = &arguments.common.out {
+    if let Some(folder) = &arguments.out {
         save(&evaluation, folder)?;
     }
-    if arguments.common.json {
+    if arguments.settings.json {
         return print_line(serde_json::to_string(&evaluation).failed()?);
     }
     lines(&evaluation.scores).into_iter().try_for_each(print_line)
 }
 
+/// The files that are read beside the system. Scores may stand in a folder of data.
+fn files<'a>(settings: &'a SettingsArguments, config: &'a ExperimentConfig) -> Vec<&'a Path> {
+    let data = match &config.data.source {
+        Source::File { path, .. } => Some(path.as_path()),
+        Source::Kinship(_) | Source::Rules(_) => None,
+    };
+    let read = [settings.config.as_deref(), data];
+    read.into_iter().flatten().filter(|path| path.is_file()).collect()
+}
+
 fn configuration(
-    common: &CommonArguments,
+    settings: &SettingsArguments,
     data: Option<&Path>,
 ) -> Result<ExperimentConfig, Failure> {
-    refuse_without_effect(common).map_err(anyhow::Error::msg).bad_input()?;
-    let config = reading::configuration(common, data)?;
+    refuse_without_effect(settings).map_err(anyhow::Error::msg).bad_input()?;
+    let config = reading::configuration(settings, data)?;
+    config.check_sizes().map_err(anyhow::Error::msg).bad_input()?;
     // All of a file may be asked, though not all of it be held out of a training.
     if config.data.held_out != 1.0 {
         config.data.check_held_out().map_err(anyhow::Error::msg).bad_input()?;
@@ -91,14 +107,14 @@ fn configuration(
 }
 
 /// A trained system has its model, method and seed already, and settings of training do nothing. A file of --config may have them all.
-fn refuse_without_effect(common: &CommonArguments) -> Result<(), String> {
+fn refuse_without_effect(settings: &SettingsArguments) -> Result<(), String> {
     let field = |set: &str| set.split('=').next().unwrap_or_default().trim().to_owned();
     let is_of = |field: &str, section: &str| {
         let rest = field.strip_prefix(section);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let counts = |set: &&String| COUNTS.iter().any(|section| is_of(&field(set), section));
-    if let Some(set) = common.set.iter().find(|set| !counts(set)) {
+    if let Some(set) = settings.set.iter().find(|set| !counts(set)) {
         let (idle, counting) = INSTEAD;
         let remedy = match field(set) == idle {
             true => format!("set {counting}"),
@@ -108,7 +124,7 @@ fn refuse_without_effect(common: &CommonArguments) -> Result<(), String> {
             "--set {set} would change nothing in eval of a trained system: {remedy}"
         ));
     }
-    match common.seed {
+    match settings.seed {
         Some(_) => Err(
             "--seed would change nothing in eval: leave it out; data.split_seed draws what is asked"
                 .into(),
@@ -118,8 +134,8 @@ fn refuse_without_effect(common: &CommonArguments) -> Result<(), String> {
 }
 
 fn evaluated(arguments: &Arguments, config: &ExperimentConfig) -> Result<Evaluation, Failure> {
-    let Arguments { common, system: folder, beams, length_penalty, .. } = arguments;
-    experiment::on_device!(common.device, B => {
+    let Arguments { settings, system: folder, beams, length_penalty, .. } = arguments;
+    experiment::on_device!(settings.device, B => {
         let system = TrainedSystem::<B, SystemSettings>::load(folder, &Default::default()).bad_input()?;
         let history = system.settings.trained_on.as_deref();
         let found = test_sets(&config.data, &config.evaluation, history).bad_input()?;
@@ -186,12 +202,12 @@ mod tests {
     #[derive(clap::Parser)]
     struct Program {
         #[command(flatten)]
-        common: CommonArguments,
+        settings: SettingsArguments,
     }
 
     fn refusal(arguments: &[&str]) -> Option<String> {
         let program = Program::parse_from(["eval"].iter().chain(arguments));
-        match configuration(&program.common, None) {
+        match configuration(&program.settings, None) {
             Err(Failure::BadInput(cause)) => Some(cause.to_string()),
             Ok(_) => None,
             other => panic!("expected a refusal, found {other:?}"),
@@ -238,6 +254,33 @@ mod tests {
     #[test]
     fn all_of_a_file_may_be_asked() {
         assert_eq!(refusal(&["--set", "data.held_out=1"]), None);
+    }
+
+    #[test]
+    fn sets_beyond_any_machine_are_refused_as_in_training() {
+        for (field, limit) in
+            [("evaluation.final_sets", "at most 1000000"), ("data.stories", "1000")]
+        {
+            let told = refusal(&["--set", &format!("{field}=1000000000000000000")]).unwrap();
+            assert!(told.contains(field) && told.contains(limit), "{told}");
+        }
+    }
+
+    #[test]
+    fn scores_are_not_written_over_what_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join(SCORES_FILE);
+        std::fs::write(&data, "[]").unwrap();
+        let settings = SettingsArguments::default();
+        let mut config = ExperimentConfig::default();
+        let of = |config: &ExperimentConfig| {
+            require_not_among(&data, &files(&settings, config), |_| false).is_ok()
+        };
+        assert!(of(&config));
+        config.data.source = config.data.source.at(data.clone());
+        assert!(!of(&config));
+        config.data.source = config.data.source.at(folder.path().to_owned());
+        assert!(of(&config));
     }
 
     #[test]

@@ -1,28 +1,34 @@
 //! Configurations and facts from files, and files that are not to be lost.
 
+use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::anyhow;
 use burn::tensor::backend::Backend;
-use experiment::cli::{CommonArguments, Failure, OrFailure};
+use experiment::cli::{Failure, OrFailure, SettingsArguments};
 
 use crate::config::ExperimentConfig;
+use crate::limits::MOST_SETS;
 use crate::system::System;
+
+/// Answers to keep while searching: each goes on by every token of the vocabulary.
+const MOST_BEAMS: usize = 1_000;
 
 /// The configuration of the arguments, with the files at `data` as its source where they are given.
 ///
 /// # Errors
 /// Bad input: a configuration that cannot be read.
 pub fn configuration(
-    common: &CommonArguments,
+    settings: &SettingsArguments,
     data: Option<&Path>,
 ) -> Result<ExperimentConfig, Failure> {
     let mut defaults = ExperimentConfig::default();
-    if let (Some(path), None) = (data, &common.config) {
+    if let (Some(path), None) = (data, &settings.config) {
         // So that --set reaches the options of files.
         defaults.data.source = defaults.data.source.at(path.to_owned());
     }
-    let mut config: ExperimentConfig = common.configuration(&defaults).bad_input()?;
+    let mut config: ExperimentConfig = settings.configuration(&defaults).bad_input()?;
     if let Some(path) = data {
         config.data.source = config.data.source.at(path.to_owned());
     }
@@ -34,7 +40,7 @@ pub fn configuration(
 /// # Errors
 /// Bad input: a file that cannot be read or holds no fact.
 pub fn statements(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(path)
+    let text = fs::read_to_string(path)
         .map_err(|cause| anyhow!("cannot read the facts in {}: {cause}", path.display()))
         .map_err(Failure::BadInput)?;
     let text = without_byte_order_mark(&text);
@@ -71,15 +77,57 @@ pub fn require_free(path: &Path) -> Result<(), String> {
     }
 }
 
+/// Refuses to replace a folder, or a file that holds something and is no `kind`, which a command makes: it would not make that
+/// again. What is neither, such as a pipe, is written to.
+///
+/// # Errors
+/// Bad input: `out` is there and would be lost.
+pub fn refuse_to_lose(
+    out: &Path,
+    kind: &str,
+    is_one: impl FnOnce(&Path) -> bool,
+) -> Result<(), Failure> {
+    let is_lost = match fs::metadata(out) {
+        Ok(there) if there.is_file() => there.len() > 0 && !is_one(out),
+        Ok(there) => there.is_dir(),
+        Err(_) => false,
+    };
+    match is_lost {
+        true => {
+            Err(anyhow!("{} is no {kind} and would be lost: name another --out", out.display()))
+                .bad_input()
+        }
+        false => Ok(()),
+    }
+}
+
+/// The number of answers to keep while searching, as it is written on the command line.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn beams(text: &str) -> Result<usize, String> {
+    count(text, 1..=MOST_BEAMS)
+}
+
+/// A number of knowledge sets to make, as it is written on the command line.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn sets(text: &str) -> Result<usize, String> {
+    count(text, 0..=MOST_SETS)
+}
+
 /// A count on the command line; clap's own ranges do not know `usize`.
 ///
 /// # Errors
 /// A sentence that says what is allowed.
-pub fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("give at least 1".into()),
-        Ok(count) => Ok(count),
-        Err(_) => Err("give a whole number of at least 1".into()),
+pub fn count(text: &str, allowed: RangeInclusive<usize>) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(count) if allowed.contains(&count) => Ok(count),
+        _ => {
+            let (least, most) = allowed.into_inner();
+            Err(format!("give a whole number of at least {least} and at most {most}"))
+        }
     }
 }
 
@@ -130,22 +178,27 @@ mod tests {
 
     #[test]
     fn options_of_files_can_be_set_beside_data() {
-        let common = CommonArguments {
+        let settings = SettingsArguments {
             set: vec!["data.source.options.surface=as-in-file".into()],
-            ..CommonArguments::default()
+            ..SettingsArguments::default()
         };
-        let config = configuration(&common, Some(Path::new("sets.jsonl"))).unwrap();
+        let config = configuration(&settings, Some(Path::new("sets.jsonl"))).unwrap();
         let Source::File { path, options } = config.data.source else { panic!("a file was given") };
         assert_eq!((path.as_path(), options.surface), (Path::new("sets.jsonl"), None));
-        let without = configuration(&common, None).unwrap_err();
+        let without = configuration(&settings, None).unwrap_err();
         assert!(matches!(without, Failure::BadInput(_)), "a generator has no such options");
     }
 
     #[test]
-    fn a_count_is_at_least_one() {
-        assert_eq!(at_least_one("5"), Ok(5));
-        assert!(at_least_one("0").unwrap_err().contains("at least 1"));
-        assert!(at_least_one("-1").is_err());
+    fn a_count_is_within_its_range() {
+        assert_eq!(beams("5"), Ok(5));
+        assert!(beams("0").unwrap_err().contains("at least 1 "));
+        assert!(beams("-1").is_err());
+        for most in ["1001", "18446744073709551615", "99999999999999999999999"] {
+            assert!(beams(most).unwrap_err().ends_with("at most 1000"), "{most}");
+        }
+        assert_eq!(sets("1000000"), Ok(1_000_000));
+        assert!(sets("1000000000000000000").unwrap_err().contains("at most 1000000"));
     }
 
     #[test]
@@ -153,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memory");
         refuse_to_replace(&file, false).unwrap();
-        std::fs::write(&file, "mine").unwrap();
+        fs::write(&file, "mine").unwrap();
         assert!(matches!(refuse_to_replace(&file, false), Err(Failure::BadInput(_))));
         assert!(require_free(&file).unwrap_err().ends_with("memory is there already"));
         refuse_to_replace(&file, true).unwrap();
@@ -163,10 +216,10 @@ mod tests {
     fn empty_and_missing_files_are_bad_input() {
         let folder = tempfile::tempdir().unwrap();
         let empty = folder.path().join("facts.txt");
-        std::fs::write(&empty, "\n \n").unwrap();
+        fs::write(&empty, "\n \n").unwrap();
         assert!(matches!(statements(&empty), Err(Failure::BadInput(_))));
         assert!(matches!(statements(&folder.path().join("none")), Err(Failure::BadInput(_))));
-        std::fs::write(&empty, "\u{feff}A son B\n\nB son C .\n").unwrap();
+        fs::write(&empty, "\u{feff}A son B\n\nB son C .\n").unwrap();
         assert_eq!(statements(&empty).unwrap(), ["A son B .", "B son C ."]);
     }
 }

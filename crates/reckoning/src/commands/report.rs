@@ -4,17 +4,23 @@ mod page;
 mod reading;
 mod tables;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use experiment::cli::{Failure, OrFailure, print_line, write_file};
 use serde_json::{Map, Value, json};
 
 use super::bench::Benchmark;
+use super::reading::refuse_to_lose;
 use crate::figures::{
     Figure, Group, Named, benchmark_figures, figures, generated_figures, grouped,
 };
 pub use page::page;
 pub use reading::{Found, ReadingError, read_folders};
+
+/// What a page begins with.
+const PAGE: &[u8] = b"<!DOCTYPE html>";
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +29,7 @@ pub struct Arguments {
     #[arg(required = true, value_name = "FOLDER")]
     folders: Vec<PathBuf>,
 
-    /// Page to write, which needs nothing else to be shown
+    /// Page to write, which needs nothing else to be shown; an earlier page is replaced, and no other file
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
 
@@ -84,6 +90,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// # Errors
 /// As [`run`].
 pub fn write_page(folders: &[PathBuf], out: &Path) -> Result<Contents, Failure> {
+    refuse_to_lose(out, "page", is_page)?;
     let Found { runs, evaluations, benchmarks, notes } = read_folders(folders).bad_input()?;
     let groups = grouped(runs);
     let mut figures = figures(&groups).failed()?;
@@ -99,6 +106,12 @@ pub fn write_page(folders: &[PathBuf], out: &Path) -> Result<Contents, Failure> 
     let contents = Contents { groups, evaluations, benchmarks, figures, notes };
     write_file(out, page(&contents).to_html())?;
     Ok(contents)
+}
+
+fn is_page(path: &Path) -> bool {
+    let mut beginning = [0; PAGE.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning == *PAGE
 }
 
 /// Writes each figure as a file in `folder`, and tells their paths.
@@ -127,4 +140,36 @@ fn in_json(group: &Group) -> Value {
         "runs": runs,
         "accuracy": tests.iter().filter_map(accuracy).collect::<Map<_, _>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::commands::bench::BENCH_FILE;
+    use crate::figures::test_benchmark;
+
+    #[test]
+    fn pages_alone_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = folder.path().join(BENCH_FILE);
+        let measured = serde_json::to_string(&test_benchmark()).unwrap();
+        fs::write(&bench, &measured).unwrap();
+        let folders = [folder.path().to_owned()];
+        for out in [bench.as_path(), folder.path()] {
+            match write_page(&folders, out) {
+                Err(Failure::BadInput(cause)) => {
+                    assert!(cause.to_string().contains("is no page"), "{cause}");
+                }
+                other => panic!("{}: {other:?}", out.display()),
+            }
+        }
+        assert_eq!(fs::read_to_string(&bench).unwrap(), measured);
+        let page = folder.path().join("report.html");
+        for _ in 0..2 {
+            write_page(&folders, &page).unwrap();
+        }
+        assert!(is_page(&page));
+    }
 }

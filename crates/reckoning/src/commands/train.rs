@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
+use experiment::cli::{
+    CommonArguments, Failure, OrFailure, print_line, print_note, require_not_among, tell_default,
+    write_file,
+};
 use experiment::interrupt::Interrupt;
 use experiment::metrics::Metrics;
 use experiment::progress::Progress;
@@ -12,7 +15,7 @@ use experiment::run_directory::RunDirectory;
 use inner_outer::MetaStep;
 
 use super::reading;
-use crate::config::ExperimentConfig;
+use crate::config::{ExperimentConfig, Source};
 use crate::evaluate::{Accuracy, SEEN, UNSEEN};
 use crate::train::Trainer;
 
@@ -23,8 +26,12 @@ pub const SYSTEM_FOLDER: &str = "system";
 pub(crate) const RESULTS_FILE: &str = "results.json";
 const CHECKPOINTS_KEPT: usize = 2;
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/reckoning";
+
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -39,14 +46,18 @@ pub struct Arguments {
 /// Bad input: the configuration, the data or the folder. Failed: training itself. Interrupted: after a checkpoint.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/reckoning".into());
+    let out = common.out.clone().unwrap_or_else(|| USUAL_OUT.into());
     common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
     let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,
-        None => configuration(&arguments)?,
+        None => {
+            let config = configuration(&arguments)?;
+            require_apart(&out, &config)?;
+            config
+        }
     };
-    let accuracies = experiment::on_device!(common.device, B => {
+    let accuracies = experiment::on_device!(common.settings.device, B => {
         // Data and configuration are tried before the folder is made, so that a corrected command finds it free.
         let trainer = Trainer::<B>::new(&config, &Default::default()).bad_input()?;
         trainer.corpus.remarks.iter().for_each(print_note);
@@ -56,7 +67,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         };
         train(trainer, &run, &Interrupt::install().failed()?)
     })?;
-    if common.json {
+    if common.settings.json {
         return print_line(serde_json::to_string(&accuracies).failed()?);
     }
     accuracies.iter().try_for_each(|accuracy| print_line(summary(accuracy)))
@@ -64,10 +75,23 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(arguments: &Arguments) -> Result<ExperimentConfig, Failure> {
     let common = &arguments.common;
-    let mut config = reading::configuration(common, arguments.data.as_deref())?;
-    config.seed = common.seed.unwrap_or(config.seed);
+    let mut config = reading::configuration(&common.settings, arguments.data.as_deref())?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.check().map_err(anyhow::Error::msg).bad_input()?;
     Ok(config)
+}
+
+/// Refuses a run that would write over what it reads.
+fn require_apart(out: &Path, config: &ExperimentConfig) -> Result<(), Failure> {
+    if let Some(start) = &config.start_from {
+        require_not_among(&out.join(SYSTEM_FOLDER), &[start], |_| false)?;
+    }
+    match &config.data.source {
+        Source::File { path, .. } if path.is_file() => {
+            require_not_among(&out.join(RESULTS_FILE), &[path], |_| false)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One line for one test set.
@@ -158,6 +182,24 @@ fn write_results(folder: &Path, accuracies: &[Accuracy]) -> Result<(), Failure> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_does_not_write_over_what_it_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let mut config = ExperimentConfig::default();
+        require_apart(&out, &config).unwrap();
+        config.start_from = Some(out.join("system/../system"));
+        std::fs::create_dir_all(out.join(SYSTEM_FOLDER)).unwrap();
+        assert!(matches!(require_apart(&out, &config), Err(Failure::BadInput(_))));
+        config.start_from = Some(folder.path().join("other/system"));
+        require_apart(&out, &config).unwrap();
+        std::fs::write(out.join(RESULTS_FILE), "{}").unwrap();
+        config.data.source = config.data.source.at(out.join(RESULTS_FILE));
+        assert!(matches!(require_apart(&out, &config), Err(Failure::BadInput(_))));
+        config.data.source = config.data.source.at(folder.path().to_owned());
+        require_apart(&out, &config).unwrap();
+    }
 
     #[test]
     fn results_that_cannot_be_written_are_named_with_the_remedy() {

@@ -4,6 +4,8 @@ use inner_outer::HypergradientChoice;
 
 use super::{DataConfig, ExperimentConfig, Method, Recall, Source};
 use crate::InnerScope;
+use crate::limits::LARGEST;
+use crate::model::ModelConfig;
 
 impl DataConfig {
     /// Checks the share that is held out.
@@ -57,11 +59,14 @@ impl ExperimentConfig {
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{name} is 0; it must be at least 1"));
         }
+        self.check_sizes()?;
         if self.method.has_inner_loop() && self.inner.steps == 0 {
             return Err("inner.steps is 0, so no fact is read; set it to at least 1, or choose method = \"no-facts\"".into());
         }
         if self.start_from.is_none() {
+            self.check_model()?;
             self.check_scope()?;
+            self.check_kept()?;
         }
         if self.method == Method::RandomFacts && self.outer.batch < 2 {
             return Err("method = \"random-facts\" swaps facts within a batch; set outer.batch to at least 2".into());
@@ -89,18 +94,30 @@ impl ExperimentConfig {
             ("objective.recall.weight", self.objective.recall.weight()),
         ];
         if let Some((name, value)) =
-            rates.iter().find(|(_, value)| !value.is_finite() || *value < 0.0)
+            rates.iter().find(|(_, value)| !(0.0..=LARGEST).contains(value))
         {
-            return Err(format!("{name} = {value}; it must be a number of at least 0"));
+            return Err(format!("{name} = {value:?}; it must be a number from 0 to {LARGEST}"));
         }
         if matches!(self.objective.recall, Recall::Sum { weight: 0.0 }) {
             return Err("objective.recall.weight is 0, so the system would not learn where an answer ends; set it above 0, or objective.recall.kind = \"none\"".into());
         }
         self.data.check_held_out()?;
-        if !(self.outer.rate > 0.0 && self.outer.rate.is_finite() && self.outer.clip > 0.0) {
-            return Err("outer.rate and outer.clip must be numbers above 0".into());
+        let (rate, clip) = (self.outer.rate, self.outer.clip);
+        if !(rate > 0.0 && rate <= LARGEST) {
+            return Err(format!(
+                "outer.rate = {rate:?}; it must be a number above 0 and at most {LARGEST}"
+            ));
         }
-        Ok(())
+        match clip > 0.0 {
+            true => Ok(()),
+            false => Err(format!("outer.clip = {clip}; it must be a number above 0")),
+        }
+    }
+
+    /// Checks the shape of the model as far as it is known: where the vocabulary is that of the data, it comes with these.
+    fn check_model(&self) -> Result<(), String> {
+        let vocabulary = self.model.vocabulary.max(1);
+        ModelConfig { vocabulary, ..self.model.clone() }.check()
     }
 
     /// Settings that something else in the configuration leaves without effect.
@@ -214,6 +231,33 @@ mod tests {
         assert!(refused(|config| config.outer.weight_decay = -3.0).contains("weight_decay"));
         let recall = refused(|config| config.objective.recall = Recall::Sum { weight: f64::NAN });
         assert!(recall.contains("objective.recall.weight"));
+    }
+
+    /// Single precision has nothing beyond 3e38, where the first step would end in a weight that is none.
+    #[test]
+    fn rates_and_weights_beyond_single_precision_are_refused_with_what_is_allowed() {
+        let changes: [fn(&mut ExperimentConfig); 6] = [
+            |config| config.inner.rate = 1e39,
+            |config| config.outer.rate = 1e39,
+            |config| config.outer.rates_rate = 1e39,
+            |config| config.outer.weight_decay = 1e39,
+            |config| config.objective.retention = 1e39,
+            |config| config.objective.recall = Recall::Sum { weight: 1e39 },
+        ];
+        for change in changes {
+            let refusal = refused(change);
+            assert!(refusal.contains("1000000"), "{refusal}");
+        }
+        assert!(refused(|config| config.outer.clip = f64::NAN).contains("outer.clip = NaN"));
+    }
+
+    #[test]
+    fn the_shape_of_a_model_is_looked_at_before_the_data() {
+        assert!(refused(|config| config.model.heads = 3).contains("model.heads = 3"));
+        let mut config = ExperimentConfig::default();
+        config.model.heads = 3;
+        config.start_from = Some("system".into());
+        config.check().unwrap();
     }
 
     fn to_file(config: &mut ExperimentConfig) {

@@ -26,6 +26,17 @@ fn generated_splits_share_no_text() {
     assert!(training.is_disjoint(&test) && training.is_disjoint(&validation));
 }
 
+#[test]
+fn hops_that_no_generator_can_ask_are_refused_as_those_of_the_evaluation() {
+    let rules = Source::Rules(RuleConfig::default());
+    for source in [Source::Kinship(KinshipConfig::default()), rules] {
+        let config = DataConfig { source, ..Default::default() };
+        let evaluation = EvaluationConfig { hops: vec![usize::MAX], ..Default::default() };
+        let refused = Corpus::new(&config, &evaluation).err().unwrap().to_string();
+        assert!(refused.contains("`evaluation.hops` must list"), "{refused}");
+    }
+}
+
 fn texts(sets: &[KnowledgeSet]) -> BTreeSet<Text> {
     sets.iter().flat_map(Text::of).collect()
 }

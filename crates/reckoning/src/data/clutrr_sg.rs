@@ -188,8 +188,8 @@ impl<'a> Reading<'a> {
         let is_of_answer = chain.relation == asked.answer;
         let found = if is_of_answer { self.follow(&chain, asked.ends) } else { None };
         found.ok_or_else(|| {
-            let expected = "a proof that leads along the facts to the answer; to read the record \
-                            without it, keep the words of the file (no `surface`)";
+            let expected = "a proof that leads along the facts to the answer; to read the record without it, keep the words of the file \
+                            (data.source.options.surface = \"as-in-file\", or --original-words)";
             self.malformed(expected, &asked.proof.join(" "))
         })
     }

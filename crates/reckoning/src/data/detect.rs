@@ -101,7 +101,8 @@ impl LoadOptions {
         let seed =
             Sha256::new_with_prefix(self.seed.to_le_bytes()).chain_update(&set.id).finalize();
         set.rename_entities(&mut ChaCha8Rng::from_seed(seed.into()), &pool).map_err(|_| {
-            let expected = "no more people than there are letters to name them by (or keep the original `names`)";
+            let expected = "no more people than there are letters to name them by; to keep the names of the file, set data.source.options.names = \"original\", or \
+                            --original-names";
             DataError::malformed(file, line, expected, format!("{} people", set.entities.len()))
         })
     }
@@ -122,6 +123,7 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
     let found = read_sources(path)?;
     let mut splits: BTreeMap<Split, Vec<KnowledgeSet>> = BTreeMap::new();
     let mut files: BTreeMap<Split, Vec<DataFile>> = BTreeMap::new();
+    let mut places: BTreeMap<Split, native::Places> = BTreeMap::new();
     let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
     let mut first: Option<(Kind, &str)> = None;
     for source in &found.sources {
@@ -142,7 +144,8 @@ pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Dataset, Da
         let split = Split::of_file(&source.stem);
         let text = source.text.as_deref().unwrap_or_default();
         let content = Fingerprint::of_parts(&[text.as_bytes()]);
-        let sets = read(kind, source, options, &mut remarks)?;
+        let places = places.entry(split.clone()).or_default();
+        let sets = read(kind, source, options, &mut remarks, places)?;
         files.entry(split.clone()).or_default().push(DataFile { content, sets: sets.len() });
         splits.entry(split).or_default().extend(sets);
     }
@@ -199,6 +202,7 @@ fn read(
     source: &Source,
     options: &LoadOptions,
     remarks: &mut Vec<String>,
+    places: &mut native::Places,
 ) -> Result<Vec<KnowledgeSet>, DataError> {
     let text = source.text.as_deref().unwrap_or_default();
     match kind {
@@ -206,7 +210,7 @@ fn read(
             let clutrr::Table { sets, untold } = clutrr::read(&source.name, text, options)?;
             if untold > 0 {
                 remarks.push(format!(
-                    "{}: {untold} edges of distractors have no relation there and are left out; the wording `as-in-file` keeps the sentences that tell them",
+                    "{}: {untold} edges of distractors have no relation there and are left out; the words of the file (data.source.options.surface = \"as-in-file\", or --original-words) tell them",
                     source.name
                 ));
             }
@@ -214,7 +218,7 @@ fn read(
         }
         Kind::ClutrrSg => clutrr_sg::read(&source.name, text, options),
         Kind::ProofWriter => proofwriter::read(&source.name, text, options),
-        Kind::Native => native::read(&source.name, text),
+        Kind::Native => native::read_beside(&source.name, text, places),
     }
 }
 
@@ -248,7 +252,7 @@ mod tests {
             (CLUTRR, Kind::Clutrr),
             (PROOFWRITER, Kind::ProofWriter),
             (NATIVE, Kind::Native),
-            ("[{\"id\": \"1\", \"facts\": [], \"questions\": []}]", Kind::Native),
+            (format!("[{NATIVE}]").as_str(), Kind::Native),
         ] {
             let marked = format!("\u{feff}\r\n{text}");
             for text in [text, &marked] {
@@ -320,6 +324,20 @@ mod tests {
         });
         let dataset = load(folder.path(), &LoadOptions::default()).unwrap();
         assert_eq!(dataset.by_file().collect::<Vec<_>>(), expected);
+    }
+
+    /// A set of one split may be one of another, too; in one split it would be asked twice and count as two.
+    #[test]
+    fn identifiers_are_of_one_set_of_a_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(folder.path().join(name), NATIVE).unwrap();
+        write("a_train.jsonl");
+        write("test.jsonl");
+        load(folder.path(), &LoadOptions::default()).unwrap();
+        write("b_train.jsonl");
+        let error = load(folder.path(), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("b_train.jsonl, line 1: expected an `id`"), "{error}");
+        assert!(error.contains("a_train.jsonl, line 1"), "{error}");
     }
 
     #[test]

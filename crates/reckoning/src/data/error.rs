@@ -95,6 +95,21 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// Refuses a value of the configuration that is larger than `most`.
+    pub(super) fn require_at_most(
+        field: &'static str,
+        value: usize,
+        most: usize,
+    ) -> Result<(), Self> {
+        match value <= most {
+            true => Ok(()),
+            false => {
+                let problem = format!("is {value}; it must be at most {most}");
+                Err(Self::Configuration { field, problem })
+            }
+        }
+    }
+
     /// A [`DataError::Malformed`] from anything that prints.
     pub(super) fn malformed(
         file: &str,

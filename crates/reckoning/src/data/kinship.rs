@@ -88,6 +88,7 @@ impl KinshipGenerator {
                 format!("must list one or more chain lengths from 1 to {MOST_HOPS}"),
             );
         }
+        config.distractors.check()?;
         if !(0.0..1.0).contains(&config.held_out_chains) {
             return refuse(
                 "data.source.held_out_chains",
@@ -167,7 +168,7 @@ impl KinshipGenerator {
         Err(DataError::Exhausted {
             what: format!("a kinship chain of {hops} hops"),
             attempts: ATTEMPTS,
-            remedy: "hold out a smaller share of chains, or ask for other lengths or fewer distractors",
+            remedy: "lower data.source.held_out_chains, or set other data.source.hops or fewer data.source.distractors",
         })
     }
 
@@ -288,6 +289,11 @@ mod tests {
         assert_eq!(
             refused(KinshipConfig { names: vec!["A".to_owned(); 30], ..default() }),
             "data.source.names"
+        );
+        let many = KinshipDistractors { disconnected: usize::MAX, ..Default::default() };
+        assert_eq!(
+            refused(KinshipConfig { distractors: many, ..default() }),
+            "data.source.distractors.disconnected"
         );
         let with_word = [letters(), vec!["son".to_owned()]].concat();
         assert_eq!(refused(KinshipConfig { names: with_word, ..default() }), "data.source.names");

@@ -4,13 +4,16 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use super::DataError;
 use super::family::Family;
 use super::kinship_chain::member_between;
 use super::kinship_rules::Relation;
 
 const STRANGERS_TRIED: usize = 20;
+/// Facts of one kind: a family of strangers has relations between any two of its members.
+const MOST: usize = 1_000;
 
-/// How many distracting facts of each kind a knowledge set gets.
+/// How many distracting facts of each kind a knowledge set gets, at most 1,000 of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KinshipDistractors {
@@ -23,6 +26,17 @@ pub struct KinshipDistractors {
 }
 
 impl KinshipDistractors {
+    /// Checks that no kind has more facts than a story could be told with.
+    ///
+    /// # Errors
+    /// [`DataError::Configuration`] for the first that has.
+    pub(super) fn check(self) -> Result<(), DataError> {
+        let Self { supporting, irrelevant, disconnected } = self;
+        DataError::require_at_most("data.source.distractors.supporting", supporting, MOST)?;
+        DataError::require_at_most("data.source.distractors.irrelevant", irrelevant, MOST)?;
+        DataError::require_at_most("data.source.distractors.disconnected", disconnected, MOST)
+    }
+
     /// People that the distractors may add to those of the chain.
     pub(super) fn most_people(self) -> usize {
         let strangers = if self.disconnected == 0 { 0 } else { self.disconnected + 1 };
@@ -155,6 +169,19 @@ mod tests {
             Some((Story::around(&family, people, &wanted, &mut rng)?, family.len()))
         });
         found.expect("one family in two hundred is enough")
+    }
+
+    #[test]
+    fn more_facts_than_a_story_could_be_told_with_are_refused_by_kind() {
+        let refused = |wanted: KinshipDistractors| wanted.check().unwrap_err().to_string();
+        let none = KinshipDistractors::default();
+        let detours = refused(KinshipDistractors { supporting: usize::MAX, ..none });
+        assert!(detours.contains("`data.source.distractors.supporting` is 18446744073709551615"));
+        let hanging = refused(KinshipDistractors { irrelevant: 1_001, ..none });
+        assert!(hanging.contains("irrelevant` is 1001; it must be at most 1000"), "{hanging}");
+        assert!(refused(KinshipDistractors { disconnected: 1 << 60, ..none }).contains("at most"));
+        let some = KinshipDistractors { supporting: 2, irrelevant: 9, disconnected: MOST };
+        some.check().unwrap();
     }
 
     #[test]

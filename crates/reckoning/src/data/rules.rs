@@ -19,6 +19,8 @@ use super::{DataError, Fact, KnowledgeSet, Question, Surface};
 const ATTEMPTS: usize = 5_000;
 const MOST_HOPS: usize = 5;
 const MOST_CONDITIONS: usize = 3;
+/// Random facts of a theory, and random rules: far fewer always spoil the planted proof.
+const MOST_EXTRAS: usize = 1_000;
 /// Stated attributes that the planted rules may ask for beside the chain itself.
 const COMPANIONS: usize = 2;
 
@@ -32,9 +34,9 @@ pub struct RuleConfig {
     pub names: Vec<String>,
     /// Attributes to choose from, at least the deepest proof and four more.
     pub attributes: Vec<String>,
-    /// Random facts beside those of the planted proof.
+    /// Random facts beside those of the planted proof, at most 1,000.
     pub extra_facts: usize,
-    /// Random rules beside those of the planted proof.
+    /// Random rules beside those of the planted proof, at most 1,000.
     pub extra_rules: usize,
     /// Wording of the questions.
     pub surface: Surface,
@@ -84,6 +86,8 @@ impl RuleGenerator {
                 format!("must list one or more proof depths from 0 to {MOST_HOPS}"),
             );
         }
+        DataError::require_at_most("data.source.extra_facts", config.extra_facts, MOST_EXTRAS)?;
+        DataError::require_at_most("data.source.extra_rules", config.extra_rules, MOST_EXTRAS)?;
         for words in [&mut config.names, &mut config.attributes] {
             words.sort();
             words.dedup();
@@ -174,7 +178,7 @@ impl RuleGenerator {
         Err(DataError::Exhausted {
             what: format!("a theory with a proof of depth {hops}"),
             attempts: ATTEMPTS,
-            remedy: "ask for fewer extra facts and rules, or give more attributes",
+            remedy: "lower data.source.extra_facts and data.source.extra_rules, or give more data.source.attributes",
         })
     }
 
@@ -309,6 +313,14 @@ mod tests {
         assert_eq!(
             refused(RuleConfig { attributes: one("red"), ..default() }),
             "data.source.attributes"
+        );
+        assert_eq!(
+            refused(RuleConfig { extra_facts: usize::MAX, ..default() }),
+            "data.source.extra_facts"
+        );
+        assert_eq!(
+            refused(RuleConfig { extra_rules: usize::MAX, ..default() }),
+            "data.source.extra_rules"
         );
         let attributes = [default().attributes, one("very big")].concat();
         assert_eq!(refused(RuleConfig { attributes, ..default() }), "data.source.attributes");

@@ -13,6 +13,7 @@ use scores::Mark;
 pub(crate) use scores::test_evaluation;
 pub use scores::{Asked, Breakdown, Evaluation, Examination, Scores, TestScores};
 
+use crate::LearningError;
 use crate::answer::{AnswerError, BeamSearch, Prompt, Reader};
 use crate::config::{Method, Recall, SystemSettings};
 use crate::corpus::{Text, with_facts_of_others, without_other_facts};
@@ -46,7 +47,7 @@ pub enum ExaminationError {
         /// The knowledge set.
         id: String,
         /// What happened.
-        source: inner_outer::Error,
+        source: LearningError,
     },
     /// The threads that sets are shared among failed.
     #[error(transparent)]
@@ -252,7 +253,10 @@ impl<'s, B: Backend> Examiner<'s, B> {
         let task = self.encoder.facts_alone(set, config.context, &Default::default())?;
         let adapted =
             settings.inner_loop().adapt(&settings.problem(config.layers), model, rates, &task);
-        let failed = |source| ExaminationError::InnerLoop { id: set.id.clone(), source };
+        let failed = |refused: inner_outer::Error| ExaminationError::InnerLoop {
+            id: set.id.clone(),
+            source: refused.into(),
+        };
         Ok(adapted.map_err(failed)?.inner)
     }
 }

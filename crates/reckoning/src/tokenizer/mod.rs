@@ -57,7 +57,7 @@ pub enum TokenizerError {
         word: String,
     },
     /// No token that ends a text.
-    #[error("{}: none of its tokens ends a text (looked for {looked_for}); name the token", path.display())]
+    #[error("{}: none of its tokens ends a text (looked for {looked_for}); give the tokenizer.json of a model that has one of these", path.display())]
     NoEndOfText {
         /// The file.
         path: PathBuf,

@@ -85,6 +85,16 @@ fn what_looks_at_a_whole_task_has_its_own_graph() {
 }
 
 #[test]
+fn what_diverges_is_told_by_its_sets_and_in_settings() {
+    let sets = [KnowledgeSet { id: "a".into(), ..KnowledgeSet::default() }];
+    let lost = inner_outer::Error::NonFiniteOuterLoss { loss: f64::NAN, steps: 2 };
+    let lost = inner_outer::Error::InTask { task: 0, source: Box::new(lost) };
+    let told = in_sets(7, &[&sets[..]], lost).to_string();
+    assert!(told.starts_with("outer step 7, knowledge sets a: "), "{told}");
+    assert!(told.contains("lower inner.rate") && !told.contains("task"), "{told}");
+}
+
+#[test]
 fn random_facts_need_sets_of_other_theories() {
     let mut config = config();
     config.method = Method::RandomFacts;

@@ -195,6 +195,8 @@ fn descriptions_are_checked() {
     for (from, to, named) in [
         ("heads = 2", "heads = 3", "model.heads"),
         ("heads = 2", "haeds = 2", "haeds"),
+        ("layers = 2", "layers = 1000000000", "model.layers is 1000000000"),
+        ("width = 8", "width = 1000000", "model.width = 1000000"),
         ("steps = 2", "steps = -1", "steps"),
     ] {
         let error = with(from, to);
@@ -206,7 +208,7 @@ fn descriptions_are_checked() {
         matches!(
             narrower,
             TrainedSystemError::Parameters(ParameterFileError::Content {
-                source: inner_outer::Error::ShapeMismatch { .. },
+                cause: inner_outer::Error::ShapeMismatch { .. },
                 ..
             })
         ),

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::results::MemoryUse;
 use super::{Arguments, workload};
+use crate::LearningError;
 use crate::config::ExperimentConfig;
 use crate::train::learner;
 
@@ -56,10 +57,12 @@ pub(super) fn of_one_meta_step<B: Backend>(
         "this system does not tell how much memory a process holds; measure with --only seconds";
     let told = |bytes: Option<u64>| bytes.context(untold).failed();
     let work = workload::<B>(arguments, &config);
-    let mut learner = learner(&config, &config.settings(None), work.model, &work.task).failed()?;
+    let learner = learner(&config, &config.settings(None), work.model, &work.task);
+    let mut learner = learner.map_err(LearningError::from).failed()?;
     let before_bytes = told(resident_bytes())?;
     let start = Instant::now();
-    learner.step(std::slice::from_ref(&work.task)).failed()?;
+    let step = learner.step(std::slice::from_ref(&work.task));
+    step.map_err(LearningError::from).failed()?;
     Ok(MemoryUse {
         hypergradient: name(&config.inner.hypergradient),
         inner_steps: steps,
@@ -92,21 +95,21 @@ fn in_a_process(
 }
 
 fn process_arguments(arguments: &Arguments, steps: usize, kind: Option<&str>) -> Vec<String> {
-    let Arguments { common, facts, fact_tokens, question_tokens, .. } = arguments;
+    let Arguments { settings, facts, fact_tokens, question_tokens, .. } = arguments;
     let mut given = vec!["bench".to_owned()];
     let mut give = |name: &str, value: String| given.extend([format!("--{name}"), value]);
     give("meta-step", steps.to_string());
     give("facts", facts.to_string());
     give("fact-tokens", fact_tokens.to_string());
     give("question-tokens", question_tokens.to_string());
-    give("device", common.device.to_string());
-    if let Some(path) = &common.config {
+    give("device", settings.device.to_string());
+    if let Some(path) = &settings.config {
         give("config", path.display().to_string());
     }
-    if let Some(seed) = common.seed {
+    if let Some(seed) = settings.seed {
         give("seed", seed.to_string());
     }
-    common.set.iter().for_each(|set| give("set", set.clone()));
+    settings.set.iter().for_each(|set| give("set", set.clone()));
     if let Some(kind) = kind {
         give("set", format!("inner.hypergradient.kind={kind}"));
     }
@@ -142,8 +145,14 @@ mod tests {
         let given = process_arguments(&asked, 4, Some(FIRST_ORDER));
         let given: Vec<&str> = given[1..].iter().map(String::as_str).collect();
         let process = arguments(&given);
-        assert_eq!((process.facts, process.meta_step, process.common.seed), (3, Some(4), Some(5)));
-        assert_eq!(process.common.set, ["model.width=16", "inner.hypergradient.kind=first-order"]);
+        assert_eq!(
+            (process.facts, process.meta_step, process.settings.seed),
+            (3, Some(4), Some(5))
+        );
+        assert_eq!(
+            process.settings.set,
+            ["model.width=16", "inner.hypergradient.kind=first-order"]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use experiment::cli::{Failure, OrFailure};
 
 use super::results::{BreakEven, Seconds};
 use super::{Arguments, Workload};
+use crate::LearningError;
 use crate::config::ExperimentConfig;
 
 const UNCACHED: &str = "in context";
@@ -38,8 +39,10 @@ pub(super) fn measure<B: Backend>(
     for &questions in &arguments.questions {
         for &steps in &arguments.inner_steps {
             let settings = super::memory::with_steps(config, steps).settings(None);
-            let work =
-                || workload.reckoning(&settings, config.inner.rate, questions).map(drop).failed();
+            let work = || {
+                let answers = workload.reckoning(&settings, config.inner.rate, questions);
+                answers.map(drop).map_err(LearningError::from).failed()
+            };
             record(reckoning(steps), questions, &work)?;
         }
         let cached = || {

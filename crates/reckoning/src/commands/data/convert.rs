@@ -33,7 +33,7 @@ pub struct Arguments {
 /// Bad input: the path, its content, or an output that is there already. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { path, output, wording, json } = arguments;
-    output.check()?;
+    output.check(Some(path.as_path()))?;
     let dataset = load(&path, &wording.options()).bad_input()?;
     dataset.remarks.iter().for_each(print_note);
     let files = files(&output.out, &dataset);

@@ -9,6 +9,7 @@ use experiment::progress::Progress;
 use serde_json::json;
 
 use super::{Output, counts, write_sets};
+use crate::commands::reading;
 use crate::config::{ExperimentConfig, Source};
 use crate::data::kinship::{Chains, KinshipGenerator};
 use crate::data::rules::RuleGenerator;
@@ -24,7 +25,7 @@ pub struct Arguments {
     output: Output,
 
     /// Knowledge sets to write
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = reading::sets)]
     count: usize,
 
     /// Print the counts as JSON instead of text
@@ -57,7 +58,7 @@ type Generator = Box<dyn Fn(u64) -> Result<KnowledgeSet, DataError>>;
 /// Bad input: the configuration, or an output that is there already. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { generator, output, count, json } = arguments;
-    output.check()?;
+    output.check(generator.config.as_deref())?;
     let sets = generator.generate(count)?;
     write_sets(&output.out, &sets)?;
     let statistics = Statistics::of(&sets);

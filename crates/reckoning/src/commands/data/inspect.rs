@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::generate::GeneratorArguments;
 use super::telling::told;
 use super::{Wording, counts};
+use crate::commands::reading;
 use crate::data::{Dataset, KnowledgeSet, Statistics, load};
 
 /// Arguments of `data inspect`.
@@ -24,7 +25,13 @@ pub struct Arguments {
     generator: GeneratorArguments,
 
     /// Knowledge sets to generate where no path is given
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000, conflicts_with = "path")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1000,
+        conflicts_with = "path",
+        value_parser = reading::sets
+    )]
     count: usize,
 
     /// Knowledge sets to print, evenly spread over the data

@@ -166,6 +166,9 @@ mod tests {
             (json!({"add_cross_attention": true}), "add_cross_attention"),
             (json!({"n_head": 3}), "heads"),
             (json!({"n_layer": 0}), "layers"),
+            (json!({"n_layer": 1_000_000_000}), "model.layers is 1000000000"),
+            (json!({"n_embd": 1_000_000}), "model.width = 1000000"),
+            (json!({"vocab_size": u64::MAX}), "model.vocabulary is 18446744073709551615"),
             (json!({"n_positions": null}), "n_ctx"),
             (json!({"n_embd": null}), "config.json"),
         ] {

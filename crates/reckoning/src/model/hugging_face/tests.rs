@@ -54,7 +54,7 @@ fn scores(model: &Gpt2<Flex>, tokens: Tensor<Flex, 2, Int>) -> Vec<f64> {
 /// What is wrong with the content of the weights.
 fn misfit(error: &HuggingFaceError) -> Option<&Misfit> {
     match error {
-        HuggingFaceError::Weights(ParameterFileError::Content { source, .. }) => Some(source),
+        HuggingFaceError::Weights(ParameterFileError::Content { cause, .. }) => Some(cause),
         _ => None,
     }
 }
