@@ -3,10 +3,13 @@
 95 % intervals over scenes (Student's t by linearisation), and over seeds and scenes, if there are several seeds.
 
     docs/results/slowfast_tables.py docs/results/miniworld EPISODES_A_SCENE
+    python3 -m doctest docs/results/slowfast_tables.py
 
-Results that name no scenes have so many consecutive episodes in each.
+Results that name no scenes have so many consecutive episodes in each. A method whose fast learning diverged has no scores: its rows say where it did, and with a
+seed less there is no mean over seeds.
 """
 import json
+import re
 import statistics
 import sys
 from pathlib import Path
@@ -47,12 +50,21 @@ def told(found):
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
+def where(diverged):
+    """
+    >>> where({"episode": 7, "seed": 0, "chunk": 2})
+    'diverged at chunk 2 of episode 7, seed 0'
+    """
+    return f"diverged at chunk {diverged['chunk']} of episode {diverged['episode']}, seed {diverged['seed']}"
+
+
 class Evaluation:
     def __init__(self, path, together):
         results = json.loads((path / "results.json").read_text())
         self.together = together
         self.episodes = results["episodes"]
         self.scores = {row["name"]: scores for row, scores in zip(results["rows"], results["scores"])}
+        self.diverged = {row["name"]: where(row["diverged"]) for row in results["rows"] if row.get("diverged")}
 
     def scene(self, score):
         return score.get("scene") or score["episode"] // self.together
@@ -74,6 +86,16 @@ class Evaluation:
     def gain(self, name, key):
         return interval(self.gains(name, key).values())
 
+    def both_gains(self, name):
+        """The gains and those outside of the context; None where the method diverged."""
+        return [None if name in self.diverged else self.gains(name, key) for key in ("revisit_psnr", "outside_psnr")]
+
+    def gain_told(self, name):
+        """The gain and that outside of the context, or where the method diverged."""
+        if name in self.diverged:
+            return [self.diverged[name], ""]
+        return [told(self.gain(name, key)) for key in ("revisit_psnr", "outside_psnr")]
+
     def gains_on_the_way(self, name, back):
         """The gains in revisit PSNR of episodes that see more than one frame again, as those do which go their way back, or of the others, which
         come to an earlier pose in their last frame alone."""
@@ -91,8 +113,17 @@ def alike(evaluations):
 
 
 def over_seeds(gains):
-    """The mean over seeds, which were judged on the same episodes. Its half width is the root of the sum of the squares of that over the
-    seeds' means and of that over scenes of what the seeds gain in the mean: both samples might have been others."""
+    """The mean over seeds, which were judged on the same episodes; none if a method diverged with one of them, whose gains are None. Its half width is the root of the sum of the squares of that over the
+    seeds' means and of that over scenes of what the seeds gain in the mean: both samples might have been others.
+
+    >>> seed = lambda *gains: {(episode, 0): (episode, gain) for episode, gain in enumerate(gains)}
+    >>> over_seeds([seed(0.1, 0.3), seed(0.1, 0.3)])
+    '0.20 [-1.07, 1.47]'
+    >>> over_seeds([seed(0.1, 0.3), None])
+    'diverged'
+    """
+    if None in gains:
+        return "diverged"
     means = [statistics.mean(gain for _, gain in of_seed.values()) for of_seed in gains]
     seeds = student(len(means) - 1) * statistics.stdev(means) / len(means) ** 0.5
     scenes = {at: scene for at, (scene, _) in gains[0].items()}
@@ -107,13 +138,13 @@ def memories(folder, together):
         for seed in sorted(folder.glob(f"seed-*/eval-{model}/results.json")):
             found = Evaluation(seed.parent, together)
             evaluations.append(found)
-            pair = ["no memory", "Temp-LoRA"]
+            pair = [name for name in ("no memory", "Temp-LoRA") if name not in found.diverged]
             revisits = [told(found.mean(name, "revisit_psnr")) for name in pair]
+            revisits += [""] * (2 - len(pair))
             consistency = ", ".join(f"{found.share(name, 'consistency'):.1f}" for name in pair)
             actions = ", ".join(f"{100 * found.share(name, 'action_accuracy'):.0f}" for name in pair)
-            gain = [found.gain("Temp-LoRA", key) for key in ("revisit_psnr", "outside_psnr")]
-            gains.append([found.gains("Temp-LoRA", key) for key in ("revisit_psnr", "outside_psnr")])
-            cells = [f"{label}, {seed.parent.parent.name.replace('-', ' ')}", *revisits, *map(told, gain), consistency, actions + " %"]
+            gains.append(found.both_gains("Temp-LoRA"))
+            cells = [f"{label}, {seed.parent.parent.name.replace('-', ' ')}", *revisits, *found.gain_told("Temp-LoRA"), consistency, actions + " %"]
             print("| " + " | ".join(cells) + " |")
         if len(gains) > 1:
             alike(evaluations)
@@ -125,8 +156,8 @@ def others(folder, together):
     for name in ["longer context", "anchor frame", "retrieved by pose"]:
         for seed in sorted(folder.glob("seed-*/eval-slow/results.json")):
             found = Evaluation(seed.parent, together)
-            gain = [told(found.gain(name, key)) for key in ("revisit_psnr", "outside_psnr")]
-            print(f"{name}, {seed.parent.parent.name}: {gain[0]}, outside {gain[1]}")
+            gain = found.gain_told(name)
+            print(f"{name}, {seed.parent.parent.name}: {gain[0]}, outside {gain[1] or '-'}")
     for seed in sorted(folder.glob("seed-*/eval-slow/results.json")):
         found = Evaluation(seed.parent, together)
         bounds = [told(found.mean(name, "revisit_psnr")) for name in ("through the autoencoder", "copy of the last given frame")]
@@ -142,9 +173,11 @@ def forms(folder, together):
         for name in [name for name in found.scores if name not in ("ground truth", "through the autoencoder", "copy of the last given frame")]:
             cells = ["", ""]
             if name != "no memory":
-                gain = [found.gain(name, key) for key in ("revisit_psnr", "outside_psnr")]
-                cells = list(map(told, gain))
-                gains.setdefault(name, []).append([found.gains(name, key) for key in ("revisit_psnr", "outside_psnr")])
+                cells = found.gain_told(name)
+                gains.setdefault(name, []).append(found.both_gains(name))
+            if name in found.diverged:
+                print("| " + " | ".join([name, "", *cells, "", "", ""]) + " |")
+                continue
             shares = [f"{found.share(name, 'scene_cuts'):.1f}", f"{found.share(name, 'consistency'):.1f}", f"{100 * found.share(name, 'action_accuracy'):.0f} %"]
             print("| " + " | ".join([name, told(found.mean(name, "revisit_psnr")), *cells, *shares]) + " |")
     if len(evaluations) < 2:
@@ -166,9 +199,25 @@ def by_way(folder, together):
     print("\n| gain, dB | on the way back: " + " | ".join(seed.name.replace("-", " ") for seed in seeds) + " | mean | in the last frame alone, mean |\n" + "|---" * (len(seeds) + 3) + "|")
     for label, model, name in rows:
         found = [Evaluation(seed / f"eval-{model}", together) for seed in seeds]
-        back, last = ([evaluation.gains_on_the_way(name, back) for evaluation in found] for back in (True, False))
-        cells = [*(told(interval(gains.values())) for gains in back), over_seeds(back), over_seeds(last)]
+        back, last = (
+            [None if name in evaluation.diverged else evaluation.gains_on_the_way(name, back) for evaluation in found] for back in (True, False)
+        )
+        of_seeds = ["diverged" if gains is None else told(interval(gains.values())) for gains in back]
+        cells = [*of_seeds, over_seeds(back), over_seeds(last)]
         print(f"| {label} | " + " | ".join(cells) + " |")
+
+
+def sweeps(folder, together):
+    """The gains of every combination of a sweep: a row for steps and rate, a column for the rank."""
+    for seed in sorted(folder.glob("seed-*/eval-sweep/results.json")):
+        found = Evaluation(seed.parent, together)
+        swept = [re.fullmatch(r"rank (\d+), rate (.+), steps (\d+)", name) for name in found.scores]
+        swept = {(int(match[3]), match[2], int(match[1])): match[0] for match in swept if match}
+        ranks = sorted({rank for _, _, rank in swept})
+        print(f"\n| steps, rate, {seed.parent.parent.name} | " + " | ".join(f"rank {rank}" for rank in ranks) + " |\n" + "|---" * (len(ranks) + 1) + "|")
+        for steps, rate in sorted({(steps, rate) for steps, rate, _ in swept}, key=lambda row: (row[0], float(row[1]))):
+            gains = [found.gain_told(swept[steps, rate, rank])[0] for rank in ranks]
+            print(f"| {steps}, {rate} | " + " | ".join(gains) + " |")
 
 
 def main():
@@ -178,6 +227,7 @@ def main():
     others(folder, together)
     forms(folder, together)
     by_way(folder, together)
+    sweeps(folder, together)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::clip::{ClipError, ClipWriter, Description, Index, Recorded, Route, Split};
+use crate::size::{MOST, MOST_BYTES};
 use crate::world::{World, WorldError, WorldSettings};
+
+/// Episodes that a file may have: more would not fit into its header.
+const MOST_IN_A_SHARD: usize = 10_000;
+/// The frames of an episode are held as they were recorded, as tensors, and as a file.
+const COPIES: f64 = 3.0;
 
 /// Settings of a data set. The defaults are those of the published numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,16 +92,19 @@ impl GenerationSettings {
     pub fn validate(&self) -> Result<(), GenerationError> {
         self.world.validate()?;
         let refused = |field, problem: String| Err(GenerationError::Setting { field, problem });
-        for (field, value) in [
-            ("episodes", self.episodes),
-            ("episodes_per_scene", self.episodes_per_scene),
-            ("actions", self.actions),
-            ("actions_there", self.actions_there),
-            ("frames_per_action", self.frames_per_action),
-            ("episodes_per_shard", self.episodes_per_shard),
+        for (field, value, most) in [
+            ("episodes", self.episodes, MOST),
+            ("episodes_per_scene", self.episodes_per_scene, MOST),
+            ("actions", self.actions, MOST),
+            ("actions_there", self.actions_there, MOST),
+            ("frames_per_action", self.frames_per_action, MOST),
+            ("episodes_per_shard", self.episodes_per_shard, MOST_IN_A_SHARD),
         ] {
             if value == 0 {
                 return refused(field, "is 0: choose at least 1".to_owned());
+            }
+            if value > most {
+                return refused(field, format!("is {value}: choose at most {most}"));
             }
         }
         for (field, value) in [
@@ -113,9 +122,32 @@ impl GenerationSettings {
                 "and `validation` are more than all scenes together".to_owned(),
             );
         }
-        let half = self.world.turns_per_circle as usize / 2;
-        if !half.is_multiple_of(self.frames_per_action) {
-            return Err(WorldError::Hold { frames: self.frames_per_action, half }.into());
+        self.world.check_hold(self.frames_per_action)?;
+        self.check_room()
+    }
+
+    /// Checks that there is room for a file's episodes, and for what is made of them on the way to the disk.
+    fn check_room(&self) -> Result<(), GenerationError> {
+        let explored = if self.there_and_back < 1.0 { self.actions as f64 } else { 0.0 };
+        let back = if self.there_and_back > 0.0 { 2.0 * self.actions_there as f64 } else { 0.0 };
+        let circle = f64::from(self.world.turns_per_circle);
+        let frames = 1.0 + circle.max(explored.max(back) * self.frames_per_action as f64);
+        let episode = COPIES * frames * self.world.frame_bytes();
+        let longest = match explored < back {
+            true => ("actions_there", self.actions_there),
+            false => ("actions", self.actions),
+        };
+        let at_once = self.episodes_per_shard.min(self.episodes);
+        for ((field, value), bytes) in [
+            (longest, episode),
+            (("episodes_per_shard", self.episodes_per_shard), at_once as f64 * episode),
+        ] {
+            if bytes > MOST_BYTES {
+                let problem = format!(
+                    "is {value}, for which {bytes:.0e} bytes would be held at once, of at most {MOST_BYTES:.1e}: choose less"
+                );
+                return Err(GenerationError::Setting { field, problem });
+            }
         }
         Ok(())
     }

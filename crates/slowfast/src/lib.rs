@@ -20,6 +20,7 @@
 //! | see the slow training, algorithm 1b and the second-order loop | [`slow`] |
 //! | use a trained model, pixels to pixels | [`video_model`] |
 //! | show frames as GIF and PNG | [`animation`] |
+//! | see what is too large for any machine | [`size`] |
 //! | play in a browser | [`serve`] |
 
 #![deny(missing_docs)]
@@ -40,7 +41,9 @@ pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod planning;
+mod remedies;
 pub mod serve;
+pub mod size;
 pub mod slow;
 pub mod text;
 #[cfg(test)]

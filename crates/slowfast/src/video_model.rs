@@ -122,7 +122,7 @@ impl<B: Backend> VideoModel<B> {
     /// learned nothing changes nothing.
     ///
     /// # Errors
-    /// Settings that do not fit the denoiser.
+    /// Settings that do not fit the denoiser, or that no machine has room for.
     pub fn world(
         &self,
         sampler: SamplerConfig,
@@ -139,6 +139,7 @@ impl<B: Backend> VideoModel<B> {
         let as_learned = learned_for.is_some_and(|learned| learned.moves_like(&fast));
         let same_adapters = learned_for.is_some_and(|learned| learned.adapters == fast.adapters);
         let denoiser = if same_adapters { denoiser } else { denoiser.with_adapters_folded() };
+        fast.check_room(&denoiser, &self.trained.config.denoiser)?;
         let learner = FastLearner::new(fast, diffusion)?;
         let learner = match (&self.trained.rates, as_learned) {
             (Some(rates), true) => learner.with_rates(rates.clone()),
@@ -373,6 +374,19 @@ mod tests {
         assert!(matches!(unknown, Err(TextError::NoKnownWord { .. })));
         let long = model.check_phrases(&said("turn left, go forward"));
         assert!(matches!(long, Err(TextError::TooLong { .. })));
+    }
+
+    #[test]
+    fn memories_beyond_any_machine_are_refused_before_anything_is_learned() {
+        let model = tiny::video_model(1);
+        let world = |fast| model.world(SamplerConfig::default(), Some(fast)).map(drop);
+        world(FastConfig::default()).unwrap();
+        let adapters = AdapterConfig { rank: 1_000_000_000, ..AdapterConfig::default() };
+        let wide = world(FastConfig { adapters, ..FastConfig::default() }).unwrap_err().to_string();
+        assert!(wide.contains("`fast.adapters.rank` is 1000000000"), "{wide}");
+        let many = FastConfig { draws: i64::MAX as usize, ..FastConfig::default() };
+        let many = world(many).unwrap_err().to_string();
+        assert!(many.contains("`fast.draws` is 9223372036854775807"), "{many}");
     }
 
     #[test]

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::AutoencoderError;
 use crate::model::LatentShape;
+use crate::size::{MOST_BYTES, MOST_LAYERS, MOST_PARAMETERS, SizeError, at_most, listed, together};
+
+/// Rows and columns that a frame may have.
+const MOST_PIXELS: usize = 10_000;
 
 /// A small variational autoencoder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,10 +45,10 @@ impl Default for AutoencoderConfig {
 }
 
 impl AutoencoderConfig {
-    /// Checks that an autoencoder of this shape exists.
+    /// Checks that an autoencoder of this shape exists, and that a machine has room for it.
     ///
     /// # Errors
-    /// [`AutoencoderError::Setting`] and [`AutoencoderError::Size`].
+    /// [`AutoencoderError::Setting`], [`AutoencoderError::Size`] and [`AutoencoderError::TooLarge`].
     pub fn check(&self) -> Result<(), AutoencoderError> {
         let Self { height, width, factor, kl_weight, .. } = *self;
         let refuse =
@@ -65,10 +69,27 @@ impl AutoencoderConfig {
         if !kl_weight.is_finite() || kl_weight < 0.0 {
             return refuse("autoencoder.kl_weight", kl_weight, "a finite number of at least 0");
         }
-        match height.is_multiple_of(factor) && width.is_multiple_of(factor) {
-            true => Ok(()),
-            false => Err(AutoencoderError::Size { height, width, factor }),
+        if !height.is_multiple_of(factor) || !width.is_multiple_of(factor) {
+            return Err(AutoencoderError::Size { height, width, factor });
         }
+        Ok(self.check_size()?)
+    }
+
+    fn check_size(&self) -> Result<(), SizeError> {
+        let Self { height, width, channels, hidden, blocks, .. } = *self;
+        at_most(MOST_PIXELS, &[("autoencoder.height", height), ("autoencoder.width", width)])?;
+        at_most(MOST_LAYERS, &[("autoencoder.blocks", blocks)])?;
+        let sizes = || {
+            listed(&[
+                ("autoencoder.hidden", hidden),
+                ("autoencoder.channels", channels),
+                ("autoencoder.blocks", blocks),
+            ])
+        };
+        let parameters = ("the autoencoder would have", self.parameters(), "parameters");
+        together(parameters, MOST_PARAMETERS, sizes)?;
+        let bytes = ("a frame in the autoencoder would take", self.frame_bytes(), "bytes");
+        together(bytes, MOST_BYTES, sizes)
     }
 
     /// What a frame becomes.

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::remedies::{self, SLOW_ALONE};
+use crate::size::SizeError;
+
 /// A failure of the autoencoder. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +19,9 @@ pub enum AutoencoderError {
         /// What it may be.
         range: &'static str,
     },
+    /// An autoencoder that no machine has room for.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// Frames that do not divide into latents.
     #[error(
         "frames of {height}x{width} pixels do not divide by the factor {factor}; change `autoencoder.height`, `width` or `factor`"
@@ -77,14 +83,14 @@ pub enum AutoencoderError {
         problem: String,
     },
     /// The bi-level core refused.
-    #[error("autoencoder step {step}: {source}")]
+    #[error("autoencoder step {step}: {}", remedies::of_learning(cause, &SLOW_ALONE))]
     Learning {
         /// Step, from 0.
         step: usize,
         /// What happened.
-        source: inner_outer::Error,
+        cause: inner_outer::Error,
     },
     /// A state that cannot be written or read.
-    #[error(transparent)]
+    #[error("{}", remedies::of_state(.0))]
     State(inner_outer::Error),
 }

@@ -12,6 +12,7 @@ use inner_outer::named_tensors::{NamedTensors, Precision, parameters, with_value
 use super::{Autoencoder, AutoencoderConfig, AutoencoderError};
 use crate::clip::TrainingScenes;
 use crate::described_file::{describe, described};
+use crate::remedies;
 
 /// What a run leaves behind, and what a model's folder holds.
 pub const AUTOENCODER_FILE: &str = "autoencoder.safetensors";
@@ -49,8 +50,9 @@ pub fn load_autoencoder<B: Backend>(
     let content = std::fs::read(path).map_err(access)?;
     let damaged = |problem: String| AutoencoderError::Damaged { path: path.clone(), problem };
     let (config, trained_on) = described(&content, CONFIG, "autoencoder").map_err(damaged)?;
-    let fresh = Autoencoder::new(&config, &Seed::new(0), device)?;
-    let filled = filled(fresh, content).map_err(|error| damaged(error.to_string()))?;
+    let fresh = Autoencoder::new(&config, &Seed::new(0), device)
+        .map_err(|error| damaged(error.to_string()))?;
+    let filled = filled(fresh, content).map_err(|error| damaged(remedies::in_file(&error)))?;
     Ok((filled, config, trained_on))
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod network;
 mod pixels;
+mod size;
 mod training;
 
 pub use config::AutoencoderConfig;

@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 /// Pixels along each side of the patches that become rows.
-const PATCH: usize = 4;
+pub(super) const PATCH: usize = 4;
 
 /// `x + second(gelu(first(around(norm(x)))))`: a residual block over 3x3 neighbourhoods.
 #[derive(Module, Debug)]

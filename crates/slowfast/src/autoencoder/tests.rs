@@ -190,6 +190,18 @@ fn what_does_not_fit_is_refused() {
     assert!(check(AutoencoderConfig { width: 12, ..fits }).contains("16x12"));
     assert!(check(AutoencoderConfig { channels: 0, ..fits }).contains("autoencoder.channels"));
     assert!(check(AutoencoderConfig { kl_weight: -1.0, ..fits }).contains("kl_weight"));
+    let most = i64::MAX as usize;
+    for (large, named) in [
+        (AutoencoderConfig { hidden: 1_000_000, ..fits }, "`autoencoder.hidden` = 1000000"),
+        (AutoencoderConfig { hidden: most, ..fits }, "`autoencoder.hidden` = "),
+        (AutoencoderConfig { channels: most, ..fits }, "`autoencoder.channels` = "),
+        (AutoencoderConfig { blocks: 1_000_000_000, ..fits }, "`autoencoder.blocks` is "),
+        (AutoencoderConfig { height: 1 << 62, ..fits }, "`autoencoder.height` is "),
+    ] {
+        let refused = large.check().unwrap_err();
+        assert!(matches!(refused, AutoencoderError::TooLarge(_)), "{refused}");
+        assert!(refused.to_string().contains(named), "{refused}");
+    }
     let autoencoder = autoencoder(8);
     let frames = Tensor::<Flex, 5>::zeros([1, 1, 8, 8, 3], &Default::default());
     let refused = autoencoder.encode(frames.clone()).unwrap_err();

@@ -132,7 +132,7 @@ impl<B: Backend> AutoencoderTrainer<B> {
             self.task(images.clone(), &seed.index(index as u64))
         };
         let tasks = batches.iter().enumerate().map(task).collect::<Result<Vec<_>, _>>()?;
-        self.learner.step(&tasks).map_err(|source| AutoencoderError::Learning { step, source })
+        self.learner.step(&tasks).map_err(|cause| AutoencoderError::Learning { step, cause })
     }
 
     fn task(

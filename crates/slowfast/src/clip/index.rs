@@ -15,7 +15,8 @@ use super::{ClipError, PoseScale, Route, Split};
 pub const VERSION: u64 = 1;
 /// What the index says it is an index of.
 const FORMAT: &str = "slowfast clips";
-const FILE_NAME: &str = "index.json";
+/// The index in a folder of clips.
+pub(crate) const INDEX_FILE: &str = "index.json";
 
 /// Where clips come from and what their numbers mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +110,7 @@ impl Index {
     /// [`ClipError::NoIndex`], [`ClipError::Access`], [`ClipError::Damaged`], [`ClipError::Version`] and
     /// [`ClipError::SharedScene`].
     pub fn read(folder: &Path) -> Result<Self, ClipError> {
-        let path = folder.join(FILE_NAME);
+        let path = folder.join(INDEX_FILE);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => ClipError::NoIndex(folder.to_owned()),
             _ => ClipError::access(&path)(source),
@@ -145,13 +146,13 @@ impl Index {
 
     /// Whether the folder has an index that is no JSON at all, as a copy has that was cut off.
     pub(super) fn is_cut_off(folder: &Path) -> bool {
-        let bytes = fs::read(folder.join(FILE_NAME));
+        let bytes = fs::read(folder.join(INDEX_FILE));
         bytes.is_ok_and(|bytes| serde_json::from_slice::<Value>(&bytes).is_err())
     }
 
     /// Writes the index, wholly or not at all.
     pub(super) fn write(&self, folder: &Path) -> Result<(), ClipError> {
-        let path = folder.join(FILE_NAME);
+        let path = folder.join(INDEX_FILE);
         let json = serde_json::to_vec_pretty(self).expect("an index is numbers, texts and JSON");
         experiment::atomic::write_atomically(&path, &json).map_err(ClipError::access(&path))
     }

@@ -30,6 +30,7 @@ mod writer;
 
 pub use episode::{Episode, Phrase, Pose, PoseScale, Recorded, Route, Split};
 pub use error::ClipError;
+pub(crate) use index::INDEX_FILE;
 pub use index::{Description, Entry, Index, ShardEntry, VERSION};
 pub use loose::import;
 pub use sampler::{Alignment, WindowPlace, WindowSampler};

@@ -48,7 +48,7 @@ pub struct Arguments {
     episodes: u16,
     /// Episodes that animations are made of
     #[arg(long, value_name = "NUMBER", default_value_t = 4)]
-    animations: usize,
+    animations: u16,
     /// Seed of the noise
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -89,13 +89,15 @@ fn demo<B: Backend>(arguments: &Arguments) -> Result<Evaluation, Failure> {
     let clips = clips(out, arguments.episodes.into(), &interrupt)?;
     let config = config(arguments);
     let evaluation = evaluate(out, &model, &inverse, &clips, &config, &interrupt)?;
-    for (number, episode) in evaluation.episodes.iter().take(arguments.animations).enumerate() {
+    for (number, episode) in
+        evaluation.episodes.iter().take(arguments.animations.into()).enumerate()
+    {
         let clip = side_by_side(&model, &clips, &config, *episode)?;
         let gif = clip.gif(ENLARGED, FRAMES_PER_SECOND).failed()?;
         write_file(&out.join(animation(number)), &gif)?;
     }
     // Those of an earlier call with more of them.
-    for number in arguments.animations.. {
+    for number in usize::from(arguments.animations).. {
         if fs::remove_file(out.join(animation(number))).is_err() {
             break;
         }

@@ -3,12 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, print_note, write_file};
+use experiment::cli::{
+    CommonArguments, Failure, OrFailure, print_line, print_note, tell_default, write_file,
+};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
-use super::{MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, trained_scenes};
+use super::{
+    MODEL_FOLDER, RESULTS_FILE, inputs, note_unknown_words, open_clips, require_apart,
+    trained_scenes,
+};
 use crate::clip::{ClipSet, TrainingScenes};
 use crate::evaluation::{Evaluation, EvaluationConfig, Evaluator};
 use crate::inverse_dynamics::InverseDynamics;
@@ -17,8 +22,12 @@ use crate::video_model::{DENOISER_FILE, VideoModel};
 /// The page within a run directory.
 pub(super) const REPORT_FILE: &str = "report.html";
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/evaluation";
+
 /// Arguments of `eval`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -39,17 +48,23 @@ pub struct Arguments {
 /// Bad input: the configuration, the model, the clips or the folder. Interrupted: `--resume` goes on.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/evaluation".into());
+    let out = common.out.clone().unwrap_or_else(|| USUAL_OUT.into());
     let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,
         None => configuration(common)?,
     };
+    if resumed.is_none() {
+        let Arguments { model, data, inverse_dynamics, .. } = &arguments;
+        let read =
+            [Some(model), Some(data), inverse_dynamics.as_ref(), common.settings.config.as_ref()];
+        require_apart(&out, &[RESULTS_FILE, REPORT_FILE], &read)?;
+    }
     let clips = open_clips(&arguments.data)?;
-    let evaluation = experiment::on_device!(common.device, B => {
+    let evaluation = experiment::on_device!(common.settings.device, B => {
         evaluate::<B>(&arguments, &config, &clips, resumed, &out)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&evaluation.brief()).failed()?),
         false => print_line(format!("{}\n{}", evaluation.table(), out.join(REPORT_FILE).display())),
     }
@@ -57,8 +72,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(common: &CommonArguments) -> Result<EvaluationConfig, Failure> {
     let mut config: EvaluationConfig =
-        common.configuration(&EvaluationConfig::default()).bad_input()?;
-    if let Some(seed) = common.seed {
+        common.settings.configuration(&EvaluationConfig::default()).bad_input()?;
+    if let Some(seed) = common.settings.seed {
         config.seeds = vec![seed];
     }
     config.check().bad_input()?;

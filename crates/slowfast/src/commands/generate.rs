@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use burn::tensor::backend::Backend;
-use experiment::cli::{Device, Failure, OrFailure, print_line, require_writable, write_file};
+use experiment::cli::{
+    Device, Failure, OrFailure, print_line, require_not_among, require_writable, write_file,
+};
 use experiment::progress::Progress;
 use serde_json::json;
 
@@ -13,11 +15,14 @@ use super::serve::{Source, player};
 use crate::animation::Animation;
 use crate::autoencoder::AutoencoderConfig;
 use crate::serve::{Played, Player, Side};
+use crate::size::at_most;
 
 /// The episode on the side with memory, which `--memory` goes on from.
 const MEMORY_FILE: &str = "memory.safetensors";
 /// What is told of every chunk.
 const CHUNKS_FILE: &str = "chunks.json";
+/// Size of a pixel in the clips at most.
+const MOST_ENLARGED: usize = 64;
 /// What is shown, and whose.
 const CLIPS: [(&str, Option<Side>); 3] = [
     ("side-by-side.gif", None),
@@ -67,10 +72,13 @@ pub struct Arguments {
 /// Generates, and leaves GIF animations, the memory, and what is told of every chunk.
 ///
 /// # Errors
-/// Bad input: the model, the start, the memory, phrases without a known word, or a folder with the memory of another episode.
+/// Bad input: the model, the start, the memory, phrases without a known word, or a folder with the memory of another episode or with
+/// what is read.
 /// Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    at_most(MOST_ENLARGED, &[("--enlarged", arguments.enlarged)]).bad_input()?;
     arguments.refuse_to_replace()?;
+    arguments.require_apart()?;
     require_writable(&arguments.out)?;
     experiment::on_device!(arguments.device, B => {
         let player = player::<B>(&arguments.source)?;
@@ -98,6 +106,19 @@ impl Arguments {
             kept.display()
         );
         Err(Failure::BadInput(cause))
+    }
+
+    /// What is written takes the place of nothing that is read, but for the memory that is gone on with.
+    fn require_apart(&self) -> Result<(), Failure> {
+        let clips = CLIPS.map(|(name, _)| name);
+        let written = |name: &str| self.out.join(name);
+        let read: Vec<&PathBuf> = self.source.config.iter().chain(&self.memory).collect();
+        [&[CHUNKS_FILE][..], &clips]
+            .concat()
+            .into_iter()
+            .try_for_each(|name| require_not_among(&written(name), &read, |_| false))?;
+        let read: Vec<&PathBuf> = self.source.config.iter().collect();
+        require_not_among(&written(MEMORY_FILE), &read, |_| false)
     }
 
     fn play<B: Backend>(&self, player: &Player<B>) -> Result<Played<B>, Failure> {
@@ -165,5 +186,54 @@ impl Arguments {
             }
         }
         print_line(self.out.join(CLIPS[0].0).display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn pixels_larger_than_any_screen_shows_are_refused_before_the_model_is_read() {
+        let line = ["generate", "--model", "absent", "--enlarged", "1000000000", "go forward"];
+        let refused = run(Program::parse_from(line).arguments);
+        let Err(Failure::BadInput(cause)) = refused else { panic!("{refused:?}") };
+        assert!(cause.to_string().contains("`--enlarged` is 1000000000"), "{cause}");
+    }
+
+    #[test]
+    fn what_is_read_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let out = folder.path().display().to_string();
+        let apart = |more: &[&str]| {
+            let line = ["generate", "--model", "model", "--out", &out, "go forward"];
+            let arguments = Program::parse_from([&line[..], more].concat()).arguments;
+            arguments.refuse_to_replace().and_then(|()| arguments.require_apart())
+        };
+        for name in [CHUNKS_FILE, "with-memory.gif", "other", "settings.toml"] {
+            fs::write(folder.path().join(name), "text").unwrap();
+        }
+        apart(&[]).unwrap();
+        apart(&["--memory", &path("other"), "--config", &path("settings.toml")]).unwrap();
+        for taken in [
+            ["--memory", &path(CHUNKS_FILE)],
+            ["--memory", &path("with-memory.gif")],
+            ["--config", &path(CHUNKS_FILE)],
+        ] {
+            let refused = apart(&taken);
+            assert!(matches!(refused, Err(Failure::BadInput(_))), "{taken:?}: {refused:?}");
+        }
+        fs::write(folder.path().join(MEMORY_FILE), "text").unwrap();
+        apart(&["--memory", &path(MEMORY_FILE)]).unwrap();
+        assert!(matches!(apart(&[]), Err(Failure::BadInput(_))), "of an earlier episode");
     }
 }

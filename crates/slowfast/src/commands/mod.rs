@@ -16,14 +16,17 @@ mod train_inverse_dynamics;
 mod training;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use experiment::cli::{Failure, OrFailure, print_note};
+use experiment::cli::{Failure, OrFailure, print_note, require_not_among};
 
+use crate::autoencoder::AUTOENCODER_FILE;
 use crate::clip::{ClipError, ClipSet, TrainingScenes};
 use crate::diffusion::SamplerConfig;
+use crate::size::{MOST, at_most};
 use crate::text::Vocabulary;
+use crate::video_model::DENOISER_FILE;
 
 /// The judgement within a run directory.
 const RESULTS_FILE: &str = "results.json";
@@ -157,14 +160,33 @@ fn no_memory_guidance(sampler: &SamplerConfig, why: &str) -> Result<(), Failure>
     }
 }
 
+/// What a training of the denoiser leaves in its folder.
+fn model_files() -> [PathBuf; 4] {
+    let within = |file: &str| Path::new(MODEL_FOLDER).join(file);
+    [RESULTS_FILE.into(), MODEL_FOLDER.into(), within(AUTOENCODER_FILE), within(DENOISER_FILE)]
+}
+
+/// Refuses a folder in which a run's `files` would take the place of what the run has `read`.
+///
+/// # Errors
+/// Bad input, as [`require_not_among`].
+fn require_apart(
+    out: &Path,
+    files: &[impl AsRef<Path>],
+    read: &[Option<&PathBuf>],
+) -> Result<(), Failure> {
+    let read: Vec<&PathBuf> = read.iter().copied().flatten().collect();
+    files.iter().try_for_each(|file| require_not_among(&out.join(file), &read, |_| false))
+}
+
 /// Checks a count of the configuration.
 ///
 /// # Errors
-/// Bad input: 0.
-fn positive(field: &str, count: usize) -> Result<(), Failure> {
+/// Bad input: 0, and more than there is of anything.
+fn positive(field: &'static str, count: usize) -> Result<(), Failure> {
     match count {
         0 => Err(Failure::BadInput(anyhow::anyhow!("`{field}` is 0: choose at least 1"))),
-        _ => Ok(()),
+        _ => at_most(MOST, &[(field, count)]).bad_input(),
     }
 }
 
@@ -230,6 +252,57 @@ mod tests {
         match Line::parse_from(line).command.run() {
             Err(Failure::BadInput(cause)) => cause.to_string(),
             other => panic!("expected a refusal, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_run_does_not_take_the_place_of_what_it_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::create_dir_all(folder.path().join("run/model")).unwrap();
+        for name in ["model/denoiser.safetensors", "model/autoencoder.safetensors", "results.json"]
+        {
+            std::fs::write(folder.path().join("run").join(name), "numbers").unwrap();
+        }
+        let (run, absent, model) = (path("run"), path("absent"), path("run/model"));
+        let named = format!("one={run}");
+        let autoencoder = path("run/model/autoencoder.safetensors");
+        for line in [
+            ["loop", "--data", &absent, "--model", &run],
+            ["loop", "--data", &absent, "--model", &model],
+            ["train", "--data", &absent, "--autoencoder", &autoencoder],
+            ["train-autoencoder", "--data", &run, "--seed", "1"],
+            ["train-inverse-dynamics", "--data", &run, "--seed", "1"],
+            ["eval", "--data", &absent, "--model", &run],
+            ["plan", "--inverse-dynamics", &absent, "--model", &named],
+        ] {
+            let line = [&["slowfast"][..], &line, &["--out", &run]].concat();
+            let refused = Line::parse_from(&line).command.run();
+            let Err(Failure::BadInput(cause)) = refused else { panic!("{line:?}: {refused:?}") };
+            assert!(cause.to_string().contains("would take the place"), "{line:?}: {cause}");
+        }
+        assert!(!folder.path().join("run/config.toml").exists());
+    }
+
+    /// What would end in no memory, or in a number that overflows.
+    #[test]
+    fn counts_beyond_any_machine_are_refused_before_the_clips_are_opened() {
+        let most = i64::MAX;
+        for (command, fields) in [
+            ("train", vec!["batch", "graphs", "frames_per_action", "glance_windows"]),
+            ("train", vec!["final_windows", "windows.most_past", "windows.future"]),
+            ("train-autoencoder", vec!["batch", "glance_frames", "final_frames"]),
+            ("train-inverse-dynamics", vec!["pairs", "batch", "glance_pairs", "final_pairs"]),
+            ("loop", vec!["episodes", "chunks.start", "chunks.frames", "final_episodes"]),
+            ("loop", vec!["method.second_order.written", "method.second_order.fast.steps"]),
+        ] {
+            for field in fields {
+                let set = format!("{field}={most}");
+                let told = refusal(&[command, "--set", &set]);
+                let last = field.rsplit("second_order.").next().unwrap();
+                assert!(told.contains(last) || told.starts_with("in `method"), "{field}: {told}");
+                assert!(!told.contains("index.json"), "{field}: {told}");
+            }
         }
     }
 

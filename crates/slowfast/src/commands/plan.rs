@@ -3,18 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use inner_outer::Threads;
 
 use super::eval::{REPORT_FILE, load_model, read_inverse};
-use super::{RESULTS_FILE, inputs, note_words};
+use super::{RESULTS_FILE, inputs, note_words, require_apart};
 use crate::planning::{Planner, Planning, PlanningConfig};
 use crate::video_model::VideoModel;
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/planning";
+
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -41,16 +45,22 @@ fn named(text: &str) -> Result<(String, PathBuf), String> {
 /// Bad input: the configuration, the models or the folder. Interrupted: `--resume` goes on.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
-    let out = common.out.clone().unwrap_or_else(|| "runs/planning".into());
+    let out = common.out.clone().unwrap_or_else(|| USUAL_OUT.into());
     let resumed = common.resumed(&out)?;
     let config = match &resumed {
         Some(run) => run.config().bad_input()?,
         None => configuration(common)?,
     };
-    let planning = experiment::on_device!(common.device, B => {
+    if resumed.is_none() {
+        let models = arguments.model.iter().map(|(_, folder)| Some(folder));
+        let others = [Some(&arguments.inverse_dynamics), common.settings.config.as_ref()];
+        let read: Vec<Option<&PathBuf>> = models.chain(others).collect();
+        require_apart(&out, &[RESULTS_FILE, REPORT_FILE], &read)?;
+    }
+    let planning = experiment::on_device!(common.settings.device, B => {
         plan::<B>(&arguments, &config, resumed, &out)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&planning).failed()?),
         false => print_line(format!("{}\n{}", planning.table(), out.join(REPORT_FILE).display())),
     }
@@ -58,8 +68,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(common: &CommonArguments) -> Result<PlanningConfig, Failure> {
     let mut config: PlanningConfig =
-        common.configuration(&PlanningConfig::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+        common.settings.configuration(&PlanningConfig::default()).bad_input()?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.check().bad_input()?;
     Ok(config)
 }

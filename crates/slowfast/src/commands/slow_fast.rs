@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use inner_outer::MetaStep;
@@ -18,13 +18,14 @@ use super::memory_gain::{Gain, MemoryGain};
 use super::train::{LEARNER_FILE, MEAN_FILE};
 use super::training::{Pace, Place, Training, Values};
 use super::{
-    MODEL_FOLDER, RESULTS_FILE, inputs, no_memory_guidance, note_trained_scenes,
+    MODEL_FOLDER, RESULTS_FILE, inputs, model_files, no_memory_guidance, note_trained_scenes,
     note_unknown_words, open_clips, positive,
 };
 use crate::clip::{ClipSet, Route, Split, TrainingScenes};
 use crate::diffusion::{Clip, Diffusion, Sampler, SamplerConfig};
 use crate::latents::{ChunkLayout, LatentEpisodes};
 use crate::memory::{FastConfig, FastLearner};
+use crate::size::{NUMBER, fits};
 use crate::slow::{
     ChunkSource, LoopConfig, Recall, SecondOrderConfig, SlowConfig, SlowTrainer, TrainedDenoiser,
     TrainerState, slow_fast_pass,
@@ -110,8 +111,12 @@ impl Default for LoopRun {
     }
 }
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/loop";
+
 /// Arguments of `loop`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -145,16 +150,18 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ("--data", arguments.data.is_some()),
         ("--model", arguments.model.is_some()),
     ])?;
-    let place = Place::of(common, "runs/loop")?;
+    let place = Place::of(common, USUAL_OUT)?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
-    let results = experiment::on_device!(common.device, B => {
+    let read = [Some(&config.data), Some(&config.model), common.settings.config.as_ref()];
+    place.require_apart(&model_files(), &read)?;
+    let results = experiment::on_device!(common.settings.device, B => {
         let training = LoopTraining::<B>::new(config)?;
         let config = training.config.clone();
         let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
         training.finish(run.path(), &interrupt)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&results).failed()?),
         false => print_line(format!("{}\n{}", results.test, out.join(MODEL_FOLDER).display())),
     }
@@ -162,8 +169,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(arguments: &Arguments) -> Result<LoopRun, Failure> {
     let common = &arguments.common;
-    let mut config: LoopRun = common.configuration(&LoopRun::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+    let mut config: LoopRun = common.settings.configuration(&LoopRun::default()).bad_input()?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
     config.model = arguments.model.clone().unwrap_or(config.model);
     let generates = ChunkSource::Generated;
@@ -189,7 +196,27 @@ impl LoopRun {
         positive("chunks.start", self.chunks.start)?;
         positive("chunks.frames", self.chunks.frames)?;
         positive("glance_episodes", self.glance_episodes)?;
-        positive("final_episodes", self.final_episodes)
+        positive("final_episodes", self.final_episodes)?;
+        match &self.method {
+            LoopMethod::StopGradient { batch, .. } => positive("method.batch", *batch),
+            LoopMethod::SecondOrder { .. } => Ok(()),
+        }
+    }
+
+    /// Checks that there is room for what a step holds at once.
+    fn check_room<B: Backend>(&self, model: &VideoModel<B>) -> Result<(), Failure> {
+        let (denoiser, shape) = (&model.trained.denoiser, &model.trained.config.denoiser);
+        self.fast().check_room(denoiser, shape).bad_section(self.fast_owner())?;
+        let episode = match &self.method {
+            LoopMethod::StopGradient { fast, .. } => {
+                let adapters = denoiser.adapter_numbers(&fast.adapters).bad_input()?;
+                NUMBER * adapters + shape.example_bytes(shape.frames)
+            }
+            LoopMethod::SecondOrder { second_order } => {
+                second_order.lesson_bytes(denoiser, shape).bad_section("method")?
+            }
+        };
+        fits("episodes", self.episodes, episode).bad_input()
     }
 
     fn learns_start(&self) -> bool {
@@ -206,9 +233,6 @@ impl LoopRun {
         Sampler::new(diffusion.clone(), self.sampler).bad_input()?;
         FastLearner::<B>::new(self.fast().clone(), diffusion.clone())
             .bad_section(self.fast_owner())?;
-        if let LoopMethod::StopGradient { batch, .. } = &self.method {
-            positive("method.batch", *batch)?;
-        }
         let fits = |clip: &Clip<B>| {
             model.trained.denoiser.check(clip.latents.dims(), &clip.phrases).bad_input()
         };
@@ -267,6 +291,7 @@ impl<B: Backend> LoopTraining<B> {
         let clips = open_clips(&config.data)?;
         let model = load_model::<B>(&config.model)?;
         let inputs = vec![inputs::of_clips(&clips), inputs::of_model(&model)?];
+        config.check_room(&model)?;
         let read = |split, written| -> Result<Vec<(usize, Recall<B>)>, Failure> {
             let trained = &model.trained.config;
             let words = trained.denoiser.words;
@@ -527,6 +552,23 @@ mod tests {
         let of_model = LoopRun { model: of_run.model.join(MODEL_FOLDER), ..of_run.clone() };
         let inputs = |config| LoopTraining::<Flex>::new(config).map(|training| training.inputs);
         assert_eq!(inputs(of_run).unwrap(), inputs(of_model).unwrap());
+    }
+
+    #[test]
+    fn what_no_machine_has_room_for_is_refused_before_frames_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = prepared(folder.path());
+        let most = i64::MAX as usize;
+        let second_order = SecondOrderConfig { written: most, ..SecondOrderConfig::default() };
+        let method = LoopMethod::SecondOrder { second_order };
+        for (config, told) in [
+            (LoopRun { episodes: most, ..usual.clone() }, "`episodes` is 9223372036854775807"),
+            (LoopRun { method, ..usual }, "in `method`"),
+        ] {
+            let refused = LoopTraining::<Flex>::new(config).err();
+            let Some(Failure::BadInput(cause)) = refused else { panic!("{told}") };
+            assert!(cause.to_string().contains(told), "{cause}");
+        }
     }
 
     /// A single frame of it would fit.

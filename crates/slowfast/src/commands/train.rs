@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
@@ -15,14 +15,15 @@ use super::eval::load_model;
 use super::next_chunk::{NextChunk, NextChunkScores};
 use super::training::{Pace, Place, Training, Values};
 use super::{
-    MODEL_FOLDER, RESULTS_FILE, even_graphs, inputs, no_memory_guidance, note_trained_scenes,
-    note_unknown_words, open_clips, positive,
+    MODEL_FOLDER, RESULTS_FILE, even_graphs, inputs, model_files, no_memory_guidance,
+    note_trained_scenes, note_unknown_words, open_clips, positive,
 };
 use crate::autoencoder::{Autoencoder, AutoencoderConfig, load_autoencoder};
-use crate::clip::{Alignment, Split, TrainingScenes, WindowSampler};
+use crate::clip::{Alignment, Description, Split, TrainingScenes, WindowSampler};
 use crate::diffusion::{Clip, Diffusion, DiffusionConfig, Sampler, SamplerConfig};
 use crate::latents::{LatentEpisodes, vocabulary_of};
 use crate::model::{Denoiser, DenoiserConfig};
+use crate::size::fits;
 use crate::slow::{
     SlowConfig, SlowTrainer, TrainedConfig, TrainedDenoiser, TrainerState, WindowConfig,
 };
@@ -92,8 +93,12 @@ impl Default for SlowRun {
     }
 }
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/slow";
+
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -126,16 +131,20 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ("--data", arguments.data.is_some()),
         ("--autoencoder", arguments.autoencoder.is_some()),
     ])?;
-    let place = Place::of(common, "runs/slow")?;
+    let place = Place::of(common, USUAL_OUT)?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
-    let results = experiment::on_device!(common.device, B => {
+    let SlowRun { data, autoencoder, start_from, .. } = &config;
+    let read =
+        [Some(data), Some(autoencoder), start_from.as_ref(), common.settings.config.as_ref()];
+    place.require_apart(&model_files(), &read)?;
+    let results = experiment::on_device!(common.settings.device, B => {
         let training = SlowTraining::<B>::new(config)?;
         let config = training.config.clone();
         let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
         training.finish(run.path(), &interrupt)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&results).failed()?),
         false => print_line(format!("{}\n{}", results.test, out.join(MODEL_FOLDER).display())),
     }
@@ -143,12 +152,25 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn configuration(arguments: &Arguments) -> Result<SlowRun, Failure> {
     let common = &arguments.common;
-    let mut config: SlowRun = common.configuration(&SlowRun::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+    let mut config: SlowRun = common.settings.configuration(&SlowRun::default()).bad_input()?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
     config.autoencoder = arguments.autoencoder.clone().unwrap_or(config.autoencoder);
     no_memory_guidance(&config.sampler, "slow learning samples without a memory")?;
     Ok(config)
+}
+
+impl SlowRun {
+    /// Checks that there is room for what a step computes, and for the windows of the clips that are looked at.
+    fn check_room(&self, clips: &Description) -> Result<(), Failure> {
+        let frames = self.windows.frames();
+        let window = self.denoiser.window_bytes(frames.min(self.denoiser.frames));
+        fits("batch", self.batch, window).bad_input()?;
+        let pixels = 3.0 * clips.height as f64 * clips.width as f64;
+        let shown = (self.windows.future + 1) as f64 * pixels + self.denoiser.example_bytes(frames);
+        fits("glance_windows", self.glance_windows, shown).bad_input()?;
+        fits("final_windows", self.final_windows, shown).bad_input()
+    }
 }
 
 struct SlowTraining<B: Backend> {
@@ -213,6 +235,9 @@ impl<B: Backend> SlowTraining<B> {
         // A model that does not tell what it learned from will not tell either when it has been trained further.
         autoencoder.2 = autoencoder.2.filter(|_| !is_silent);
         (config.denoiser, config.diffusion) = (trained.denoiser.clone(), trained.diffusion);
+        config.denoiser.check().bad_section("denoiser")?;
+        config.check_room(&clips.index().description)?;
+        let diffusion = Diffusion::new(&trained.diffusion).bad_section("diffusion")?;
         let fresh = match start {
             Some(start) => start.denoiser,
             None => {
@@ -235,7 +260,6 @@ impl<B: Backend> SlowTraining<B> {
             |split, count| NextChunk::new(&clips, &read(split)?, split, past, &config, count);
         let validation = next_chunk(Split::Validation, config.glance_windows)?;
         let test = next_chunk(Split::Test, config.final_windows)?;
-        let diffusion = Diffusion::new(&trained.diffusion).bad_section("diffusion")?;
         let training_seed = seed.child("training");
         let trainer = SlowTrainer::pretraining(&config.slow, fresh, training_seed).bad_input()?;
         // What steps and glances need is tried before the folder is made.
@@ -391,6 +415,24 @@ mod tests {
 
     fn of(clips: &ClipSet, split: Split) -> TrainingScenes {
         TrainingScenes::of(clips, clips.episodes_of(split)).unwrap()
+    }
+
+    #[test]
+    fn what_no_machine_has_room_for_is_refused_before_frames_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        clips(&folder.path().join("clips"));
+        let usual = prepared(folder.path(), None);
+        let windows = WindowConfig { future: 1000, ..usual.windows };
+        let many = 1_000_000;
+        for (config, named) in [
+            (SlowRun { batch: i64::MAX as usize, ..usual.clone() }, "`batch` is 92233720368547"),
+            (SlowRun { glance_windows: many, windows, ..usual.clone() }, "`glance_windows` is "),
+            (SlowRun { final_windows: many, windows, ..usual }, "`final_windows` is 1000000"),
+        ] {
+            let refused = SlowTraining::<Flex>::new(config).err();
+            let Some(Failure::BadInput(cause)) = refused else { panic!("{named}") };
+            assert!(cause.to_string().contains(named), "{cause}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 use experiment::checkpoint::Checkpoint;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use experiment::statistics::{Interval, grouped_mean_interval};
@@ -20,6 +20,7 @@ use crate::autoencoder::{
 };
 use crate::clip::{Alignment, ClipSet, Split, TrainingScenes, WindowPlace, WindowSampler};
 use crate::metrics::{Video, psnr, structural_similarity};
+use crate::size::fits;
 
 const STATE_FILE: &str = "trainer";
 /// Training frames over which the scale of the latents is measured.
@@ -71,8 +72,12 @@ impl Default for AutoencoderRun {
     }
 }
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/autoencoder";
+
 /// Arguments of `train-autoencoder`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -101,16 +106,18 @@ pub struct Results {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
-    let place = Place::of(common, "runs/autoencoder")?;
+    let place = Place::of(common, USUAL_OUT)?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
-    let results = experiment::on_device!(common.device, B => {
+    let read = [Some(&config.data), common.settings.config.as_ref()];
+    place.require_apart(&[AUTOENCODER_FILE, RESULTS_FILE], &read)?;
+    let results = experiment::on_device!(common.settings.device, B => {
         let training = AutoencoderTraining::<B>::new(config)?;
         let config = training.config.clone();
         let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
         training.finish(run.path(), &interrupt)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&results).failed()?),
         false => print_line(format!(
             "PSNR {:.2} dB, SSIM {:.3}, on {} frames of test scenes\n{}",
@@ -125,8 +132,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 fn configuration(arguments: &Arguments) -> Result<AutoencoderRun, Failure> {
     let common = &arguments.common;
     let mut config: AutoencoderRun =
-        common.configuration(&AutoencoderRun::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+        common.settings.configuration(&AutoencoderRun::default()).bad_input()?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
     Ok(config)
 }
@@ -158,6 +165,8 @@ impl<B: Backend> AutoencoderTraining<B> {
         let description = &clips.index().description;
         config.autoencoder.height = description.height;
         config.autoencoder.width = description.width;
+        config.autoencoder.check().bad_input()?;
+        fits("batch", config.batch, config.autoencoder.frame_bytes()).bad_input()?;
         let seed = Seed::new(config.seed);
         let windows =
             WindowSampler::new(&clips, Split::Train, 1, Alignment::ANY, &seed).bad_input()?;
@@ -290,6 +299,17 @@ mod tests {
     use super::*;
     use crate::autoencoder::load_autoencoder;
     use crate::inverse_dynamics::tests::clips;
+
+    #[test]
+    fn a_batch_that_no_machine_has_room_for_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("clips");
+        clips(&data);
+        let config = AutoencoderRun { data, batch: 1_000_000, ..AutoencoderRun::default() };
+        let refused = AutoencoderTraining::<Flex>::new(config).err();
+        let Some(Failure::BadInput(cause)) = refused else { panic!("a million frames at once") };
+        assert!(cause.to_string().contains("`batch` is 1000000, for which"), "{cause}");
+    }
 
     #[test]
     fn a_trained_autoencoder_names_the_scenes_that_it_learned_from() {

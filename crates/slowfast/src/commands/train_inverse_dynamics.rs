@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
 use inner_outer::{Decay, Schedule};
@@ -17,6 +17,7 @@ use crate::inverse_dynamics::{
     INVERSE_DYNAMICS_FILE, InverseDynamics, InverseDynamicsAccuracy, InverseDynamicsConfig,
     InverseDynamicsTrainer, MotionPairs,
 };
+use crate::size::fits;
 
 const STATE_FILE: &str = "trainer";
 
@@ -78,6 +79,16 @@ impl InverseDynamicsRun {
         super::positive("batch", self.batch)?;
         super::positive("glance_pairs", self.glance_pairs)?;
         super::positive("final_pairs", self.final_pairs)?;
+        let pair = self.network.pair_bytes();
+        for (field, count) in [
+            ("batch", self.batch),
+            ("glance_pairs", self.glance_pairs),
+            ("final_pairs", self.final_pairs),
+        ] {
+            fits(field, count, pair).bad_input()?;
+        }
+        // Each is also learned backwards.
+        fits("pairs", self.pairs, 2.0 * pair).bad_input()?;
         if !(0.0..=1.0).contains(&self.softened) {
             let cause = anyhow::anyhow!("`softened` is {}: choose 0 to 1", self.softened);
             return Err(Failure::BadInput(cause));
@@ -86,8 +97,12 @@ impl InverseDynamicsRun {
     }
 }
 
+/// The run where none is named.
+const USUAL_OUT: &str = "runs/inverse-dynamics";
+
 /// Arguments of `train-inverse-dynamics`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("out", |argument| tell_default(argument, USUAL_OUT)))]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonArguments,
@@ -114,15 +129,17 @@ pub struct Results {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     common.refuse_beside_resume(&[("--data", arguments.data.is_some())])?;
-    let place = Place::of(common, "runs/inverse-dynamics")?;
+    let place = Place::of(common, USUAL_OUT)?;
     let out = place.out.clone();
     let config = place.config(|| configuration(&arguments))?;
-    let results = experiment::on_device!(common.device, B => {
+    let read = [Some(&config.data), common.settings.config.as_ref()];
+    place.require_apart(&[INVERSE_DYNAMICS_FILE, RESULTS_FILE], &read)?;
+    let results = experiment::on_device!(common.settings.device, B => {
         let training = InverseDynamicsTraining::<B>::new(&config)?;
         let (training, run, interrupt) = place.train(training, &config, &config.pace)?;
         training.finish(run.path(), &interrupt)
     })?;
-    match common.json {
+    match common.settings.json {
         true => print_line(serde_json::to_string(&results).failed()?),
         false => print_line(format!(
             "validation: {}\ntest: {}\nwritten to {}",
@@ -136,8 +153,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 fn configuration(arguments: &Arguments) -> Result<InverseDynamicsRun, Failure> {
     let common = &arguments.common;
     let mut config: InverseDynamicsRun =
-        common.configuration(&InverseDynamicsRun::default()).bad_input()?;
-    config.seed = common.seed.unwrap_or(config.seed);
+        common.settings.configuration(&InverseDynamicsRun::default()).bad_input()?;
+    config.seed = common.settings.seed.unwrap_or(config.seed);
     config.data = arguments.data.clone().unwrap_or(config.data);
     Ok(config)
 }

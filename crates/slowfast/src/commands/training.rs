@@ -1,6 +1,6 @@
 //! The loop of the commands that train: steps, metrics, looks at unseen scenes, checkpoints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use experiment::checkpoint::{Checkpoint, Checkpoints};
@@ -135,6 +135,21 @@ impl Place {
     pub fn of(common: &CommonArguments, usual: &str) -> Result<Self, Failure> {
         let out = common.out.clone().unwrap_or_else(|| usual.into());
         Ok(Self { resumed: common.resumed(&out)?, out })
+    }
+
+    /// Refuses a fresh run whose `files` would take the place of what it has `read`.
+    ///
+    /// # Errors
+    /// Bad input: such a folder.
+    pub fn require_apart(
+        &self,
+        files: &[impl AsRef<Path>],
+        read: &[Option<&PathBuf>],
+    ) -> Result<(), Failure> {
+        match self.resumed {
+            Some(_) => Ok(()),
+            None => super::require_apart(&self.out, files, read),
+        }
     }
 
     /// The configuration of the run to go on with, or a fresh one.
@@ -302,11 +317,7 @@ mod tests {
 
     const PACE: Pace = Pace { steps: 10, log_every: 2, glance_every: 5, checkpoint_every: 4 };
 
-    fn run_of(
-        folder: &std::path::Path,
-        stop_at: Option<u64>,
-        resume: bool,
-    ) -> Result<u64, Failure> {
+    fn run_of(folder: &Path, stop_at: Option<u64>, resume: bool) -> Result<u64, Failure> {
         let run = match resume {
             true => RunDirectory::resume(folder).unwrap(),
             false => RunDirectory::create(folder, &PACE).unwrap(),
@@ -316,7 +327,7 @@ mod tests {
         train(counting, &PACE, &run, &interrupt).map(|counting| counting.steps)
     }
 
-    fn rows(folder: &std::path::Path) -> Vec<(u64, Vec<(String, f64)>)> {
+    fn rows(folder: &Path) -> Vec<(u64, Vec<(String, f64)>)> {
         let rows = metrics::read(&folder.join("metrics.jsonl")).unwrap();
         rows.into_iter().map(|row| (row.step, row.values.into_iter().collect())).collect()
     }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::DiffusionError;
 
+/// Timesteps that there may be: far more than frames can be told apart by.
+const MOST_STEPS: usize = 100_000;
+
 /// The scaled-linear schedule: variances whose roots lie on a line (Rombach et al. 2022).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,12 +36,12 @@ impl NoiseSchedule {
     /// The schedule of a configuration.
     ///
     /// # Errors
-    /// [`DiffusionError::Steps`] without timesteps, [`DiffusionError::Betas`] for variances out of order or range.
+    /// [`DiffusionError::Steps`] without timesteps or with too many, [`DiffusionError::Betas`] for variances out of order or range.
     pub fn new(config: &ScheduleConfig) -> Result<Self, DiffusionError> {
         let ScheduleConfig { steps, first_beta: first, last_beta: last } = *config;
-        if steps == 0 {
-            let most = usize::MAX;
-            return Err(DiffusionError::Steps { setting: "schedule.steps", found: 0, most });
+        if !(1..=MOST_STEPS).contains(&steps) {
+            let (setting, found, most) = ("schedule.steps", steps, MOST_STEPS);
+            return Err(DiffusionError::Steps { setting, found, most });
         }
         if !(0.0 < first && first <= last && last < 1.0) {
             return Err(DiffusionError::Betas { first, last });
@@ -77,10 +80,11 @@ mod tests {
     fn schedules_without_sense_are_refused() {
         let refused = |config| NoiseSchedule::new(&config).unwrap_err();
         let default = ScheduleConfig::default();
-        assert!(matches!(
-            refused(ScheduleConfig { steps: 0, ..default }),
-            DiffusionError::Steps { .. }
-        ));
+        for steps in [0, MOST_STEPS + 1, usize::MAX] {
+            let error = refused(ScheduleConfig { steps, ..default });
+            let told = format!("`schedule.steps` is {steps}, but must be from 1 to 100000");
+            assert_eq!(error.to_string(), told);
+        }
         for (first_beta, last_beta) in [(0.0, 0.1), (0.2, 0.1), (0.1, 1.0), (f64::NAN, 0.1)] {
             let error = refused(ScheduleConfig { first_beta, last_beta, ..default });
             assert!(matches!(error, DiffusionError::Betas { .. }), "{error}");

@@ -5,6 +5,7 @@ use crate::clip::{ClipError, Route};
 use crate::inverse_dynamics::InverseDynamicsError;
 use crate::memory::MemoryError;
 use crate::metrics::MetricError;
+use crate::size::SizeError;
 use crate::text::TextError;
 use crate::video_model::VideoModelError;
 use crate::world::WorldError;
@@ -22,6 +23,9 @@ pub enum EvaluationError {
         /// What it may be.
         range: &'static str,
     },
+    /// A setting that no machine has room for.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// A route that does not lead back.
     #[error(
         "`routes` has `{0}`, which does not lead back to where it began; plan on the routes that do"

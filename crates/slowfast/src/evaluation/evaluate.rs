@@ -122,8 +122,8 @@ impl<B: Backend> Evaluator<'_, B> {
             self.outcome(item, &generators, &judge, is_pictured).failed()
         };
         let all = ledger.complete(&items, "episodes", interrupt, work)?;
-        let mut outcomes = vec![Outcomes::default(); REFERENCES.len() + generators.len()];
-        items.iter().zip(all).for_each(|(item, outcome)| outcomes[item.row].add(outcome));
+        let rows = items.iter().map(|item| item.row);
+        let outcomes = Outcomes::by_row(REFERENCES.len() + generators.len(), rows.zip(all));
         let rows = self.rows(&outcomes, &costs).failed()?;
         Ok(Evaluation {
             encoder: judge.encoder().to_owned(),
@@ -209,7 +209,7 @@ impl<B: Backend> Evaluator<'_, B> {
         generators: &[Generator<B>],
         judge: &Judge<'_, B>,
         is_pictured: bool,
-    ) -> Result<Outcome, EvaluationError> {
+    ) -> Result<Outcome<Scores, Divergence>, EvaluationError> {
         let scored = self.score(item, generators, judge, is_pictured);
         let Item { episode, seed, .. } = *item;
         match scored.as_ref().err().and_then(EvaluationError::diverged_at) {
@@ -250,7 +250,7 @@ impl<B: Backend> Evaluator<'_, B> {
 
     fn rows(
         &self,
-        outcomes: &[Outcomes],
+        outcomes: &[Outcomes<Scores, Divergence>],
         costs: &[Option<Cost>],
     ) -> Result<Vec<Row>, EvaluationError> {
         let names = self.names();

@@ -8,7 +8,11 @@ use crate::clip::PoseScale;
 use crate::diffusion::SamplerConfig;
 use crate::memory::{FastConfig, FastForm};
 use crate::model::AdapterConfig;
+use crate::size::together;
 use crate::video_model::VideoModel;
+
+/// Combinations of a sweep that there may be.
+const MOST_METHODS: f64 = 1e4;
 
 /// Learning while an episode goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,7 +61,7 @@ impl Sweep {
     /// Checks that every list has something to combine, or none has.
     ///
     /// # Errors
-    /// [`EvaluationError::EmptySweep`].
+    /// [`EvaluationError::EmptySweep`], and [`EvaluationError::TooLarge`] for more combinations than a table can have.
     pub fn check(&self) -> Result<(), EvaluationError> {
         let lists = [
             ("ranks", self.ranks.is_empty()),
@@ -68,8 +72,15 @@ impl Sweep {
             Some((list, _)) if lists.iter().any(|(_, is_empty)| !is_empty) => {
                 Err(EvaluationError::EmptySweep(list))
             }
-            _ => Ok(()),
+            _ => self.check_room(),
         }
+    }
+
+    fn check_room(&self) -> Result<(), EvaluationError> {
+        let lengths = [self.ranks.len(), self.rates.len(), self.steps.len()];
+        let methods: f64 = lengths.iter().map(|length| *length as f64).product();
+        let settings = || "the number of `sweep.ranks`, `sweep.rates` or `sweep.steps`".to_owned();
+        Ok(together(("the sweep would have", methods, "methods"), MOST_METHODS, settings)?)
     }
 
     /// A method for each combination.

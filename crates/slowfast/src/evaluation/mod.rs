@@ -13,7 +13,7 @@
 mod config;
 mod context;
 mod cost;
-mod divergence;
+pub(crate) mod divergence;
 mod error;
 mod evaluate;
 mod generator;

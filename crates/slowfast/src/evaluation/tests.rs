@@ -354,6 +354,10 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     let sweep = Sweep { ranks: vec![4], rates: vec![1e-3], ..Sweep::default() };
     let sweep = refused(EvaluationConfig { sweep, ..config() });
     assert!(sweep.contains("`sweep.steps` is empty"), "{sweep}");
+    let steps: Vec<usize> = (1..=200).collect();
+    let sweep = Sweep { ranks: steps.clone(), rates: vec![1e-3], steps, ..Sweep::default() };
+    let sweep = refused(EvaluationConfig { sweep, ..config() });
+    assert!(sweep.contains("the sweep would have 4.0e4 methods"), "{sweep}");
     let twice = [config().methods, config().methods].concat();
     assert!(refused(EvaluationConfig { methods: twice, ..config() }).contains("name"));
 
@@ -381,6 +385,13 @@ fn what_does_not_fit_is_named_with_a_remedy() {
     let resting = vec![remembering(NO_MEMORY, FastForm::Local, 0.0)];
     let resting = told(&EvaluationConfig { methods: resting, ..config() });
     assert!(resting.contains("in the method `no memory`: `fast.rate` is 0"), "{resting}");
+    let mut wide = remembering(NO_MEMORY, FastForm::Local, 1e-2);
+    let fast = wide.memory.as_mut().and_then(|memory| memory.fast.as_mut()).unwrap();
+    fast.adapters.rank = 1_000_000_000;
+    let wide = told(&EvaluationConfig { methods: vec![wide], ..config() });
+    let named =
+        "in the method `no memory`: `fast.adapters.rank` is 1000000000, but must be at most";
+    assert!(wide.contains(named), "{wide}");
     assert!(!run.exists());
 }
 

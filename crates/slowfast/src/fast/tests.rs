@@ -349,6 +349,9 @@ fn what_cannot_be_played_is_refused() {
     let mut episode = world.begin(tiny::clip(1, 1, 1), &Seed::new(0)).unwrap();
     let error = world.observe(&mut episode, tiny::clip(1, 3, 1)).unwrap_err();
     assert!(matches!(error, MemoryError::Learning { chunk: 0, .. }), "{error}");
+    let told = error.to_string();
+    assert!(told.ends_with("bound the gradient with `fast.optimizer.clip`"), "{told}");
+    assert!(std::error::Error::source(&error).is_none(), "it would be told in other words again");
 }
 
 #[test]

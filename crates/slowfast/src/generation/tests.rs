@@ -85,6 +85,25 @@ fn settings_out_of_range_are_refused_by_name() {
         ("`there_and_back`", |settings| settings.there_and_back = 1.5),
         ("`test`", |settings| settings.test = 0.9),
         ("`world.size`", |settings| settings.world.size = 1),
+        ("`episodes` is 1000000000000000000: choose at most 1000000", |settings| {
+            settings.episodes = 1_000_000_000_000_000_000
+        }),
+        ("`episodes_per_shard`", |settings| settings.episodes_per_shard = usize::MAX),
+        ("`frames_per_action`", |settings| settings.frames_per_action = usize::MAX),
+        ("`actions` is 1000000000000: choose at most", |settings| {
+            settings.actions = 1_000_000_000_000
+        }),
+        ("`actions_there`", |settings| settings.actions_there = usize::MAX),
+        ("`actions` is 1000000, for which", |settings| {
+            (settings.actions, settings.world.size) = (1_000_000, 512)
+        }),
+        ("`actions_there` is 1000000, for which", |settings| {
+            (settings.actions_there, settings.world.size) = (1_000_000, 512)
+        }),
+        ("`episodes_per_shard` is 10000, for which", |settings| {
+            (settings.episodes_per_shard, settings.episodes) = (10_000, 10_000);
+            settings.world.size = 512
+        }),
         ("divides 16", |settings| settings.frames_per_action = 3),
     ] {
         let mut settings = small();
@@ -98,4 +117,7 @@ fn settings_out_of_range_are_refused_by_name() {
         let refused = generate(folder.path(), &settings, &Interrupt::new());
         assert!(matches!(refused, Err(Failure::BadInput(_))));
     }
+    // What no episode does takes no room.
+    let settings = GenerationSettings { actions_there: MOST, there_and_back: 0.0, ..small() };
+    settings.validate().unwrap();
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use crate::clip::ClipError;
+use crate::remedies::{self, SLOW_ALONE};
+use crate::size::SizeError;
 
 /// A failure to learn, read or use inverse dynamics. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum InverseDynamicsError {
         /// What it may be.
         range: &'static str,
     },
+    /// A network that no machine has room for.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// Frames of another size than those of training.
     #[error(
         "the frames are {found:?} (rows, columns), but the inverse dynamics were learned on {expected:?}: run `train-inverse-dynamics` on clips of this size"
@@ -60,14 +65,14 @@ pub enum InverseDynamicsError {
         problem: String,
     },
     /// The core refused.
-    #[error("inverse dynamics, step {step}: {source}")]
+    #[error("inverse dynamics, step {step}: {}", remedies::of_learning(cause, &SLOW_ALONE))]
     Learning {
         /// Step, from 0.
         step: usize,
         /// What happened.
-        source: inner_outer::Error,
+        cause: inner_outer::Error,
     },
     /// A state that cannot be written or read.
-    #[error(transparent)]
+    #[error("{}", remedies::of_state(.0))]
     State(inner_outer::Error),
 }

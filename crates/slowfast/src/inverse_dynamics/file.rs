@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{InverseDynamics, InverseDynamicsConfig, InverseDynamicsError};
 use crate::described_file::{describe, described};
+use crate::remedies;
 
 /// What a run leaves behind.
 pub const INVERSE_DYNAMICS_FILE: &str = "inverse-dynamics.safetensors";
@@ -62,7 +63,7 @@ fn filled<B: Backend>(
     content: Vec<u8>,
     device: &Device<B>,
 ) -> Result<InverseDynamics<B>, String> {
-    let told = |error: inner_outer::Error| error.to_string();
+    let told = |error: inner_outer::Error| remedies::in_file(&error);
     let mut file = NamedTensors::read(content).map_err(told)?;
     check_shapes(&file, &description.config)?;
     let Description { config, size } = *description;

@@ -125,9 +125,7 @@ impl<B: Backend> InverseDynamicsTrainer<B> {
     pub fn step(&mut self) -> Result<MetaStep, InverseDynamicsError> {
         let step = self.learner.steps_taken();
         let batch = self.drawn(step as u64);
-        self.learner
-            .step(&[batch])
-            .map_err(|source| InverseDynamicsError::Learning { step, source })
+        self.learner.step(&[batch]).map_err(|cause| InverseDynamicsError::Learning { step, cause })
     }
 
     fn drawn(&self, step: u64) -> MotionBatch<B> {

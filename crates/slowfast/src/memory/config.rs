@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::MemoryError;
 use crate::diffusion::{Clip, Timesteps};
-use crate::model::AdapterConfig;
+use crate::model::{AdapterConfig, Denoiser, DenoiserConfig, ModelError};
+use crate::size::{MOST, at_most, fits};
 
 /// What the fast learning learns from: the paper's rule and its ablations (table 4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,14 +103,14 @@ impl FastConfig {
     /// Checks the settings that do not depend on a model.
     ///
     /// # Errors
-    /// [`MemoryError::Setting`], and those of [`AdapterConfig::check`].
+    /// [`MemoryError::Setting`], [`MemoryError::TooLarge`], and those of [`AdapterConfig::check`].
     pub fn check(&self) -> Result<(), MemoryError> {
-        self.adapters.check().map_err(|error| MemoryError::Diffusion(error.into()))?;
-        for (setting, count) in [("fast.steps", self.steps), ("fast.draws", self.draws)] {
-            if count == 0 {
-                return Err(MemoryError::Setting { setting, found: 0.0, range: "at least 1" });
-            }
+        self.adapters.check().map_err(of_model)?;
+        let counts = [("fast.steps", self.steps), ("fast.draws", self.draws)];
+        if let Some((setting, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(MemoryError::Setting { setting, found: 0.0, range: "at least 1" });
         }
+        at_most(MOST, &counts)?;
         let positive = [
             ("fast.rate", self.rate),
             ("fast.optimizer.clip", self.optimizer.clip.unwrap_or(1.0)),
@@ -125,9 +126,63 @@ impl FastConfig {
     }
 }
 
+impl FastConfig {
+    /// Checks that there is room for what it holds while it learns a chunk of a denoiser of this shape.
+    ///
+    /// # Errors
+    /// [`MemoryError::TooLarge`], and those of [`Denoiser::adapter_numbers`].
+    pub fn check_room<B: Backend>(
+        &self,
+        denoiser: &Denoiser<B>,
+        shape: &DenoiserConfig,
+    ) -> Result<(), MemoryError> {
+        denoiser.adapter_numbers(&self.adapters).map_err(of_model)?;
+        fits("fast.draws", self.draws, shape.window_bytes(shape.frames))?;
+        Ok(fits("fast.steps", self.steps, self.example_bytes(shape))?)
+    }
+
+    /// Bytes of what a step learns from.
+    pub(crate) fn example_bytes(&self, shape: &DenoiserConfig) -> f64 {
+        self.draws as f64 * shape.example_bytes(shape.frames)
+    }
+}
+
+fn of_model(error: ModelError) -> MemoryError {
+    MemoryError::Diffusion(error.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tiny;
+
+    /// What would end in no memory, or in a number that overflows.
+    #[test]
+    fn fast_learning_beyond_any_machine_is_refused() {
+        let usual = FastConfig::default();
+        let most = i64::MAX as usize;
+        let wide = AdapterConfig { rank: 1_000_000_000, ..AdapterConfig::default() };
+        for (config, named) in [
+            (FastConfig { adapters: wide, ..usual.clone() }, "`fast.adapters.rank` is 1000000000"),
+            (FastConfig { steps: most, ..usual.clone() }, "`fast.steps` is 9223372036854775807"),
+            (FastConfig { draws: most, ..usual.clone() }, "`fast.draws` is 9223372036854775807"),
+        ] {
+            let told = config.check().unwrap_err().to_string();
+            assert!(told.contains(named) && told.contains("must be at most"), "{told}");
+        }
+        let network = tiny::networks()[0].clone();
+        let shape = DenoiserConfig { frames: 2000, ..tiny::config(network.clone()) };
+        let denoiser = tiny::denoiser(network);
+        usual.check_room(&denoiser, &shape).unwrap();
+        for (config, named) in [
+            (FastConfig { draws: MOST, ..usual.clone() }, "`fast.draws` is 1000000"),
+            (FastConfig { steps: MOST, draws: 100, ..usual.clone() }, "`fast.steps` is 1000000"),
+        ] {
+            config.check().unwrap();
+            let told = config.check_room(&denoiser, &shape).unwrap_err().to_string();
+            assert!(told.contains(named) && told.contains("must be at most"), "{told}");
+        }
+    }
 
     #[test]
     fn a_bound_alone_does_not_change_the_rule() {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::Fingerprint;
 use crate::diffusion::DiffusionError;
+use crate::remedies::{self, FAST_ALONE};
+use crate::size::SizeError;
 
 /// A failure to learn, save, load or use an episodic memory. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -19,16 +21,19 @@ pub enum MemoryError {
         /// What it may be.
         range: &'static str,
     },
+    /// Fast learning that no machine has room for.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// The denoiser, the noise or the sampler refused.
     #[error(transparent)]
     Diffusion(#[from] DiffusionError),
     /// The inner loop refused.
-    #[error("fast learning after chunk {chunk}: {source}")]
+    #[error("fast learning after chunk {chunk}: {}", remedies::of_learning(cause, &FAST_ALONE))]
     Learning {
         /// Chunk, from 0.
         chunk: usize,
         /// What happened.
-        source: inner_outer::Error,
+        cause: inner_outer::Error,
     },
     /// An episode of several clips at once.
     #[error("an episode is one clip, but there are {found}; begin one episode for each")]
@@ -95,6 +100,6 @@ pub enum MemoryError {
         expected: String,
     },
     /// Tensors that no file can hold.
-    #[error("the memory cannot be stored: {0}")]
+    #[error("the memory cannot be stored: {}", remedies::in_file(.0))]
     NotStorable(inner_outer::Error),
 }

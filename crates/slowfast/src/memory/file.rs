@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Episode, FastConfig, Fingerprint, MemoryError};
 use crate::diffusion::{Clip, SamplerConfig};
+use crate::remedies;
 use crate::text::Phrases;
 
 const VERSION: u32 = 2;
@@ -139,7 +140,8 @@ impl<B: Backend> Episode<B> {
         let owned = || path.to_owned();
         let damaged = |problem: String| MemoryError::Damaged { path: owned(), problem };
         let (text, tensors) = SEAL.open(content).map_err(damaged)?;
-        let tensors = NamedTensors::read(tensors).map_err(|error| damaged(error.to_string()))?;
+        let told = |error: inner_outer::Error| damaged(remedies::in_file(&error));
+        let tensors = NamedTensors::read(tensors).map_err(told)?;
         let unread = |error: serde_json::Error| damaged(error.to_string());
         let Version { version: found } = serde_json::from_str(&text).map_err(unread)?;
         if found != VERSION {
@@ -154,7 +156,7 @@ impl<B: Backend> Episode<B> {
             return Err(MemoryError::OtherSettings { path: owned(), setting, found, expected });
         }
         let episode = Reader { tensors, device }.episode(description);
-        episode.map_err(|error| damaged(error.to_string()))
+        episode.map_err(told)
     }
 
     fn describe(&self, played_with: &PlayedWith) -> Description {

@@ -94,7 +94,7 @@ impl<B: Backend> FastLearner<B> {
         let rates = self.rates(&from, index);
         let adapted =
             self.inner_loop.adapt_from(&SlowFast::Fast, equipped, &rates, &lesson, Some(from));
-        let adapted = adapted.map_err(|source| MemoryError::Learning { chunk: index, source })?;
+        let adapted = adapted.map_err(|cause| MemoryError::Learning { chunk: index, cause })?;
         let memory = match self.config.keep_state {
             true => adapted.end,
             false => self.inner_loop.start(&adapted.end.theta),

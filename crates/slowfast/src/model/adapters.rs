@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::config::at_least_one;
 use super::projection::{Projections, Target};
 use super::{Denoiser, ModelError, Network};
+use crate::size::{MOST_PARAMETERS, at_most, listed, together};
+
+/// A rank beyond that of any weight that there may be.
+const MOST_RANK: usize = 10_000;
 
 /// Low-rank adapters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,9 +47,11 @@ impl AdapterConfig {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`ModelError::Zero`] for a rank of zero and [`ModelError::NoTargets`].
+    /// [`ModelError::Zero`] for a rank of zero, [`ModelError::TooLarge`] and [`ModelError::NoTargets`].
     pub fn check(&self) -> Result<(), ModelError> {
-        at_least_one(&[("fast.adapters.rank", self.rank)])?;
+        let rank = [("fast.adapters.rank", self.rank)];
+        at_least_one(&rank)?;
+        at_most(MOST_RANK, &rank)?;
         if self.targets.is_empty() {
             return Err(ModelError::NoTargets);
         }
@@ -63,25 +69,40 @@ impl<B: Backend> Denoiser<B> {
     /// `+-1 / sqrt(inputs)`, drawn from `random`.
     ///
     /// # Errors
-    /// Those of [`AdapterConfig::check`], and [`ModelError::NothingToAdapt`] if no layer is of the chosen kinds.
+    /// Those of [`Self::adapter_numbers`].
     pub fn with_adapters(
         self,
         config: &AdapterConfig,
         random: &mut ChaCha8Rng,
     ) -> Result<Self, ModelError> {
+        self.adapter_numbers(config)?;
+        let is_chosen = |target| config.targets.contains(&target);
+        Ok(self.without_adapters().map_projections(&mut |target, projection| {
+            if is_chosen(target) { adapted(projection, config, random) } else { projection }
+        }))
+    }
+
+    /// How many numbers such adapters have, before any is drawn: a float that cannot overflow.
+    ///
+    /// # Errors
+    /// Those of [`AdapterConfig::check`], [`ModelError::NothingToAdapt`] if no layer is of the chosen kinds, and
+    /// [`ModelError::TooLarge`].
+    pub fn adapter_numbers(&self, config: &AdapterConfig) -> Result<f64, ModelError> {
         config.check()?;
-        let adapted =
-            self.without_adapters().map_projections(&mut |target, projection| match config
-                .targets
-                .contains(&target)
-            {
-                true => adapted(projection, config, random),
-                false => projection,
-            });
-        match adapted.has_adapters() {
-            true => Ok(adapted),
-            false => Err(ModelError::NothingToAdapt { targets: format!("{:?}", config.targets) }),
+        let mut sides = 0;
+        self.clone().map_projections(&mut |target, projection| {
+            if config.targets.contains(&target) {
+                sides += projection.linear.weight.dims().iter().sum::<usize>();
+            }
+            projection
+        });
+        if sides == 0 {
+            return Err(ModelError::NothingToAdapt { targets: format!("{:?}", config.targets) });
         }
+        let numbers = sides as f64 * config.rank as f64;
+        let settings = || listed(&[("fast.adapters.rank", config.rank)]);
+        together(("the adapters would have", numbers, "parameters"), MOST_PARAMETERS, settings)?;
+        Ok(numbers)
     }
 
     /// The denoiser alone.

@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
+use crate::size::{MOST_BYTES, MOST_LAYERS, MOST_PARAMETERS, SizeError, at_most, listed, together};
+
+/// Words of a phrase, and width of their vectors, that there may be: far more than anything is said in.
+const MOST_WORDS: usize = 1000;
+const MOST_WORD_WIDTH: usize = 10_000;
 
 /// The shape of a frame's latent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,10 +123,10 @@ impl Default for DenoiserConfig {
 }
 
 impl DenoiserConfig {
-    /// Checks that a denoiser of this shape exists.
+    /// Checks that a denoiser of this shape exists, and that a machine has room for it.
     ///
     /// # Errors
-    /// [`ModelError::Zero`] and [`ModelError::Indivisible`].
+    /// [`ModelError::Zero`], [`ModelError::Indivisible`] and [`ModelError::TooLarge`].
     pub fn check(&self) -> Result<(), ModelError> {
         let LatentShape { channels, height, width } = self.latent;
         at_least_one(&[
@@ -135,7 +140,36 @@ impl DenoiserConfig {
         match &self.network {
             DenoiserChoice::Transformer(network) => network.check(self.latent),
             DenoiserChoice::Unet(network) => network.check(self.latent),
+        }?;
+        Ok(self.check_size()?)
+    }
+
+    fn check_size(&self) -> Result<(), SizeError> {
+        at_most(MOST_WORDS, &[("words", self.words)])?;
+        at_most(MOST_WORD_WIDTH, &[("word_width", self.word_width)])?;
+        if let DenoiserChoice::Transformer(TransformerConfig { layers, .. }) = self.network {
+            at_most(MOST_LAYERS, &[("network.layers", layers)])?;
         }
+        let parameters = ("the denoiser would have", self.parameters(), "parameters");
+        together(parameters, MOST_PARAMETERS, || self.sizes())?;
+        let bytes = self.window_bytes(self.frames);
+        together(("a window of the denoiser would take", bytes, "bytes"), MOST_BYTES, || {
+            self.sizes()
+        })
+    }
+
+    /// The settings that make it large.
+    fn sizes(&self) -> String {
+        let network = match &self.network {
+            DenoiserChoice::Transformer(TransformerConfig { width, layers, .. }) => {
+                listed(&[("network.width", *width), ("network.layers", *layers)])
+            }
+            DenoiserChoice::Unet(UnetConfig { widths, .. }) => {
+                format!("`network.widths` = {widths:?}")
+            }
+        };
+        let rest = listed(&[("frames", self.frames), ("word_width", self.word_width)]);
+        format!("{network}, or {rest}")
     }
 }
 
@@ -224,6 +258,34 @@ mod tests {
         assert!(matches!(halvings, ModelError::Indivisible { divisor: usize::MAX, value: 8, .. }));
         let odd = refused(&unet(r#""widths": [3], "heads": 1"#));
         assert!(matches!(odd, ModelError::Indivisible { divisor: 2, value: 3, .. }));
+    }
+
+    /// What would end in no memory, or in a number that overflows.
+    #[test]
+    fn denoisers_beyond_any_machine_are_refused() {
+        let transformer = |field| format!(r#"{{"network": {{"kind": "transformer", {field}}}}}"#);
+        let unet = |field| format!(r#"{{"network": {{"kind": "unet", {field}}}}}"#);
+        let most = i64::MAX;
+        for (text, named) in [
+            (transformer(r#""width": 1000000"#), "`network.width` = 1000000"),
+            (transformer(r#""width": 9223372036854775804"#), "`network.width`"),
+            (transformer(r#""layers": 1000000000"#), "`network.layers` is 1000000000"),
+            (unet(r#""widths": [64, 1000000]"#), "`network.widths` = [64, 1000000]"),
+            (unet(r#""widths": [9223372036854775804]"#), "`network.widths`"),
+            (format!(r#"{{"frames": {most}}}"#), "`frames` = 9223372036854775807"),
+            (r#"{"frames": 500000}"#.to_owned(), "a window of the denoiser would take"),
+            (format!(r#"{{"words": {most}}}"#), "`words` is 9223372036854775807"),
+            (format!(r#"{{"word_width": {most}}}"#), "`word_width` is 9223372036854775807"),
+            (format!(r#"{{"latent": {{"channels": {most}}}}}"#), "the denoiser would have"),
+            (r#"{"latent": {"height": 9223372036854775806}}"#.to_owned(), "parameters"),
+        ] {
+            let refusal = refused(&text);
+            assert!(matches!(refusal, ModelError::TooLarge(_)), "{text}: {refusal}");
+            let told = refusal.to_string();
+            assert!(told.contains(named) && told.contains("lower"), "{text}: {told}");
+        }
+        let large = transformer(r#""width": 512, "layers": 12, "heads": 8"#);
+        serde_json::from_str::<DenoiserConfig>(&large).unwrap().check().unwrap();
     }
 
     #[test]

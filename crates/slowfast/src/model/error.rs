@@ -1,5 +1,7 @@
 //! Models that cannot be built.
 
+use crate::size::SizeError;
+
 /// A model that cannot be built, or input that it cannot read.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +26,9 @@ pub enum ModelError {
         /// Its value.
         divisor: usize,
     },
+    /// A network or adapters that no machine has room for.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// Adapters without a layer to adapt.
     #[error(
         "`fast.adapters.targets` is empty; name at least one kind of layer, such as \"temporal\""

@@ -16,6 +16,7 @@ mod normalize;
 mod positions;
 mod projection;
 mod rows;
+mod size;
 mod transformer;
 mod unet;
 
@@ -42,6 +43,7 @@ pub(crate) use draw::{Draw, Scale};
 pub(crate) use normalize::normalize;
 pub(crate) use rows::{Grid, around, depth_to_space, space_to_depth};
 
+use crate::size::{NUMBER, fits};
 use crate::text::{Phrases, Vocabulary};
 use config::at_least_one;
 use mixer::Context;
@@ -96,7 +98,7 @@ impl<B: Backend> Denoiser<B> {
     /// A denoiser without adapters, with parameters drawn from `seed`.
     ///
     /// # Errors
-    /// Those of [`DenoiserConfig::check`].
+    /// Those of [`DenoiserConfig::check`], and [`ModelError::TooLarge`] for more words than their vectors have room for.
     pub fn new(
         config: &DenoiserConfig,
         vocabulary: &Vocabulary,
@@ -104,6 +106,7 @@ impl<B: Backend> Denoiser<B> {
         device: &Device<B>,
     ) -> Result<Self, ModelError> {
         config.check()?;
+        fits("word_width", config.word_width, NUMBER * vocabulary.size() as f64)?;
         let mut draw = Draw::new(&seed.child("denoiser"), device);
         let words = WordTable::new(vocabulary, config.word_width, device);
         let (width, network) = match &config.network {

@@ -10,6 +10,7 @@ use inner_outer::{
 
 use super::*;
 use crate::diffusion::{Example, Examples};
+use crate::memory::memory_of;
 use crate::text::Phrases;
 use crate::tiny;
 
@@ -113,6 +114,25 @@ fn adapters_sit_where_they_were_asked_for() {
     let refused = adapters(0, &[Target::Convolution]).unwrap_err();
     assert!(matches!(refused, ModelError::NothingToAdapt { .. }));
     assert_eq!(adapters(0, &[]).unwrap_err(), ModelError::NoTargets);
+}
+
+#[test]
+fn adapters_are_counted_before_they_are_drawn() {
+    let config = AdapterConfig { rank: 3, ..AdapterConfig::default() };
+    for network in tiny::networks() {
+        let base = tiny::denoiser(network);
+        let drawn = base.clone().with_adapters(&config, &mut Seed::new(2).rng()).unwrap();
+        let expected = memory_of(&drawn).elements();
+        assert_eq!(base.adapter_numbers(&config).unwrap(), expected as f64);
+        assert_eq!(drawn.adapter_numbers(&config).unwrap(), expected as f64);
+        for rank in [1_000_000_000, usize::MAX] {
+            let wide = AdapterConfig { rank, ..config.clone() };
+            let refused = base.clone().with_adapters(&wide, &mut Seed::new(2).rng()).unwrap_err();
+            assert!(matches!(refused, ModelError::TooLarge(_)), "{refused}");
+            let named = format!("`fast.adapters.rank` is {rank}, but must be at most 10000");
+            assert!(refused.to_string().contains(&named), "{refused}");
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,11 @@ use crate::diffusion::SamplerConfig;
 use crate::evaluation::{
     EvaluationError, Method, NO_MEMORY, check_counts, check_guidance, check_names, names,
 };
+use crate::size::{MOST, at_most, fits};
 use crate::world::WorldSettings;
+
+/// Tasks that there may be: each has a world of its own.
+const MOST_TASKS: usize = 100_000;
 
 /// Settings of the planning task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +74,12 @@ impl PlanningConfig {
             ("frames_per_chunk", self.frames_per_chunk),
             ("methods", self.methods.len()),
         ])?;
+        at_most(MOST_TASKS, &[("tasks", self.tasks)])?;
+        at_most(MOST, &[("actions_there", self.actions_there)])?;
+        self.world.check_hold(self.frames_per_action)?;
+        // There and back.
+        let action = 2.0 * self.frames_per_action as f64 * self.world.frame_bytes();
+        fits("actions_there", self.actions_there, action)?;
         if let Some(route) = self.routes.iter().find(|route| !Route::THERE_AND_BACK.contains(route))
         {
             return Err(EvaluationError::Route(*route));

@@ -9,7 +9,7 @@ mod score;
 mod task;
 
 pub use config::PlanningConfig;
-pub use score::{PlanRow, PlanScore, distances};
+pub use score::{PlanDivergence, PlanRow, PlanScore, distances};
 pub use task::{Planner, Planning};
 
 /// The row of true frames read by the inverse dynamics: what these alone cost.

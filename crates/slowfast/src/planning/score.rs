@@ -1,11 +1,14 @@
 //! How far an agent is from its way-points.
 
-use experiment::statistics::{Interval, mean_interval};
+use std::ops::RangeInclusive;
+
+use experiment::statistics::{Interval, StatisticsError, mean_interval};
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::clip::Pose;
 use crate::evaluation::EvaluationError;
+use crate::evaluation::divergence::Outcomes;
 use crate::metrics::MetricError;
 use crate::world::World;
 
@@ -52,6 +55,19 @@ pub fn distances(world: &World, poses: &[Pose], actions: &[Action], chunk: usize
     found
 }
 
+/// Where a method's fast learning stopped being finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanDivergence {
+    /// Number of the task.
+    pub task: usize,
+    /// The imagined chunk that was learned, from 0.
+    pub chunk: usize,
+}
+
+/// What a row came to in all tasks.
+pub(super) type PlanOutcomes = Outcomes<PlanScore, PlanDivergence>;
+
 /// A row of the table, with 95 % intervals over tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,43 +76,49 @@ pub struct PlanRow {
     pub model: Option<String>,
     /// The method or reference.
     pub name: String,
+    /// Where it diverged first, if it did: the row then has no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverged: Option<PlanDivergence>,
     /// Mean distance to the way-points, in cells.
-    pub distance: Interval,
+    pub distance: Option<Interval>,
     /// Distance to the last way-point, in cells.
-    pub last: Interval,
+    pub last: Option<Interval>,
     /// By how much the distance is above that of the baseline with the same model in the same tasks; below 0 is nearer.
     pub change: Option<Interval>,
     /// Share of frames whose action was read as it was meant.
-    pub action_accuracy: Interval,
+    pub action_accuracy: Option<Interval>,
 }
 
 impl PlanRow {
-    /// The row of some scores, one a task, beside those of the baseline in the same tasks.
+    /// The row of what came of all tasks, beside the baseline in the same tasks; without a number where there are no scores.
     ///
     /// # Errors
-    /// [`EvaluationError::Metric`] without tasks.
-    pub fn of(
+    /// [`EvaluationError::Metric`] for distances that are no numbers.
+    pub(super) fn of(
         model: Option<&str>,
         name: &str,
-        scores: &[PlanScore],
-        baseline: Option<&[PlanScore]>,
+        Outcomes { scores, diverged }: &PlanOutcomes,
+        baseline: Option<&PlanOutcomes>,
     ) -> Result<Self, EvaluationError> {
-        let interval = |values: Vec<f64>| -> Result<Interval, EvaluationError> {
-            Ok(mean_interval(&values).map_err(MetricError::from)?)
+        let interval = |values: Vec<f64>, possible: RangeInclusive<f64>| match values.is_empty() {
+            true => Ok(None),
+            false => mean_interval(&values).map(|mean| Some(mean.within(possible))),
         };
-        let far = |interval: Interval| interval.within(0.0..=f64::INFINITY);
-        let change = baseline.map(|baseline| {
-            let pairs = scores.iter().zip(baseline);
-            interval(pairs.map(|(one, other)| one.distance() - other.distance()).collect())
-        });
-        let accuracy = interval(scores.iter().map(|score| score.action_accuracy).collect())?;
-        Ok(Self {
-            model: model.map(str::to_owned),
-            name: name.to_owned(),
-            distance: far(interval(scores.iter().map(PlanScore::distance).collect())?),
-            last: far(interval(scores.iter().map(PlanScore::last).collect())?),
-            change: change.transpose()?,
-            action_accuracy: accuracy.within(0.0..=1.0),
-        })
+        let all = |value: fn(&PlanScore) -> f64| scores.iter().map(value).collect::<Vec<f64>>();
+        // A baseline that diverged has none to compare with.
+        let pairs = scores.iter().zip(baseline.iter().flat_map(|baseline| &baseline.scores));
+        let changes = pairs.map(|(one, other)| one.distance() - other.distance()).collect();
+        let (any, far) = (f64::NEG_INFINITY..=f64::INFINITY, 0.0..=f64::INFINITY);
+        let of = || -> Result<[Option<Interval>; 4], StatisticsError> {
+            Ok([
+                interval(all(PlanScore::distance), far.clone())?,
+                interval(all(PlanScore::last), far.clone())?,
+                interval(changes, any)?,
+                interval(all(|score| score.action_accuracy), 0.0..=1.0)?,
+            ])
+        };
+        let [distance, last, change, action_accuracy] = of().map_err(MetricError::from)?;
+        let (model, name) = (model.map(str::to_owned), name.to_owned());
+        Ok(Self { model, name, diverged: *diverged, distance, last, change, action_accuracy })
     }
 }

@@ -9,12 +9,17 @@ use experiment::figure::{Axis, BarChart, FigureError};
 use experiment::interrupt::Interrupt;
 use experiment::report::Report;
 use experiment::seed::Seed;
+use experiment::statistics::Interval;
 use inner_outer::Threads;
 use serde::{Deserialize, Serialize};
 
-use super::{PlanRow, PlanScore, PlanningConfig, STAND_STILL, TRUE_FRAMES, distances};
+use super::score::PlanOutcomes;
+use super::{
+    PlanDivergence, PlanRow, PlanScore, PlanningConfig, STAND_STILL, TRUE_FRAMES, distances,
+};
 use crate::action::Action;
-use crate::clip::Episode;
+use crate::clip::{Episode, Phrase};
+use crate::evaluation::divergence::Outcome;
 use crate::evaluation::ledger::{Item, Ledger};
 use crate::evaluation::page::aligned;
 use crate::evaluation::{EvaluationError, Generator, repeated};
@@ -41,7 +46,7 @@ pub struct Planner<'p, B: Backend> {
 pub struct Planning {
     /// The references, then each model with each method.
     pub rows: Vec<PlanRow>,
-    /// The scores of each row, one a task.
+    /// The scores of each row, one a task; none of a row that diverged.
     pub scores: Vec<Vec<PlanScore>>,
 }
 
@@ -70,10 +75,11 @@ impl<B: Backend> Planner<'_, B> {
     /// # Errors
     /// Worlds that cannot be made, or have no room for their task.
     pub fn unknown_words(&self) -> Result<Vec<(&str, BTreeSet<String>)>, EvaluationError> {
-        let episodes = (0..self.config.tasks).map(|task| Ok(self.task(task)?.1));
-        let episodes = episodes.collect::<Result<Vec<Episode>, EvaluationError>>()?;
+        // Without their frames, which are many.
+        let phrases = (0..self.config.tasks).map(|task| Ok(self.task(task)?.1.phrases));
+        let phrases = phrases.collect::<Result<Vec<Vec<Phrase>>, EvaluationError>>()?;
         let unknown = |model: &VideoModel<B>| {
-            let phrases = episodes.iter().flat_map(|episode| &episode.phrases);
+            let phrases = phrases.iter().flatten();
             model.trained.config.vocabulary.unknown_words(phrases.map(|phrase| &phrase.text))
         };
         let models = self.models.iter();
@@ -103,7 +109,8 @@ impl<B: Backend> Planner<'_, B> {
         Ok(planned)
     }
 
-    /// Carries out all tasks, or goes on in the folder of an interrupted run. Scores do not depend on the number of threads.
+    /// Carries out all tasks, or goes on in the folder of an interrupted run. Scores do not depend on the number of threads. A method
+    /// whose fast learning diverges has a row without scores.
     ///
     /// # Errors
     /// Bad input: settings and models that do not fit. Interrupted: a later call goes on.
@@ -118,17 +125,17 @@ impl<B: Backend> Planner<'_, B> {
         let rows = planned.iter().enumerate();
         let items: Vec<Item> =
             rows.flat_map(|row| tasks.clone().map(move |task| item(row, task))).collect();
-        let work = |item: &Item| self.score(&planned[item.row], item.episode).failed();
+        let work = |item: &Item| self.outcome(&planned[item.row], item.episode).failed();
         let all = Ledger::new(run, self.threads).complete(&items, "tasks", interrupt, work)?;
-        let scores: Vec<Vec<PlanScore>> =
-            all.chunks(self.config.tasks).map(<[PlanScore]>::to_vec).collect();
-        let row = |(planned, found): (&Planned<B>, &Vec<PlanScore>)| {
+        let rows = items.iter().map(|item| item.row);
+        let outcomes = PlanOutcomes::by_row(planned.len(), rows.zip(all));
+        let row = |(planned, found): (&Planned<B>, &PlanOutcomes)| {
             let model = planned.model.map(|model| self.models[model].0.as_str());
-            let baseline = planned.baseline.map(|row| scores[row].as_slice());
+            let baseline = planned.baseline.map(|row| &outcomes[row]);
             PlanRow::of(model, &planned.name, found, baseline)
         };
-        let rows = planned.iter().zip(&scores).map(row).collect::<Result<_, _>>().failed()?;
-        Ok(Planning { rows, scores })
+        let rows = planned.iter().zip(&outcomes).map(row).collect::<Result<_, _>>().failed()?;
+        Ok(Planning { rows, scores: outcomes.into_iter().map(|row| row.scores).collect() })
     }
 
     fn planned(&self) -> Result<Vec<Planned<B>>, EvaluationError> {
@@ -173,6 +180,18 @@ impl<B: Backend> Planner<'_, B> {
         Ok((world, episode))
     }
 
+    fn outcome(
+        &self,
+        planned: &Planned<B>,
+        task: usize,
+    ) -> Result<Outcome<PlanScore, PlanDivergence>, EvaluationError> {
+        let scored = self.score(planned, task);
+        match scored.as_ref().err().and_then(EvaluationError::diverged_at) {
+            Some(chunk) => Ok(Outcome::Diverged(PlanDivergence { task, chunk })),
+            None => Ok(Outcome::Scored(Box::new(scored?))),
+        }
+    }
+
     fn score(&self, planned: &Planned<B>, task: usize) -> Result<PlanScore, EvaluationError> {
         let (world, truth) = self.task(task)?;
         let scale = world.pose_scale();
@@ -205,14 +224,25 @@ const HEADER: [&str; 6] =
     ["model", "method", "distance, cells", "at the end", "change", "actions read as meant"];
 
 impl PlanRow {
+    /// The name, and where it diverged, if it did.
+    fn label(&self) -> String {
+        let name = &self.name;
+        self.diverged.map_or(name.clone(), |PlanDivergence { task, chunk }| {
+            format!("{name}: diverged at chunk {chunk} of task {task}")
+        })
+    }
+
     fn cells(&self) -> Vec<String> {
+        let told = |interval: Option<Interval>| {
+            interval.map_or("-".to_owned(), |interval| format!("{interval:.3}"))
+        };
         vec![
             self.model.clone().unwrap_or_else(|| "-".to_owned()),
-            self.name.clone(),
-            format!("{:.3}", self.distance),
-            format!("{:.3}", self.last),
-            self.change.map_or("-".to_owned(), |change| format!("{change:.3}")),
-            self.action_accuracy.percent().to_string(),
+            self.label(),
+            told(self.distance),
+            told(self.last),
+            told(self.change),
+            self.action_accuracy.map_or("-".to_owned(), |share| share.percent().to_string()),
         ]
     }
 }
@@ -233,20 +263,19 @@ impl Planning {
         let intro = format!(
             "{tasks} tasks: go there and retrace the way. Distances in cells to the poses after each chunk, of an agent that does \
              what the inverse dynamics read from imagined frames; 95 % intervals over tasks. Changes are over the baseline \
-             with the same model in the same tasks."
+             with the same model in the same tasks. A row that diverged, because its fast learning was no longer finite in some task, \
+             has no scores."
         );
         let name = |row: &PlanRow| match &row.model {
             Some(model) => format!("{model}: {}", row.name),
             None => row.name.clone(),
         };
-        let chart = BarChart::new(
-            "Distance to the way-points",
-            Axis::linear("cells"),
-            self.rows.iter().map(name),
-        );
+        let shown = || self.rows.iter().filter(|row| row.diverged.is_none());
+        let chart =
+            BarChart::new("Distance to the way-points", Axis::linear("cells"), shown().map(name));
         let svg = chart
-            .series("all way-points", self.rows.iter().map(|row| row.distance))
-            .series("the last one", self.rows.iter().map(|row| row.last))
+            .series("all way-points", shown().filter_map(|row| row.distance))
+            .series("the last one", shown().filter_map(|row| row.last))
             .to_svg()?;
         let report = Report::new("Planning")
             .paragraph(&intro)

@@ -1,7 +1,7 @@
 use experiment::cli::Failure;
 use experiment::interrupt::Interrupt;
 use experiment::seed::Seed;
-use inner_outer::Threads;
+use inner_outer::{ConfiguredRule, RuleChoice, Threads};
 
 use super::*;
 use crate::action::Action;
@@ -73,6 +73,46 @@ fn models_and_methods_are_compared_and_an_interrupted_planning_goes_on() {
     assert_eq!(found.table().lines().count(), 7);
 }
 
+/// A rate that is too high for one model is no reason to lose what the others came to.
+#[test]
+fn a_method_that_diverges_has_a_row_without_scores_and_stops_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut steep = remembering("steep", FastForm::Local, 1e30);
+    let fast = steep.memory.as_mut().and_then(|memory| memory.fast.as_mut()).unwrap();
+    (fast.steps, fast.optimizer) = (2, ConfiguredRule { rule: RuleChoice::Sgd, clip: None });
+    let methods = [config().methods, vec![steep]].concat();
+    let config = PlanningConfig { methods: methods.clone(), ..config() };
+    let (inverse, threads) = (untrained(), Threads::new(1));
+    let models = [("one".to_owned(), model())];
+    let plan = |config: &PlanningConfig, run: &str| {
+        let planner = Planner { config, models: &models, inverse: &inverse, threads };
+        planner.plan(&folder.path().join(run), &Interrupt::new()).unwrap()
+    };
+    let found = plan(&config, "run");
+    let row = &found.rows[4];
+    assert_eq!(row.diverged, Some(PlanDivergence { task: 0, chunk: 0 }));
+    assert!(row.distance.is_none() && row.change.is_none() && found.scores[4].is_empty());
+    assert!(found.rows[..4].iter().all(|row| row.diverged.is_none() && row.distance.is_some()));
+    assert!(found.rows[3].change.is_some());
+    let told = "steep: diverged at chunk 0 of task 0";
+    assert!(found.table().contains(told), "{}", found.table());
+    assert!(found.page().unwrap().to_html().contains(told));
+
+    // Items that are scored are written as ever, so that runs of earlier programs go on.
+    let item = "run/items/03-one-Temp-LoRA/episode-00000-seed-0.json";
+    let item = std::fs::read_to_string(folder.path().join(item)).unwrap();
+    assert_eq!(item, serde_json::to_string(&found.scores[3][0]).unwrap());
+    assert_eq!(plan(&config, "run"), found);
+    let text = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Planning>(&text).unwrap(), found);
+    assert_eq!(text.matches("diverged").count(), 1, "rows with scores are written as ever");
+
+    // Nothing can be compared with a baseline that has no scores.
+    let steep = PlanningConfig { baseline: "steep".into(), methods, ..config };
+    let rows = plan(&steep, "steep").rows;
+    assert!(rows.iter().all(|row| row.change.is_none()) && rows[3].distance.is_some());
+}
+
 /// Else these tasks would be turns on the spot, at whose way-points is whoever stands still.
 #[test]
 fn a_world_without_room_to_turn_around_is_refused() {
@@ -97,6 +137,19 @@ fn a_world_without_room_to_turn_around_is_refused() {
 fn what_does_not_fit_is_named() {
     let refused = |config: PlanningConfig| config.check().unwrap_err().to_string();
     assert!(refused(PlanningConfig { tasks: 0, ..config() }).contains("`tasks`"));
+    let most = i64::MAX as usize;
+    let tasks = refused(PlanningConfig { tasks: most, ..config() });
+    assert!(
+        tasks.contains("`tasks` is 9223372036854775807, but must be at most 100000"),
+        "{tasks}"
+    );
+    let far = refused(PlanningConfig { actions_there: most, ..config() });
+    assert!(far.contains("`actions_there` is 9223372036854775807"), "{far}");
+    let large = WorldSettings { size: 512, ..world() };
+    let far = refused(PlanningConfig { actions_there: 1_000_000, world: large, ..config() });
+    assert!(far.contains("`actions_there` is 1000000, for which about"), "{far}");
+    let held = refused(PlanningConfig { frames_per_action: most, ..config() });
+    assert!(held.contains("never makes a half circle"), "{held}");
     let away = vec![Route::Retrace, Route::Explore];
     assert!(refused(PlanningConfig { routes: away, ..config() }).contains("does not lead back"));
     assert!(refused(PlanningConfig { baseline: "x".into(), ..config() }).contains("`baseline`"));

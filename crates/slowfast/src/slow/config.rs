@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SlowError;
 use crate::memory::FastConfig;
+use crate::size::{MOST, at_most};
 
 /// The optimiser of the denoiser, AdamW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,12 +108,13 @@ impl WindowConfig {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`SlowError::Setting`] and [`SlowError::Past`].
+    /// [`SlowError::Setting`], [`SlowError::TooLarge`] and [`SlowError::Past`].
     pub fn check(&self) -> Result<(), SlowError> {
         let Self { least_past: least, most_past: most, future, no_action, all_noised } = *self;
         if least == 0 || least > most {
             return Err(SlowError::Past { least, most });
         }
+        at_most(MOST, &[("windows.most_past", most), ("windows.future", future)])?;
         in_range("windows.future", future as f64, future > 0, "at least 1")?;
         for (setting, share) in
             [("windows.no_action", no_action), ("windows.all_noised", all_noised)]
@@ -132,13 +134,14 @@ impl SecondOrderConfig {
     /// Checks the settings but for those of the fast learning, which has [`FastConfig::check`].
     ///
     /// # Errors
-    /// [`SlowError::Setting`], [`SlowError::StateNotKept`] and [`SlowError::BlindToRates`].
+    /// [`SlowError::Setting`], [`SlowError::TooLarge`], [`SlowError::StateNotKept`] and [`SlowError::BlindToRates`].
     pub fn check(&self) -> Result<(), SlowError> {
-        for (setting, count) in
-            [("second_order.written", self.written), ("second_order.draws", self.draws)]
-        {
+        let counts = [("second_order.written", self.written), ("second_order.draws", self.draws)];
+        for (setting, count) in counts {
             in_range(setting, count as f64, count > 0, "at least 1")?;
         }
+        at_most(MOST, &counts)?;
+        self.check_hypergradient()?;
         if !self.fast.keep_state {
             return Err(SlowError::StateNotKept);
         }
@@ -159,7 +162,7 @@ impl SecondOrderConfig {
 
     /// Inner steps of a lesson.
     pub fn inner_steps(&self) -> usize {
-        self.written * self.fast.steps
+        self.written.saturating_mul(self.fast.steps)
     }
 }
 

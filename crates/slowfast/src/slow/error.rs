@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::diffusion::DiffusionError;
 use crate::memory::MemoryError;
+use crate::remedies::{self, SLOW_AND_FAST};
+use crate::size::SizeError;
 
 /// A failure of the slow learning. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,9 @@ pub enum SlowError {
         /// What it may be.
         range: &'static str,
     },
+    /// A setting that no machine has room for.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// Numbers of given frames that are none or out of order.
     #[error("windows have from {least} to {most} given frames; give 1 <= least_past <= most_past")]
     Past {
@@ -95,12 +100,12 @@ pub enum SlowError {
     #[error(transparent)]
     Memory(#[from] MemoryError),
     /// The bi-level core refused.
-    #[error("slow step {step}: {source}")]
+    #[error("slow step {step}: {}", remedies::of_learning(cause, &SLOW_AND_FAST))]
     Learning {
         /// Step, from 0.
         step: usize,
         /// What happened.
-        source: inner_outer::Error,
+        cause: inner_outer::Error,
     },
     /// The file system refused.
     #[error("cannot access {}: {source}; check that the path exists and may be used", path.display())]
@@ -119,6 +124,6 @@ pub enum SlowError {
         problem: String,
     },
     /// A state that cannot be written or read.
-    #[error(transparent)]
+    #[error("{}", remedies::of_state(.0))]
     State(inner_outer::Error),
 }

@@ -12,6 +12,7 @@
 
 mod config;
 mod error;
+mod hypergradient;
 mod recall;
 mod slow_fast_loop;
 mod trained;

@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::SlowError;
 use crate::clip::TrainingScenes;
 use crate::described_file::{describe, described};
-use crate::diffusion::{DiffusionConfig, DiffusionError};
+use crate::diffusion::{Diffusion, DiffusionConfig};
 use crate::memory::FastConfig;
 use crate::model::{Denoiser, DenoiserConfig};
+use crate::remedies;
 use crate::text::Vocabulary;
 
 /// Key of the file's metadata.
@@ -89,29 +90,27 @@ impl<B: Backend> TrainedDenoiser<B> {
         let damaged = |problem: String| SlowError::Damaged { path: path.to_owned(), problem };
         let (config, _): (TrainedConfig, _) =
             described(&content, DESCRIPTION, "denoiser").map_err(damaged)?;
-        Self::filled(config, content, device).map_err(|error| damaged(error.to_string()))
+        Self::filled(config, content, device).map_err(damaged)
     }
 
-    fn filled(
-        config: TrainedConfig,
-        content: Vec<u8>,
-        device: &Device<B>,
-    ) -> Result<Self, SlowError> {
-        let mut file = NamedTensors::read(content).map_err(SlowError::State)?;
-        let TrainedConfig { denoiser, vocabulary, fast, .. } = &config;
+    /// What a file holds, or what is wrong with it.
+    fn filled(config: TrainedConfig, content: Vec<u8>, device: &Device<B>) -> Result<Self, String> {
+        let told = |error: inner_outer::Error| remedies::in_file(&error);
+        let mut file = NamedTensors::read(content).map_err(told)?;
+        let TrainedConfig { denoiser, vocabulary, diffusion, fast, .. } = &config;
+        Diffusion::new(diffusion).map_err(|error| error.to_string())?;
         let seed = Seed::new(0);
-        let mut fresh =
-            Denoiser::new(denoiser, vocabulary, &seed, device).map_err(DiffusionError::from)?;
+        let fresh = Denoiser::new(denoiser, vocabulary, &seed, device);
+        let mut fresh = fresh.map_err(|error| error.to_string())?;
         let has_adapters = file.names().any(|name| name.split('.').any(|part| part == "lora"));
         if let (true, Some(fast)) = (has_adapters, fast) {
             let equipped = fresh.with_adapters(&fast.adapters, &mut seed.rng());
-            fresh = equipped.map_err(DiffusionError::from)?;
+            fresh = equipped.map_err(|error| error.to_string())?;
         }
         let value = |name: &str, shape: &[usize]| file.take(name, shape).map(Some);
-        let denoiser =
-            with_values(fresh, Precision::OfParameter, value).map_err(SlowError::State)?;
-        let rates = rates(&mut file, device).map_err(SlowError::State)?;
-        file.finish().map_err(SlowError::State)?;
+        let denoiser = with_values(fresh, Precision::OfParameter, value).map_err(told)?;
+        let rates = rates(&mut file, device).map_err(told)?;
+        file.finish().map_err(told)?;
         Ok(Self { config, denoiser, rates })
     }
 }
@@ -207,6 +206,24 @@ mod tests {
         TrainedDenoiser { config, ..without_fast }.save(&path).unwrap();
         let mixed = TrainedDenoiser::<Flex>::load(&path, &Default::default()).unwrap_err();
         assert!(matches!(mixed, SlowError::Damaged { .. }), "{mixed}");
+        let large = |change: fn(&mut TrainedConfig)| {
+            let mut saved = trained(0, true);
+            change(&mut saved.config);
+            saved.save(&path).unwrap();
+            let refused = TrainedDenoiser::<Flex>::load(&path, &Default::default()).unwrap_err();
+            assert!(matches!(refused, SlowError::Damaged { .. }), "{refused}");
+            refused.to_string()
+        };
+        const MOST: usize = i64::MAX as usize;
+        assert!(large(|config| config.denoiser.frames = MOST).contains("`frames` = "));
+        assert!(large(|config| config.denoiser.words = MOST).contains("`words` is "));
+        assert!(
+            large(|config| config.diffusion.schedule.steps = MOST).contains("`schedule.steps`")
+        );
+        let rank = large(|config| config.fast.as_mut().unwrap().adapters.rank = MOST);
+        assert!(rank.contains("`fast.adapters.rank` is 9223372036854775807"), "{rank}");
+        let other = large(|config| config.denoiser.word_width = 7);
+        assert!(other.contains("but its settings make it"), "{other}");
         let nowhere = folder.path().join("no/folder");
         let absent = TrainedDenoiser::<Flex>::load(&nowhere, &Default::default()).unwrap_err();
         assert!(matches!(absent, SlowError::Access { .. }));

@@ -167,7 +167,7 @@ impl<B: Backend> SlowTrainer<B> {
         let step = self.steps_taken();
         self.check_lessons(lessons)?;
         let done =
-            self.learner.step(lessons).map_err(|source| SlowError::Learning { step, source })?;
+            self.learner.step(lessons).map_err(|cause| SlowError::Learning { step, cause })?;
         self.ema.update(self.learner.outer(), step);
         Ok(done)
     }

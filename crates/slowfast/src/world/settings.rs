@@ -98,6 +98,23 @@ impl WorldSettings {
         }
         Ok(())
     }
+
+    /// Checks that an action held for so many frames makes a half circle some time.
+    ///
+    /// # Errors
+    /// [`WorldError::Hold`].
+    pub fn check_hold(&self, frames: usize) -> Result<(), WorldError> {
+        let half = self.turns_per_circle as usize / 2;
+        match frames > 0 && half.is_multiple_of(frames) {
+            true => Ok(()),
+            false => Err(WorldError::Hold { frames, half }),
+        }
+    }
+
+    /// Bytes of a frame: a float, since settings may be anything.
+    pub(crate) fn frame_bytes(&self) -> f64 {
+        3.0 * (self.size as f64).powi(2)
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{ImageFormat, Rgb, RgbImage};
 
-use crate::clip::{ClipError, ClipSet};
+use crate::clip::{ClipError, ClipSet, Description};
 
 /// Frames in a row.
 const COLUMNS: usize = 12;
@@ -46,6 +46,14 @@ pub(super) fn draw(clips: &ClipSet, episodes: &[usize]) -> Result<Vec<u8>, ClipE
     Ok(png.into_inner())
 }
 
+/// Bytes of a row of the sheet.
+pub(super) fn row_bytes(Description { height, width, .. }: &Description) -> f64 {
+    let (height, width) = (*height as f64, *width as f64);
+    let enlarged = (TARGET as f64 / height.max(width)).floor().max(1.0);
+    let gap = f64::from(GAP);
+    3.0 * (height * enlarged + gap) * COLUMNS as f64 * (width * enlarged + gap)
+}
+
 /// The pixels of a frame `[height, width, 3]`, each as a square.
 fn enlarged_pixels(
     frame: &[u8],
@@ -81,6 +89,7 @@ mod tests {
         let sheet = image::load_from_memory(&draw(&clips, &[0, 3]).unwrap()).unwrap().to_rgb8();
         // 21 times as large: cells of 128 by 86 pixels.
         assert_eq!(sheet.dimensions(), (12 * 128 + 2, 2 * 86 + 2));
+        assert_eq!(row_bytes(&clips.index().description), f64::from(3 * 86 * 12 * 128));
         let episode = clips.episode(3).unwrap();
         assert_eq!(sheet.get_pixel(2, 88).0, episode.frame(0)[..3]);
         let last = episode.frame(episode.len() - 1);

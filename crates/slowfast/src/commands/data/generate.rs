@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use experiment::cli::{Failure, OrFailure, print_line};
+use experiment::cli::{Failure, OrFailure, print_line, require_not_among};
 use experiment::config::{self, ConfigError};
 use experiment::interrupt::Interrupt;
 
 use super::summary::Summary;
+use crate::clip::INDEX_FILE;
 use crate::generation::{self, GenerationSettings};
 
 /// Arguments of `data generate`.
@@ -58,6 +59,8 @@ impl Arguments {
 /// Bad input: the settings, or a folder with other clips. Failed: writing. Interrupted: the same command goes on.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let settings = arguments.settings().bad_input()?;
+    let read: Vec<&PathBuf> = arguments.config.iter().collect();
+    require_not_among(&arguments.out.join(INDEX_FILE), &read, |_| false)?;
     let interrupt = Interrupt::install().failed()?;
     let index = generation::generate(&arguments.out, &settings, &interrupt)?;
     let summary = Summary::of(&index);
@@ -89,6 +92,18 @@ mod tests {
         let found =
             settings(&["--set", "world.size=32", "--set", "seed=5", "--size", "16"]).unwrap();
         assert_eq!((found.world.size, found.seed, found.episodes), (16, 5, 400));
+    }
+
+    #[test]
+    fn settings_are_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join(INDEX_FILE);
+        std::fs::write(&config, "episodes = 3").unwrap();
+        let (out, config) = (folder.path().display(), config.display());
+        let line = format!("generate --out {out} --config {config}");
+        let arguments = Program::parse_from(line.split(' ')).arguments;
+        assert!(matches!(run(arguments), Err(Failure::BadInput(_))));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! `slowfast data inspect`: what is in a folder of clips, whether it is whole, and a picture of it.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use experiment::atomic::write_atomically;
-use experiment::cli::{Failure, OrFailure, print_line};
+use experiment::cli::{Failure, OrFailure, print_line, require_not_among};
 
 use super::contact_sheet;
 use super::summary::Summary;
 use crate::clip::{ClipSet, Split};
+use crate::size::fits;
+
+/// What every PNG begins with.
+const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// Arguments of `data inspect`.
 #[derive(Debug, clap::Args)]
@@ -21,11 +27,11 @@ pub struct Arguments {
     sheet: Option<PathBuf>,
 
     /// Rows of the contact sheet
-    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 8, requires = "sheet")]
     rows: usize,
 
     /// Only episodes of this split on the contact sheet
-    #[arg(long, value_name = "SPLIT", value_parser = split)]
+    #[arg(long, value_name = "SPLIT", value_parser = split, requires = "sheet")]
     split: Option<Split>,
 
     /// Check only that all files are there and as long as they should be, not every byte
@@ -47,9 +53,12 @@ fn split(text: &str) -> Result<Split, String> {
 /// Checks, counts and draws.
 ///
 /// # Errors
-/// Bad input: clips that are not whole, a split without episodes. Failed: writing the picture.
+/// Bad input: clips that are not whole, a split without episodes, a picture in the place of the clips. Failed: writing the picture.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { folder, sheet, rows, split, quick, json } = arguments;
+    if let Some(path) = &sheet {
+        require_not_among(path, &[&folder], is_picture)?;
+    }
     let clips = ClipSet::open(&folder).bad_input()?;
     if !quick {
         clips.verify().bad_input()?;
@@ -60,6 +69,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             return Err(anyhow!("no episode to draw: choose another --split or more --rows"))
                 .bad_input();
         }
+        let row = contact_sheet::row_bytes(&clips.index().description);
+        fits("--rows", chosen.len(), row).bad_input()?;
         let png = contact_sheet::draw(&clips, &chosen).bad_input()?;
         let refused =
             || format!("cannot write {}: check the path and its permissions", path.display());
@@ -78,6 +89,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether a file is a picture, as earlier sheets are and no part of clips is.
+fn is_picture(path: &Path) -> bool {
+    let mut begin = [0; PNG.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == PNG
+}
+
 /// Up to `rows` episodes, spread evenly over those of a split.
 fn spread(clips: &ClipSet, split: Option<Split>, rows: usize) -> Vec<usize> {
     let all: Vec<usize> = match split {
@@ -91,7 +108,6 @@ fn spread(clips: &ClipSet, split: Option<Split>, rows: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use experiment::interrupt::Interrupt;
 
@@ -135,6 +151,24 @@ mod tests {
         assert!(matches!(run(arguments(clips.folder(), &sheet)), Err(Failure::BadInput(_))));
         let quick = Arguments { quick: true, ..arguments(clips.folder(), &sheet) };
         run(quick).unwrap();
+    }
+
+    #[test]
+    fn a_sheet_takes_no_place_but_that_of_an_earlier_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = generated(folder.path());
+        let shard = &clips.index().shards[0].file;
+        for file in ["index.json", shard] {
+            let path = folder.path().join(file);
+            let before = fs::read(&path).unwrap();
+            let refused = run(arguments(folder.path(), &path));
+            let Err(Failure::BadInput(cause)) = refused else { panic!("{refused:?}") };
+            assert!(cause.to_string().contains(file), "{cause}");
+            assert_eq!(fs::read(&path).unwrap(), before);
+        }
+        let within = folder.path().join("sheet.png");
+        run(arguments(folder.path(), &within)).unwrap();
+        run(arguments(folder.path(), &within)).unwrap();
     }
 
     #[test]
