@@ -423,9 +423,13 @@ mod tests {
         clips(&folder.path().join("clips"));
         let usual = prepared(folder.path(), None);
         let windows = WindowConfig { future: 1000, ..usual.windows };
+        let denoiser = DenoiserConfig { frames: 2000, ..usual.denoiser.clone() };
         let many = 1_000_000;
         for (config, named) in [
-            (SlowRun { batch: i64::MAX as usize, ..usual.clone() }, "`batch` is 92233720368547"),
+            (
+                SlowRun { batch: many, windows, denoiser, ..usual.clone() },
+                "`batch` is 1000000, for which",
+            ),
             (SlowRun { glance_windows: many, windows, ..usual.clone() }, "`glance_windows` is "),
             (SlowRun { final_windows: many, windows, ..usual }, "`final_windows` is 1000000"),
         ] {
