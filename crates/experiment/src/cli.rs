@@ -7,8 +7,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-pub use arguments::{CommonArguments, Device, SettingsArguments, tell_default};
-pub use outputs::{require_not_among, require_writable, write_file};
+pub use arguments::{CommonArguments, Device, SettingsArguments, seeds, tell_default};
+pub use outputs::{refuse_to_lose, require_not_among, require_writable, write_file};
 
 use crate::interrupt;
 

@@ -1,10 +1,15 @@
 //! A report as one HTML page that needs nothing else: no network, no scripts, figures inside.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use crate::markup::escape;
 
 const STYLE: &str = include_str!("report/style.css");
+/// What a page begins with.
+const BEGINNING: &str = "<!DOCTYPE html>";
 
 /// A page that is built from top to bottom.
 ///
@@ -88,12 +93,19 @@ impl Report {
     pub fn to_html(&self) -> String {
         let (title, body) = (escape(&self.title), &self.body);
         format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "{BEGINNING}\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
              <h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n"
         )
     }
+}
+
+/// Whether the file is a page, such as that of an earlier report, which a new one may replace.
+pub fn is_page(path: &Path) -> bool {
+    let mut beginning = [0; BEGINNING.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning == *BEGINNING.as_bytes()
 }
 
 fn cell(text: &str) -> String {

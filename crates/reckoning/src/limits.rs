@@ -15,8 +15,13 @@ pub(crate) const LARGEST: f64 = 1e6;
 /// # Errors
 /// A sentence that names it, its value and what is allowed.
 pub(crate) fn require_at_most(setting: &str, value: usize, most: usize) -> Result<(), String> {
+    at_most(value, most).map_err(|problem| format!("{setting} {problem}"))
+}
+
+/// What is wrong with a value that is larger than `most`, to be said of its setting.
+pub(crate) fn at_most(value: usize, most: usize) -> Result<(), String> {
     match value <= most {
         true => Ok(()),
-        false => Err(format!("{setting} is {value}; it must be at most {most}")),
+        false => Err(format!("is {value}; it must be at most {most}")),
     }
 }

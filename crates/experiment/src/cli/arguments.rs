@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use clap::builder::RangedU64ValueParser;
 use clap::{Arg, Args, ValueEnum};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -45,8 +46,7 @@ pub struct SettingsArguments {
     pub set: Vec<String>,
 
     /// Seed of every random choice
-    // TOML, in which it is kept, has no larger integers.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "NUMBER", value_parser = seeds())]
     pub seed: Option<u64>,
 
     /// Print the result as JSON instead of text
@@ -119,6 +119,11 @@ impl CommonArguments {
             None => Ok(()),
         }
     }
+}
+
+/// Reads a seed from the command line: TOML, in which it is kept, has no integers beyond those of `i64`.
+pub fn seeds() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(..=i64::MAX as u64)
 }
 
 /// Says in the help of an argument, such as `--out`, which folder is taken where it is not given and its type does not tell.

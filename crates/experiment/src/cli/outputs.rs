@@ -83,6 +83,30 @@ pub fn require_not_among<P: AsRef<Path>>(
     }
 }
 
+/// Refuses to replace a folder, or a file that holds something and is no `kind`, which a command makes: it would not make that
+/// again. What is neither, such as a pipe, is written to.
+///
+/// # Errors
+/// [`Failure::BadInput`] where `out` is there and would be lost.
+pub fn refuse_to_lose(
+    out: &Path,
+    kind: &str,
+    is_one: impl FnOnce(&Path) -> bool,
+) -> Result<(), Failure> {
+    let is_lost = match fs::metadata(out) {
+        Ok(there) if there.is_file() => there.len() > 0 && !is_one(out),
+        Ok(there) => there.is_dir(),
+        Err(_) => false,
+    };
+    match is_lost {
+        true => {
+            Err(anyhow!("{} is no {kind} and would be lost: name another --out", out.display()))
+                .bad_input()
+        }
+        false => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +130,23 @@ mod tests {
         fs::write(new.join("file"), "text").unwrap();
         let within_a_file = require_writable(&new.join("file/folder")).unwrap_err();
         assert!(matches!(within_a_file, Failure::BadInput(_)));
+    }
+
+    #[test]
+    fn what_a_command_makes_is_replaced_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        for (name, text) in [("mine", "memory"), ("notes", "text"), ("empty", "")] {
+            fs::write(place(name), text).unwrap();
+        }
+        let is_one = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text == "memory");
+        let refuse = |out: &Path| refuse_to_lose(out, "memory", is_one);
+        for out in [place("notes"), folder.path().to_owned()] {
+            assert!(told(refuse(&out)).contains("is no memory"));
+        }
+        for out in ["mine", "empty", "new"] {
+            refuse(&place(out)).unwrap();
+        }
     }
 
     fn told(failure: Result<(), Failure>) -> String {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
-use experiment::cli::{Device, Failure, OrFailure, print_line};
+use experiment::cli::{Device, Failure, OrFailure, print_line, seeds};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 
@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 150)]
     rounds: u64,
     /// Seed of every random choice
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = seeds())]
     seed: u64,
     /// Print JSON
     #[arg(long)]

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{Failure, OrFailure, print_line, require_not_among, write_file};
-use experiment::report::Report;
+use experiment::cli::{
+    Failure, OrFailure, print_line, refuse_to_lose, require_not_among, write_file,
+};
+use experiment::report::{Report, is_page};
 use experiment::statistics::Interval;
 use serde_json::json;
 
@@ -33,20 +35,16 @@ pub struct Arguments {
 /// Reads the runs and writes the page.
 ///
 /// # Errors
-/// Bad input: a folder without a finished run, or a page in the place of one of its files. Failed: writing.
+/// Bad input: a folder without a finished run, or a page in the place of one of its files or of another. Failed: writing.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     require_not_among(&arguments.out, &arguments.folders, is_page)?;
+    refuse_to_lose(&arguments.out, "page", is_page)?;
     let groups = write_page(&arguments.folders, &arguments.out, arguments.svg.as_deref())?;
     if arguments.json {
         return print_json(&arguments.out, &groups);
     }
     print_table(&groups)?;
     print_line(format!("\n{}", arguments.out.display()))
-}
-
-/// No file of a run ends so: one that does is an earlier page.
-fn is_page(place: &Path) -> bool {
-    place.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"))
 }
 
 /// One line: the page, and each group with its accuracies and, for each run, the checks without which they are not to be shown.
@@ -183,9 +181,9 @@ mod tests {
     #[test]
     fn a_page_takes_the_place_of_no_file_of_a_run() {
         let folder = tempfile::tempdir().unwrap();
-        let written = |name: &str| {
+        let written = |name: &str, text: &str| {
             let path = folder.path().join(name);
-            fs::write(&path, "text").unwrap();
+            fs::write(&path, text).unwrap();
             path
         };
         let told = |out: PathBuf| {
@@ -196,12 +194,12 @@ mod tests {
             }
         };
         for file in ["results.json", "config.toml", SURFACE_FILE] {
-            let told = told(written(file));
+            let told = told(written(file, "text"));
             assert!(told.contains(file) && told.contains("name another file"), "{told}");
         }
         fs::remove_file(folder.path().join("config.toml")).unwrap();
         for page in ["report.html", "Other.HTML"] {
-            let told = told(written(page));
+            let told = told(written(page, &Report::new(page).to_html()));
             assert!(told.contains("holds no run"), "{told}");
         }
     }

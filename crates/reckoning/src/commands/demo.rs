@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use burn::tensor::backend::Backend;
-use experiment::cli::{Device, Failure, OrFailure, print_line};
+use experiment::cli::{Device, Failure, OrFailure, print_line, seeds};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory::RunDirectory;
 use serde::Serialize;
@@ -34,8 +34,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 150, value_parser = counted_steps)]
     steps: usize,
     /// Seed of every random choice
-    // TOML, in which it is kept, has no larger integers.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, default_value_t = 0, value_parser = seeds())]
     seed: u64,
     /// Print JSON
     #[arg(long)]

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{Device, Failure, OrFailure, print_line, require_not_among};
+use experiment::cli::{Device, Failure, OrFailure, print_line, refuse_to_lose, require_not_among};
 use serde_json::json;
 
-use super::reading::{refuse_to_lose, refuse_to_replace, statements};
+use super::reading::{refuse_to_replace, statements};
 use crate::memory::{Memory, MemoryError};
 use crate::system::System;
 

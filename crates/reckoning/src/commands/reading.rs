@@ -77,30 +77,6 @@ pub fn require_free(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Refuses to replace a folder, or a file that holds something and is no `kind`, which a command makes: it would not make that
-/// again. What is neither, such as a pipe, is written to.
-///
-/// # Errors
-/// Bad input: `out` is there and would be lost.
-pub fn refuse_to_lose(
-    out: &Path,
-    kind: &str,
-    is_one: impl FnOnce(&Path) -> bool,
-) -> Result<(), Failure> {
-    let is_lost = match fs::metadata(out) {
-        Ok(there) if there.is_file() => there.len() > 0 && !is_one(out),
-        Ok(there) => there.is_dir(),
-        Err(_) => false,
-    };
-    match is_lost {
-        true => {
-            Err(anyhow!("{} is no {kind} and would be lost: name another --out", out.display()))
-                .bad_input()
-        }
-        false => Ok(()),
-    }
-}
-
 /// The number of answers to keep while searching, as it is written on the command line.
 ///
 /// # Errors

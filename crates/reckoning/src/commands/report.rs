@@ -4,23 +4,18 @@ mod page;
 mod reading;
 mod tables;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use experiment::cli::{Failure, OrFailure, print_line, write_file};
+use experiment::cli::{Failure, OrFailure, print_line, refuse_to_lose, write_file};
+use experiment::report::is_page;
 use serde_json::{Map, Value, json};
 
 use super::bench::Benchmark;
-use super::reading::refuse_to_lose;
 use crate::figures::{
     Figure, Group, Named, benchmark_figures, figures, generated_figures, grouped,
 };
 pub use page::page;
 pub use reading::{Found, ReadingError, read_folders};
-
-/// What a page begins with.
-const PAGE: &[u8] = b"<!DOCTYPE html>";
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -106,12 +101,6 @@ pub fn write_page(folders: &[PathBuf], out: &Path) -> Result<Contents, Failure> 
     let contents = Contents { groups, evaluations, benchmarks, figures, notes };
     write_file(out, page(&contents).to_html())?;
     Ok(contents)
-}
-
-fn is_page(path: &Path) -> bool {
-    let mut beginning = [0; PAGE.len()];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
-    read.is_ok() && beginning == *PAGE
 }
 
 /// Writes each figure as a file in `folder`, and tells their paths.

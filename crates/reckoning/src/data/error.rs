@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::limits::at_most;
+
 /// A failure to read, recognise, transform or generate data. Every message says where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -101,13 +103,7 @@ impl DataError {
         value: usize,
         most: usize,
     ) -> Result<(), Self> {
-        match value <= most {
-            true => Ok(()),
-            false => {
-                let problem = format!("is {value}; it must be at most {most}");
-                Err(Self::Configuration { field, problem })
-            }
-        }
+        at_most(value, most).map_err(|problem| Self::Configuration { field, problem })
     }
 
     /// A [`DataError::Malformed`] from anything that prints.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use burn::tensor::backend::Backend;
-use experiment::cli::{Device, Failure, OrFailure, print_line, write_file};
+use experiment::cli::{Device, Failure, OrFailure, print_line, seeds, write_file};
 use experiment::interrupt::Interrupt;
 use experiment::run_directory;
 use experiment::seed::Seed;
@@ -50,7 +50,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 4)]
     animations: u16,
     /// Seed of the noise
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = seeds())]
     seed: u64,
     /// Print the evaluation as JSON instead of text
     #[arg(long)]
