@@ -26,7 +26,7 @@ METHODS = table.METHODS | {
 PARTITIONS = {"iid": "equal shares", "dirichlet": "Dirichlet(0.1)"}
 PASSES = 150
 # The 97.5th percentile of Student's distribution by degrees of freedom.
-STUDENT = {2: 4.303, 3: 3.182, 4: 2.776}
+STUDENT = {2: 4.302653, 3: 3.182446, 4: 2.776445}
 
 
 def collect(runs, passes):
