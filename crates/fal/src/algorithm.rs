@@ -243,8 +243,9 @@ impl<B: Backend> Federation<B> {
         let samples = &self.partition.clients[client];
         let config = &self.config.client;
         let steps = participant.steps(config.steps(samples.len()));
-        let seed = self.seed.child("client").index(client as u64).index(t);
-        let mut batches = config.batches(samples.len(), &seed);
+        let seed = self.seed.child("client").index(client as u64);
+        let mut batches = config.batches(samples.len(), t, &seed);
+        let seed = seed.index(t);
         let game = AdversarialGame { loss: self.config.loss };
         let class_counts = self.class_counts(client);
         let adversary = self.config.adversary.in_round(t, self.config.rounds);

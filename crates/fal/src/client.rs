@@ -32,6 +32,18 @@ pub enum Work {
     },
 }
 
+/// With which batches a client begins a round, where a step sees fewer than all its samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// With those of an order that no round had before.
+    #[default]
+    Anew,
+    /// With those after the last of the round before, so that all its samples come before any comes again, however few steps a
+    /// round has. Steps that it did not take, in this round or because it was not asked, are passed over.
+    Continued,
+}
+
 /// How a client learns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -40,6 +52,8 @@ pub struct ClientConfig {
     pub work: Work,
     /// Samples of a step; 0 for all that it has.
     pub batch: usize,
+    /// Where the batches of a round begin.
+    pub order: Order,
     /// Rate of its descent, eta_local, above 0.
     pub rate: f64,
     /// Momentum of its descent, at least 0 and below 1; fresh in every round.
@@ -51,11 +65,12 @@ pub struct ClientConfig {
 }
 
 impl Default for ClientConfig {
-    /// One pass in batches of 32, rate 0.05, momentum 0.9.
+    /// One pass in batches of 32, in an order of its own in every round, rate 0.05, momentum 0.9.
     fn default() -> Self {
         Self {
             work: Work::Epochs { count: 1 },
             batch: 32,
+            order: Order::Anew,
             rate: 0.05,
             momentum: 0.9,
             weight_decay: 0.0,
@@ -188,11 +203,19 @@ impl ClientConfig {
         }
     }
 
-    /// Which of a client's `samples` each of its steps sees, without end: pass after pass, each in an order of its own; in the
-    /// order of the samples where a step sees them all. Nothing without samples.
-    pub fn batches(&self, samples: usize, seed: &Seed) -> impl Iterator<Item = Vec<usize>> {
+    /// Which of a client's `samples` each of its steps of round `t`, from 0, sees, without end: pass after pass, each in an order
+    /// of its own; in the order of the samples where a step sees them all. Nothing without samples. `seed` is the client's.
+    pub fn batches(
+        &self,
+        samples: usize,
+        t: u64,
+        seed: &Seed,
+    ) -> impl Iterator<Item = Vec<usize>> + use<> {
         let size = self.batch_size(samples);
-        let seed = seed.child("order");
+        let (seed, steps_before) = match self.order {
+            Order::Anew => (seed.index(t).child("order"), 0),
+            Order::Continued => (seed.child("order"), t.saturating_mul(self.steps(samples) as u64)),
+        };
         let pass = move |number| {
             let mut order: Vec<usize> = (0..samples).collect();
             if size < samples {
@@ -200,8 +223,13 @@ impl ClientConfig {
             }
             order.chunks(size).map(<[usize]>::to_vec).collect::<Vec<_>>()
         };
-        let passes = if samples == 0 { 0 } else { u64::MAX };
-        (0..passes).flat_map(pass)
+        let steps_of_a_pass = samples.div_ceil(size) as u64;
+        let passes = match steps_before.checked_div(steps_of_a_pass) {
+            Some(done) => done..u64::MAX,
+            None => 0..0,
+        };
+        let into_the_pass = steps_before.checked_rem(steps_of_a_pass).unwrap_or(0);
+        passes.flat_map(pass).skip(into_the_pass as usize)
     }
 
     /// The gradient of the loss with weight decay, proximal term and correction.

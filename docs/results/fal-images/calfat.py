@@ -20,6 +20,7 @@ import tomllib
 import table
 
 METHODS = table.METHODS | {
+    "fal-1-continued": "FAL, K = 1, through all images in turn",
     "fat-equal-steps": "FAT, as many steps each",
     "fat-no-momentum": "the same, rate 0.09, no momentum",
 }

@@ -8,6 +8,7 @@
 # so that it is judged there only; the ten steps on Fashion-MNIST reach 0.1, so that they are judged there too.
 # METHODS=fat-equal-steps is FAT whose clients take as many local steps as each other in a round, as those of FAL do;
 # fat-no-momentum is that with the rate of FAL, K = 1, and no momentum, which has no time to build up there.
+# METHODS=fal-1-continued is FAL, K = 1, whose rounds do not draw a batch anew but take the next of a pass, as FAT does.
 # METHODS=calfat-scaled is CalFAT whose adversary climbs the scores that the client's loss sees, ten times as large as in its authors' code.
 set -euo pipefail
 fal=$1
@@ -28,6 +29,7 @@ settings() { # METHOD PARTITION
     fat-no-momentum) config=fat rate=0.09 ;;
     calfat-scaled) config=calfat ;;
     fal-1-steps) round=$steps rate=0.09 ;;
+    fal-1-continued) config=fal-1-steps round=$steps rate=0.09 ;;
     fal-2-steps) round=$((steps / 2)) rate=0.06 ;;
     fal-5-steps) round=$((steps / 5 + 1)) rate=0.035 ;;
     esac
@@ -37,6 +39,7 @@ settings() { # METHOD PARTITION
         --set evaluation.every=$((5 * round)) --set evaluation.radius=0.3 --set "clients.partition.kind=$2")
     case $1 in
     fat-*) arguments+=(--set "client.work={ kind = 'steps', count = $steps }") ;;
+    fal-1-continued) arguments+=(--set client.order=continued) ;;
     calfat-scaled) arguments+=(--set loss.scaled=both --set loss.absent=1e-7) ;;
     esac
     if [ "$1" = fat-no-momentum ]; then

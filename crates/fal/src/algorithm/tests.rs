@@ -10,14 +10,14 @@ use super::*;
 use crate::Classifier;
 use crate::adversary::{AdversaryConfig, Start};
 use crate::attack::Norm;
-use crate::client::{ClientConfig, Work};
+use crate::client::{ClientConfig, Order, Work};
 use crate::config::PopulationConfig;
 use crate::data::{ImageSet, ImageShape};
 use crate::loss::{LossChoice, Scope};
 use crate::network::NetworkChoice;
 use crate::partition::PartitionChoice;
 use crate::server::{
-    AggregatorChoice, Attackers, OptimizerChoice, Participation, ServerChoice, Weighting,
+    Adaptive, AggregatorChoice, Attackers, OptimizerChoice, Participation, ServerChoice, Weighting,
 };
 use crate::theory::RegressionLoss;
 
@@ -292,6 +292,9 @@ fn every_loss_and_server_learns_the_toy() {
         AggregatorChoice::Median,
         AggregatorChoice::TrimmedMean { share: 0.25 },
         AggregatorChoice::Krum { byzantine: 0 },
+        AggregatorChoice::MultiKrum { byzantine: 0, keep: Some(2) },
+        AggregatorChoice::Bulyan { byzantine: 0 },
+        AggregatorChoice::GeometricMedian { iterations: 100, smoothing: 1e-6, tolerance: 1e-6 },
     ];
     for aggregator in aggregators {
         let server = ServerChoice { aggregator, ..ServerChoice::fedavg() };
@@ -301,6 +304,18 @@ fn every_loss_and_server_learns_the_toy() {
         }
         let reached = accuracy(&trained(&config, 60));
         assert!(reached > 0.9, "{aggregator:?}: {reached}");
+    }
+    let adaptive = |rate| Adaptive { rate, first: 0.9, second: 0.99, floor: 1e-3 };
+    let optimizers = [
+        OptimizerChoice::Momentum { rate: 0.5, momentum: 0.9 },
+        OptimizerChoice::Adagrad(Adaptive { first: 0.0, ..adaptive(0.1) }),
+        OptimizerChoice::Adam(adaptive(0.03)),
+        OptimizerChoice::Yogi(adaptive(0.03)),
+    ];
+    for optimizer in optimizers {
+        let server = ServerChoice { optimizer, ..ServerChoice::fedavg() };
+        let reached = accuracy(&trained(&ExperimentConfig { server, ..base.clone() }, 60));
+        assert!(reached > 0.9, "{optimizer:?}: {reached}");
     }
     for drift in [DriftControl::Proximal { mu: 0.1 }, DriftControl::Scaffold] {
         let client = ClientConfig { drift, momentum: 0.0, ..client };
@@ -424,7 +439,7 @@ fn a_class_that_a_client_lacks_counts_as_it_is_set() {
 #[test]
 fn batches_go_through_the_samples_pass_after_pass() {
     let client = ClientConfig { batch: 4, ..ClientConfig::default() };
-    let batches: Vec<Vec<usize>> = client.batches(10, &Seed::new(1)).take(6).collect();
+    let batches: Vec<Vec<usize>> = client.batches(10, 0, &Seed::new(1)).take(6).collect();
     let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
     assert_eq!(sizes, [4, 4, 2, 4, 4, 2]);
     let [first, second] = [&batches[..3], &batches[3..]].map(<[_]>::concat);
@@ -434,9 +449,48 @@ fn batches_go_through_the_samples_pass_after_pass() {
         assert_eq!(pass, (0..10).collect::<Vec<_>>());
     }
     let whole = ClientConfig { batch: 0, ..client };
-    let seen: Vec<Vec<usize>> = whole.batches(3, &Seed::new(1)).take(2).collect();
+    let seen: Vec<Vec<usize>> = whole.batches(3, 0, &Seed::new(1)).take(2).collect();
     assert_eq!(seen, [[0, 1, 2], [0, 1, 2]]);
-    assert_eq!(client.batches(0, &Seed::new(1)).next(), None);
+    for order in [Order::Anew, Order::Continued] {
+        let client = ClientConfig { order, ..client };
+        assert_eq!(client.batches(0, 3, &Seed::new(1)).next(), None);
+    }
+}
+
+/// However a pass is cut into rounds: with two steps a round the batches are those of one round without end.
+#[test]
+fn an_order_that_is_continued_goes_over_the_ends_of_rounds() {
+    let client = |order| ClientConfig {
+        work: Work::Steps { count: 2 },
+        batch: 4,
+        order,
+        ..ClientConfig::default()
+    };
+    let seed = Seed::new(1);
+    let in_rounds = |order| {
+        let round = |t| client(order).batches(10, t, &seed).take(2);
+        (0..6).flat_map(round).collect::<Vec<_>>()
+    };
+    let endless: Vec<_> = client(Order::Continued).batches(10, 0, &seed).take(12).collect();
+    assert_eq!(in_rounds(Order::Continued), endless);
+    let anew = in_rounds(Order::Anew);
+    assert_eq!(anew[2..4], client(Order::Anew).batches(10, 1, &seed).take(2).collect::<Vec<_>>());
+    assert!(anew.iter().all(|batch| batch.len() == 4), "the short batch is never reached");
+    assert!(in_rounds(Order::Continued)[2].len() == 2, "the first pass ends with it");
+}
+
+/// A round that is one pass has the whole of a pass either way, and a training with one step a round differs.
+#[test]
+fn an_order_that_is_continued_is_trained_with() {
+    let trained = |order, work| {
+        let mut config = plain(3);
+        config.client =
+            ClientConfig { work, batch: 3, order, momentum: 0.0, ..ClientConfig::default() };
+        trained(&config, 4).state().global.clone()
+    };
+    let single = Work::Steps { count: 1 };
+    assert_ne!(trained(Order::Anew, single), trained(Order::Continued, single));
+    assert_eq!(trained(Order::Continued, single), trained(Order::Continued, single));
 }
 
 /// What an update holds, by the example of a client that was slow.

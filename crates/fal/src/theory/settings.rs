@@ -4,7 +4,7 @@ use experiment::seed::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::{RegressionLoss, SphereAdversary};
-use crate::client::{ClientConfig, Work};
+use crate::client::{ClientConfig, Order, Work};
 use crate::data::{SphereError, SphereSet};
 use crate::server::{DriftControl, ServerChoice};
 use crate::training_error::{MOST, TrainingError, require, require_few, require_some};
@@ -155,6 +155,7 @@ impl TheorySettings {
         ClientConfig {
             work: Work::Steps { count: self.local_steps },
             batch: 0,
+            order: Order::default(),
             rate: self.step_rate(),
             momentum: 0.0,
             weight_decay: 0.0,
