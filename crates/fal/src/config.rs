@@ -62,7 +62,7 @@ pub struct DataConfig {
     /// Number of classes of a `folder` or `derived` set whose labels may not reach the last one; as its labels say if not stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
-    /// Use only the first so many images to learn from; 0 for all.
+    /// Use only the first so many images to learn from, in the order of the files; 0 for all.
     pub train: usize,
 }
 
@@ -216,6 +216,25 @@ impl DataConfig {
         require((2..=256).contains(&classes), "data.classes", classes as f64, "2 to 256")
     }
 
+    /// Which classes of `split` have images to judge by and none to learn from, so that none of theirs can be recognised. None
+    /// where there are no such classes.
+    pub fn untrained(&self, split: &Split) -> Option<String> {
+        let counts = split.train.class_counts().into_iter().zip(split.test.class_counts());
+        let named = split.train.class_names().iter().zip(counts);
+        let missing = named.filter(|(_, (train, test))| *train == 0 && *test > 0);
+        let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let remedy = match self.train {
+            0 => "add some to the files".to_owned(),
+            train => format!(
+                "`data.train` takes the first {train}; raise it, or mix the order of the files"
+            ),
+        };
+        Some(format!("no image to learn from is of class {}: {remedy}", missing.join(", ")))
+    }
+
     /// Reads the images.
     ///
     /// # Errors
@@ -273,6 +292,21 @@ impl ExperimentConfig {
         };
         Some(format!(
             "of {asked} clients that a round asks {expected:.1} are expected to answer, too few for `server.aggregator`, so that {consequence}: {refusal}; or lower `clients.participation.dropout`"
+        ))
+    }
+
+    /// Where adversaries of training may go elsewhere than the attacks of the judgement, which may be
+    /// meant. None where they are alike, or training has none.
+    pub fn other_threat(&self) -> Option<String> {
+        let Self { adversary, evaluation, .. } = self;
+        let (trained, judged) =
+            (ThreatModel::new(adversary.norm, adversary.radius), evaluation.threat());
+        let is_alike = trained.norm == judged.norm && trained.epsilon == judged.epsilon;
+        if adversary.is_idle() || is_alike {
+            return None;
+        }
+        Some(format!(
+            "adversaries of training stay within {trained}, attacks of the judgement within {judged}: `adversary.norm` and `adversary.radius` are not `evaluation.norm` and `evaluation.radius`"
         ))
     }
 
@@ -427,6 +461,39 @@ mod tests {
         assert_eq!(shortfall(5, 0.5, AggregatorChoice::Median), None);
         let slack = shortfall(5, 0.3, AggregatorChoice::Slack { alpha: 0.1, top: 4 }).unwrap();
         assert!(slack.contains("no more than a mean") && !slack.contains("passed over"), "{slack}");
+    }
+
+    #[test]
+    fn another_threat_than_that_of_training_is_told() {
+        let mut config = ExperimentConfig::default();
+        assert_eq!(config.other_threat(), None);
+        config.evaluation.radius = 0.2;
+        let told = config.other_threat().unwrap();
+        for words in ["within Linf 0.1,", "within Linf 0.2:", "`adversary.radius`"] {
+            assert!(told.contains(words), "{told}");
+        }
+        config.adversary.steps = 0;
+        assert_eq!(config.other_threat(), None, "plain training has no adversary");
+        config = ExperimentConfig::default();
+        config.evaluation.norm = Norm::L2;
+        assert!(config.other_threat().unwrap().contains("L2"));
+    }
+
+    #[test]
+    fn classes_that_nothing_is_learned_of_are_told() {
+        let set = |labels: Vec<u8>| {
+            let shape = ImageShape { channels: 1, height: 1, width: 1 };
+            let names = ["cat", "dog", "eel"].map(String::from).to_vec();
+            ImageSet::new("animals", shape, vec![0.5; labels.len()], labels, names).unwrap()
+        };
+        let split = |train, test| Split { train: set(train), test: set(test) };
+        let all = DataConfig::default();
+        assert_eq!(all.untrained(&split(vec![0, 1, 2], vec![0, 1, 2])), None);
+        assert_eq!(all.untrained(&split(vec![0, 1], vec![0, 1])), None, "nor judged by");
+        let sorted = split(vec![0, 0], vec![0, 1, 2]);
+        assert!(all.untrained(&sorted).unwrap().contains("class dog, eel: add some"));
+        let first = DataConfig { train: 2, ..all };
+        assert!(first.untrained(&sorted).unwrap().contains("takes the first 2; raise it"));
     }
 
     #[test]

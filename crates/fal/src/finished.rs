@@ -1,6 +1,5 @@
 //! Finished runs, and those that differ only in their seed together.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,9 +7,10 @@ use std::path::{Path, PathBuf};
 use experiment::metrics::{self, MetricsError, Row};
 use experiment::run_directory::{RunDirectory, RunError};
 use experiment::statistics::{Interval, mean_over_runs};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::attack::MaskingChecks;
+use crate::attendance::Attendance;
 use crate::config::ExperimentConfig;
 
 /// The judgement within a run directory.
@@ -58,90 +58,6 @@ pub struct UnderAttack {
     pub attack: String,
     /// Share of samples that the network gets right before and after it.
     pub accuracy: Interval,
-}
-
-/// In the metrics: clients whose update was finite.
-pub const PARTICIPANTS: &str = "participants";
-/// In the metrics: 1 for a round that passed without a step.
-pub const PASSED_OVER: &str = "passed over";
-/// In the metrics: clients that were asked, but lost.
-pub const DROPPED: &str = "dropped";
-/// In the metrics: clients whose loss or update was not finite.
-pub const SET_ASIDE: &str = "set aside";
-/// In the metrics: 1 for a round in which an iteration at the server had not come to rest.
-pub const UNCONVERGED: &str = "unconverged";
-
-/// What did not go as it was to go in the rounds of a training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Attendance {
-    /// Rounds that passed without a step, because too few updates came for the server's rule.
-    pub passed_over: u64,
-    /// Those of them in which updates came, and none was finite.
-    pub nothing_finite: u64,
-    /// How often a client was asked, but lost; none where the metrics do not tell.
-    pub dropped: Option<u64>,
-    /// How often the loss or the update of a client was not finite.
-    pub set_aside: u64,
-    /// Rounds in which an iteration at the server had not come to rest.
-    pub unconverged: u64,
-    /// All rounds.
-    #[serde(skip)]
-    pub rounds: u64,
-}
-
-impl Attendance {
-    /// Adds up the rounds of a training.
-    pub fn of(rows: &[Row]) -> Self {
-        let value = |row: &Row, name: &str| row.values.get(name).map(|value| *value as u64);
-        let sum = |name| rows.iter().filter_map(|row| value(row, name)).sum();
-        Self {
-            passed_over: sum(PASSED_OVER),
-            nothing_finite: rows.iter().filter(|row| is_nothing_finite(row)).count() as u64,
-            dropped: rows.iter().map(|row| value(row, DROPPED)).sum(),
-            set_aside: sum(SET_ASIDE),
-            unconverged: sum(UNCONVERGED),
-            rounds: rows.len() as u64,
-        }
-    }
-
-    /// What makes the network another one than so many rounds would have made.
-    pub fn warnings(&self) -> Vec<String> {
-        let Self { passed_over, nothing_finite, unconverged, rounds, .. } = *self;
-        let too_few = passed_over.saturating_sub(nothing_finite);
-        let mut warnings = Vec::new();
-        if nothing_finite > 0 {
-            warnings.push(format!(
-                "in {nothing_finite} of {rounds} rounds no update that came was finite: the network learned in the others alone, and has likely diverged if these are the last; lower `client.rate`, or look at who sends such updates"
-            ));
-        }
-        if too_few > 0 {
-            warnings.push(format!(
-                "{too_few} of {rounds} rounds were passed over, because too few updates came for `server.aggregator`: the network learned in the others alone; let more clients take part, lower `clients.participation.dropout`, or withstand fewer bad clients"
-            ));
-        }
-        if unconverged > 0 {
-            warnings.push(format!(
-                "in {unconverged} of {rounds} rounds the geometric median still moved at its last step; raise `server.aggregator.iterations` or `server.aggregator.tolerance`"
-            ));
-        }
-        warnings
-    }
-}
-
-fn is_nothing_finite(row: &Row) -> bool {
-    let value = |name| row.values.get(name).copied();
-    value(PARTICIPANTS) == Some(0.0) && value(SET_ASIDE).is_some_and(|clients| clients > 0.0)
-}
-
-impl fmt::Display for Attendance {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passed_over, dropped, set_aside, rounds, .. } = *self;
-        let dropped = dropped.map_or_else(|| "unknown".to_owned(), |dropped| dropped.to_string());
-        write!(
-            formatter,
-            "{passed_over} of {rounds} rounds passed over, {dropped} answers lost, {set_aside} not finite"
-        )
-    }
 }
 
 /// A finished run.
@@ -361,7 +277,10 @@ impl Group {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::attendance::{DROPPED, PARTICIPANTS, PASSED_OVER, SET_ASIDE, UNCONVERGED};
 
     pub(crate) fn run(name: &str, seed: u64, clean: f64) -> FinishedRun {
         let interval = |mean: f64| Interval { mean, low: mean - 0.1, high: mean + 0.1, n: 100 };
@@ -492,16 +411,19 @@ pub(crate) mod tests {
             nothing_finite: 1,
             dropped: Some(11),
             set_aside: 3,
+            set_aside_clients: BTreeMap::new(),
             unconverged: 1,
+            received: 5,
             rounds: 3,
         };
-        assert_eq!(run.attendance(), Some(expected));
+        assert_eq!(run.attendance(), Some(expected.clone()));
         run.judgement.warnings = vec!["masked".to_owned(), expected.warnings()[0].clone()];
         let warnings = run.warnings();
-        assert_eq!(warnings.len(), 4, "{warnings:?}");
+        assert_eq!(warnings.len(), 5, "{warnings:?}");
         assert!(warnings[1].starts_with("in 1 of 3 rounds no update that came was finite"));
         assert!(warnings[2].starts_with("1 of 3 rounds were passed over"), "{warnings:?}");
-        assert!(warnings[3].starts_with("in 1 of 3 rounds the geometric median"), "{warnings:?}");
+        assert!(warnings[3].starts_with("3 of 8 updates were not finite and are left out: "));
+        assert!(warnings[4].starts_with("in 1 of 3 rounds the geometric median"), "{warnings:?}");
         assert!(expected.to_string().contains("11 answers lost"), "{expected}");
     }
 

@@ -6,6 +6,7 @@
 //! | see Algorithm 1 | [`algorithm`], [`client`] |
 //! | choose what is descended and climbed | [`loss`], [`adversary`], [`game`] |
 //! | attack any Burn classifier | [`attack`] |
+//! | see who took part in the rounds | [`attendance`] |
 //! | read images and divide them among clients | [`data`], [`partition`] |
 //! | see the networks | [`network`] |
 //! | aggregate what clients send | [`server`] |
@@ -15,6 +16,7 @@
 pub mod adversary;
 pub mod algorithm;
 pub mod attack;
+pub mod attendance;
 mod classifier;
 pub mod client;
 pub mod commands;

@@ -2,8 +2,9 @@
 
 Run ``python autoattack.py`` (requirements.txt beside it; some minutes on one
 core). It reads the weights and images that make.py wrote and writes
-``autoattack.json``, in the form of ``accuracies.json``: the standard version
-as it comes, and each of its parts alone with a smaller budget.
+``autoattack.json``, in the form of ``accuracies.json``: the standard version,
+and each of its parts alone with a smaller budget, as they come but for
+Square's random integers, which include their upper end as in ``fal``.
 """
 
 import json

@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::attack::{
-    Attack, AttackError, Evaluation, RobustAccuracy, RobustnessReport, Samples, Tally, WhiteBox,
+    Attack, AttackError, Evaluation, REVISION, RobustAccuracy, RobustnessReport, Samples, Tally,
+    WhiteBox,
 };
 use crate::config::ExperimentConfig;
 use crate::data::ImageSet;
@@ -57,15 +58,15 @@ impl<'i> Parts<'i> {
         Self { folder: run.map(|run| run.join(FOLDER)), interrupt }
     }
 
-    /// Those that are of the network with this fingerprint: another network in the same folder is judged anew.
-    fn of(&self, network: &Fingerprint) -> Self {
-        let folder = self.folder.as_ref().map(|folder| folder.join(network.to_string()));
-        let files = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
-        let mut files = files.into_iter().flatten().flatten();
-        if files.any(|file| file.path().is_file()) && !folder.as_ref().is_some_and(|of| of.exists())
-        {
+    /// Those that are of the network with this fingerprint, by this revision of the attacks: what is of others is judged anew.
+    fn of(&self, network: &Fingerprint, revision: u32) -> Self {
+        let name = format!("{network}-{revision}");
+        let folder = self.folder.as_ref().map(|folder| folder.join(&name));
+        let is_begun = folder.as_ref().is_some_and(|folder| folder.exists());
+        let others = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
+        if !is_begun && others.is_some_and(|mut others| others.next().is_some()) {
             print_note(format!(
-                "what an older program judged here does not tell of which network it is, and is done again; {FOLDER}/*.json can be deleted"
+                "what was judged here before is of another network, or by other attacks, and is done again; what {FOLDER} holds beside {name} can be deleted"
             ));
         }
         Self { folder, interrupt: self.interrupt }
@@ -160,7 +161,7 @@ pub(super) fn judge<B: Backend>(
     samples: &Samples,
     parts: &Parts<'_>,
 ) -> Result<RobustnessReport, Failure> {
-    let parts = parts.of(&trained::fingerprint(network));
+    let parts = parts.of(&trained::fingerprint(network), REVISION);
     let evaluation = config.evaluation.evaluation(&seed(config));
     let model = transparent(network, &Default::default());
     let clean = evaluation.campaign.clean_accuracy(&model, samples)?;
@@ -293,6 +294,19 @@ mod tests {
             assert_eq!(found, serde_json::to_string(&judged(&none).unwrap()).unwrap());
             assert_eq!(found, serde_json::to_string(&judged(&refused).unwrap()).unwrap());
         }
+    }
+
+    #[test]
+    fn what_other_attacks_judged_is_judged_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::new();
+        let parts = Parts::new(Some(folder.path()), &interrupt);
+        let network = Fingerprint::of_parts(&[b"network"]);
+        let judged = |revision, accuracy: f64| {
+            let made = || Ok::<_, AttackError>(accuracy);
+            parts.of(&network, revision).kept("0", made).unwrap()
+        };
+        assert_eq!((judged(1, 0.1), judged(2, 0.2), judged(1, 0.3)), (0.1, 0.2, 0.1));
     }
 
     #[test]

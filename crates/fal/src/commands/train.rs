@@ -1,12 +1,15 @@
 //! `fal train`: an experiment in a run directory that can be killed and resumed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoints;
-use experiment::cli::{CommonArguments, Failure, OrFailure, print_line, tell_default, write_file};
+use experiment::cli::{
+    CommonArguments, Failure, OrFailure, print_line, print_note, tell_default, write_file,
+};
 use experiment::fingerprint::Fingerprint;
 use experiment::interrupt::Interrupt;
 use experiment::metrics::{self, Metrics};
@@ -19,11 +22,13 @@ use super::configured;
 use super::judgement::{Parts, Results, judge, judged};
 use crate::algorithm::{Federation, FederationState, RoundReport};
 use crate::attack::{AttackError, Campaign, RobustnessReport, Samples};
+use crate::attendance::{
+    Attendance, DROPPED, PARTICIPANTS, PASSED_OVER, SET_ASIDE, SET_ASIDE_CLIENT, UNCONVERGED,
+    clients,
+};
 use crate::config::ExperimentConfig;
 use crate::data::{ImageSet, Split};
-use crate::finished::{
-    Attendance, DROPPED, PARTICIPANTS, PASSED_OVER, RESULTS_FILE, SET_ASIDE, UNCONVERGED,
-};
+use crate::finished::RESULTS_FILE;
 use crate::gallery::gallery;
 use crate::judge::{GLANCE_STEPS, Glance, samples, transparent};
 use crate::trained::{Description, NETWORK_FOLDER, Trained};
@@ -84,7 +89,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Outcome::Judged(results) => {
             print_line(&results.judgement.report)?;
-            print_line(results.attendance)?;
+            print_line(&results.attendance)?;
             let warnings = results.attendance.warnings();
             warnings.iter().try_for_each(|warning| print_line(format!("WARNING: {warning}")))
         }
@@ -140,6 +145,7 @@ impl<B: Backend> Experiment<B> {
     pub fn new(config: ExperimentConfig) -> Result<Self, Failure> {
         let device = Default::default();
         let split = config.data.load().bad_input()?;
+        config.data.untrained(&split).into_iter().for_each(print_note);
         let images = split.fingerprint();
         let Split { train, test } = split;
         config.evaluation.check_images(&test).bad_input()?;
@@ -179,13 +185,16 @@ impl<B: Backend> Experiment<B> {
         }
         let until = until.unwrap_or(rounds).min(rounds);
         let progress = Progress::resumed(until, "rounds", self.federation.rounds());
-        if let Some(shortfall) = self.config.shortfall() {
-            progress.message(shortfall);
-        }
+        let told = [self.config.shortfall(), self.config.other_threat()];
+        told.into_iter().flatten().for_each(|note| progress.message(note));
+        let mut told_of = BTreeSet::new();
         while self.federation.rounds() < until {
             let report = self.federation.round().failed()?;
             let glance = self.glance(report.round)?;
             log_round(&mut metrics, &report, glance)?;
+            if let Some(note) = first_set_aside(&mut told_of, &report) {
+                progress.message(note);
+            }
             if !report.is_used {
                 let (round, found) = (report.round, report.participants);
                 let others = report.set_aside.len();
@@ -283,15 +292,28 @@ impl<B: Backend> Experiment<B> {
     }
 }
 
+/// The clients that were set aside in this round and are not among those `told_of` yet, where there are some.
+fn first_set_aside(told_of: &mut BTreeSet<usize>, report: &RoundReport) -> Option<String> {
+    let new: Vec<usize> =
+        report.set_aside.iter().copied().filter(|client| told_of.insert(*client)).collect();
+    (!new.is_empty()).then(|| {
+        let round = report.round;
+        format!("round {round}: what {} learned is not finite and is left out; how often that happens is told at the end", clients(&new))
+    })
+}
+
 fn log_round(
     metrics: &mut Metrics,
     report: &RoundReport,
     glance: Option<Glance>,
 ) -> Result<(), Failure> {
+    let by_client: Vec<String> =
+        report.set_aside.iter().map(|client| format!("{SET_ASIDE_CLIENT}{client}")).collect();
     let mut values = vec![(PARTICIPANTS, report.participants as f64)];
     values.extend(report.loss.map(|loss| ("loss", loss)));
     values.push((DROPPED, report.dropped.len() as f64));
     values.push((SET_ASIDE, report.set_aside.len() as f64));
+    values.extend(by_client.iter().map(|name| (name.as_str(), 1.0)));
     values.push((PASSED_OVER, f64::from(u8::from(!report.is_used))));
     if !report.is_converged {
         values.push((UNCONVERGED, 1.0));

@@ -22,6 +22,9 @@ const LITTLE: f64 = 0.05;
 const MISLED: f64 = 0.1;
 /// At how many samples a share begins to count: of an honest model too an attack misses single samples.
 const SEVERAL: usize = 2;
+/// Fewer attacked samples than this show too little: of a model that hides its gradients at a tenth of all samples, one draw of
+/// twenty in eight holds none of these.
+const FEW: usize = 20;
 /// How far the sum of scores may be from one where they are probabilities.
 const ROUNDING: f32 = 1e-4;
 
@@ -52,9 +55,9 @@ impl Default for CheckBudget {
 pub struct MaskingChecks {
     /// What was spent.
     pub budget: CheckBudget,
-    /// Samples that the model gets right, so that they are attacked; 0 in files of older programs, which did not keep it.
+    /// Samples that the model gets right, so that they are attacked; none in files of older programs, which did not keep it.
     #[serde(default)]
-    pub attacked: usize,
+    pub attacked: Option<usize>,
     /// Whether the model gives all samples, which are of several classes, the same class.
     #[serde(default)]
     pub answers_alike: bool,
@@ -109,7 +112,7 @@ impl MaskingChecks {
         let black_box = campaign.run(&Square::new(budget.queries), model, &samples)?;
         Ok(Self {
             budget,
-            attacked: few.fates.iter().filter(|fate| **fate != Fate::Misclassified).count(),
+            attacked: Some(few.fates.iter().filter(|fate| **fate != Fate::Misclassified).count()),
             answers_alike: are_alike(samples.labels(), &scores),
             probabilities: scores.iter().flat_map(Scores::iter).all(are_probabilities),
             few_steps: few.robust_accuracy(),
@@ -148,6 +151,12 @@ impl MaskingChecks {
         if self.answers_alike {
             warnings.push("the model gives images of all classes the same class: its accuracies say nothing of attacks".into());
             return warnings;
+        }
+        if let Some(attacked) = self.attacked.filter(|attacked| *attacked < FEW) {
+            warnings.push(format!(
+                "of {} samples that were to be checked the model gets {attacked} right: too few are attacked for the checks to show whether it hides its gradients",
+                self.few_steps.n
+            ));
         }
         if let Some(gain) = self.gain(self.few_steps, self.many_steps, LITTLE) {
             warnings.push(format!(
@@ -189,8 +198,7 @@ impl MaskingChecks {
 
     /// So many of the attacked samples, in percent, where they are not few.
     fn several(&self, samples: usize, few: f64) -> Option<String> {
-        // Files of older programs do not tell how many were attacked.
-        let attacked = if self.attacked == 0 { self.few_steps.n } else { self.attacked };
+        let attacked = self.attacked.unwrap_or(self.few_steps.n);
         let share = samples as f64 / attacked as f64;
         (samples >= SEVERAL && share > few).then(|| format!("{:.1} %", 100.0 * share))
     }
@@ -307,16 +315,17 @@ mod tests {
         }
     }
 
-    /// Nothing is attacked then, so nothing is said of gradients.
+    /// Nothing is attacked then, so that nothing can be said of gradients, and that is said.
     #[test]
-    fn a_model_that_gets_all_wrong_is_no_sign_of_masking() {
+    fn a_model_that_gets_all_wrong_was_not_checked() {
         let model = toy::network_model(6, 5);
         let samples = toy::right_samples(&model, toy::noise(24, 5));
         let wrong = samples.labels().iter().map(|label| (label + 1) % 6).collect();
         let samples = Samples::new(samples.images().clone(), wrong).unwrap();
         let checks = MaskingChecks::run(&campaign(), BUDGET, &model, &samples).unwrap();
-        assert_eq!(checks.few_steps.mean, 0.0);
-        assert_eq!(checks.warnings(), Vec::<String>::new(), "{checks}");
+        assert_eq!((checks.few_steps.mean, checks.attacked), (0.0, Some(0)));
+        let warnings = checks.warnings();
+        assert!(warnings.len() == 1 && warnings[0].contains("gets 0 right"), "{checks}");
     }
 
     #[test]
@@ -355,7 +364,7 @@ mod tests {
         let samples =
             Samples::new(toy::noise(24, 5), (0..24).map(|index| index % 6).collect()).unwrap();
         let checks = MaskingChecks::run(&campaign(), BUDGET, &model, &samples).unwrap();
-        assert_eq!((checks.attacked, checks.answers_alike), (4, true));
+        assert_eq!((checks.attacked, checks.answers_alike), (Some(4), true));
         assert_eq!(checks.warnings().len(), 1, "{checks}");
         assert!(checks.to_string().contains("the same class"), "{checks}");
     }
@@ -377,7 +386,7 @@ mod tests {
         };
         MaskingChecks {
             budget: BUDGET,
-            attacked,
+            attacked: Some(attacked),
             answers_alike: false,
             probabilities: false,
             few_steps: share(10),
@@ -415,9 +424,12 @@ mod tests {
     fn shares_are_of_the_samples_that_are_attacked() {
         let warnings =
             |attacked| MaskingChecks { black_box_only: 2, attacked, ..good(64) }.warnings();
-        assert_eq!(warnings(64), Vec::<String>::new());
-        assert_eq!(warnings(0), Vec::<String>::new());
-        assert!(warnings(6)[0].contains("33.3 %"), "{:?}", warnings(6));
+        assert_eq!(warnings(Some(64)), Vec::<String>::new());
+        assert_eq!(warnings(None), Vec::<String>::new(), "of an older program");
+        assert!(warnings(Some(20))[0].contains("10.0 %"), "{:?}", warnings(Some(20)));
+        let of_few = warnings(Some(6));
+        assert!(of_few[0].contains("64 samples") && of_few[0].contains("gets 6 right"));
+        assert!(of_few[1].contains("33.3 %"), "{of_few:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use experiment::atomic::write_atomically;
 use experiment::cli::{
-    Failure, OrFailure, SettingsArguments, print_line, require_not_among, write_file,
+    Failure, OrFailure, SettingsArguments, print_line, print_note, require_not_among, write_file,
 };
 use experiment::seed::Seed;
 
@@ -61,6 +61,7 @@ fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     }
     let config = configuration(arguments)?;
     let split = config.data.load().bad_input()?;
+    config.data.untrained(&split).into_iter().for_each(print_note);
     let Split { train, .. } = &split;
     // The division that `fal train` makes with this seed.
     let partition = config.clients.partition.divide(
