@@ -1,6 +1,12 @@
 //! Means.
 
+use std::ops::Range;
+
+use super::blocks::in_blocks;
 use super::{ServerError, Update};
+
+/// Coordinates that are added up before the next ones are looked at.
+const COORDINATES: usize = 4096;
 
 /// The mean in which each counts the same.
 pub(super) fn uniform(deltas: &[&[f32]]) -> Vec<f32> {
@@ -14,11 +20,18 @@ pub(super) fn weighted(deltas: &[&[f32]], weights: &[f64]) -> Vec<f32> {
 
 /// `sum_i weights_i deltas_i`.
 pub(super) fn sum(deltas: &[&[f32]], weights: &[f64]) -> Vec<f64> {
-    let mut total = vec![0.0; deltas.first().map_or(0, |delta| delta.len())];
-    for (delta, weight) in deltas.iter().zip(weights) {
-        total.iter_mut().zip(*delta).for_each(|(total, x)| *total += weight * f64::from(*x));
-    }
-    total
+    let coordinates = deltas.first().map_or(0, |delta| delta.len());
+    let mut all = Vec::with_capacity(coordinates);
+    let part = |block: Range<usize>| {
+        let mut total = vec![0.0; block.len()];
+        for (delta, weight) in deltas.iter().zip(weights) {
+            let values = &delta[block.clone()];
+            total.iter_mut().zip(values).for_each(|(total, x)| *total += weight * f64::from(*x));
+        }
+        total
+    };
+    in_blocks(coordinates, COORDINATES, part, |part| all.extend(part));
+    all
 }
 
 /// Each client's share of all samples.

@@ -19,6 +19,7 @@
 
 mod aggregator;
 mod attacker;
+mod blocks;
 mod drift;
 mod error;
 mod krum;
@@ -28,6 +29,7 @@ pub mod parameters;
 mod participation;
 mod robust;
 mod scaffold;
+mod sorted;
 mod update;
 
 use serde::{Deserialize, Serialize};

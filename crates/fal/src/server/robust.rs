@@ -2,6 +2,7 @@
 
 use super::aggregator::withstood;
 use super::mean::sum;
+use super::sorted::{average, by_coordinate, middle};
 use super::{Aggregate, ServerError};
 
 /// Keeps a share such as 0.29 of 100 from being rounded to 28.
@@ -38,31 +39,6 @@ pub(super) fn trimmed(updates: usize, share: f64) -> Result<usize, ServerError> 
         0 => Err(ServerError::TrimsNobody { share, updates }),
         cut => Ok(cut),
     }
-}
-
-/// `function` of the values of each coordinate in ascending order.
-pub(super) fn by_coordinate(deltas: &[&[f32]], function: impl Fn(&[f32]) -> f32) -> Vec<f32> {
-    let mut values = vec![0.0; deltas.len()];
-    let coordinate = |index: usize| {
-        values.iter_mut().zip(deltas).for_each(|(value, delta)| *value = delta[index]);
-        values.sort_unstable_by(f32::total_cmp);
-        function(&values)
-    };
-    (0..deltas.first().map_or(0, |delta| delta.len())).map(coordinate).collect()
-}
-
-/// The median of values in ascending order.
-pub(super) fn middle(sorted: &[f32]) -> f64 {
-    let half = sorted.len() / 2;
-    match sorted.len() % 2 {
-        0 => (f64::from(sorted[half - 1]) + f64::from(sorted[half])) / 2.0,
-        _ => sorted[half].into(),
-    }
-}
-
-/// The mean of some values.
-pub(super) fn average(values: &[f32]) -> f32 {
-    (values.iter().map(|x| f64::from(*x)).sum::<f64>() / values.len() as f64) as f32
 }
 
 /// The point with the smallest sum of distances: from the median of each coordinate on, the mean weighted by the reciprocal

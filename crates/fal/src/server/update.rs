@@ -34,7 +34,8 @@ impl Update {
     }
 
     fn is_finite(&self) -> bool {
-        self.delta.iter().all(|x| x.is_finite())
+        // Without a way out at the first, so that many are looked at at once.
+        self.delta.iter().fold(true, |all, x| all & x.is_finite())
     }
 }
 

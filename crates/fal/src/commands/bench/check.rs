@@ -51,16 +51,21 @@ fn compare(ours: &[f32], theirs: &[f32], tolerance: f64) -> anyhow::Result<f64> 
         ours.len(),
         theirs.len()
     );
-    let length = |values: &mut dyn Iterator<Item = f32>| {
-        values.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt()
-    };
-    let apart = length(&mut ours.iter().zip(theirs).map(|(a, b)| a - b));
-    let difference = apart / length(&mut theirs.iter().copied());
+    let difference = relative_distance(ours, theirs);
     ensure!(
         difference <= tolerance,
         "it differs by {difference:.1e}, more than {tolerance:.0e}; compare the losses of the steps"
     );
     Ok(difference)
+}
+
+/// The length of the difference over that of `theirs`.
+pub(super) fn relative_distance(ours: &[f32], theirs: &[f32]) -> f64 {
+    let length = |values: &mut dyn Iterator<Item = f32>| {
+        values.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+    };
+    let apart = length(&mut ours.iter().zip(theirs).map(|(a, b)| a - b));
+    apart / length(&mut theirs.iter().copied())
 }
 
 /// What the client learns, all parameters one after the other.
@@ -110,7 +115,7 @@ fn parameter((index, like): (usize, &Tensor<Flex, 1>)) -> Tensor<Flex, 1> {
 }
 
 /// `sin(offset + step i)` for `i` below `count`.
-fn wave(count: usize, offset: f64, step: f64) -> impl Iterator<Item = f32> {
+pub(super) fn wave(count: usize, offset: f64, step: f64) -> impl Iterator<Item = f32> {
     (0..count).map(move |i| (offset + step * i as f64).sin() as f32)
 }
 

@@ -1,4 +1,5 @@
-//! `fal bench`: seconds a round and peak memory of federated adversarial training, beside PyTorch's.
+//! `fal bench`: seconds a round and peak memory of federated adversarial training, beside PyTorch's; and the server's rules
+//! beside Flower's.
 //!
 //! Every measurement is a process of its own: a round to warm up, then the fastest of some, so that what else the machine
 //! does counts as little as possible. The two sides take turns. PyTorch is measured with all cores for one client after
@@ -8,6 +9,7 @@ mod case;
 mod check;
 mod measurement;
 mod peer;
+mod rules;
 mod table;
 
 use std::num::NonZeroUsize;
@@ -55,12 +57,15 @@ pub struct Arguments {
     /// Threads, here and in PyTorch; all cores by default
     #[arg(long)]
     threads: Option<NonZeroUsize>,
-    /// Leave PyTorch out
+    /// Leave PyTorch, or Flower, out
     #[arg(long)]
     no_peers: bool,
     /// Only compare one client's update with PyTorch's
     #[arg(long, conflicts_with = "no_peers")]
     check: bool,
+    /// In place of rounds, measure the server's rules on updates that are as long as the networks, beside Flower's
+    #[arg(long, conflicts_with_all = ["check", "batch", "steps", "turns", "threads", "no_memory"])]
+    rules: bool,
     /// Leave the comparison of 1,000 with 100 clients out
     #[arg(long)]
     no_memory: bool,
@@ -113,6 +118,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let case = serde_json::from_str(case).bad_input()?;
         let measurement = measurement::here(&case, arguments.repeats, arguments.threads())?;
         return print_line(serde_json::to_string(&measurement).failed()?);
+    }
+    if arguments.rules {
+        return arguments.measure_rules();
     }
     arguments.require_memory()?;
     // Known before the long part begins.
@@ -175,6 +183,29 @@ impl Arguments {
             }
         }
         cases
+    }
+
+    fn measure_rules(&self) -> Result<(), Failure> {
+        let python = match (self.no_peers, rules::python()) {
+            (true, _) => None,
+            (false, Ok(python)) => Some(python),
+            (false, Err(reason)) => {
+                print_note(format!("Flower is left out: {reason:#}"));
+                None
+            }
+        };
+        let mut comparisons = Vec::new();
+        for &network in &self.network {
+            for &clients in &self.clients {
+                let measured =
+                    rules::compare(network, clients.into(), self.repeats, python.as_ref())?;
+                comparisons.extend(measured);
+            }
+        }
+        match self.json {
+            true => print_line(json!({ "rules": comparisons })),
+            false => print_line(rules::table(&comparisons)),
+        }
     }
 
     fn measure(&self, checks: Vec<Check>, python: Option<&Python>) -> Result<Report, Failure> {
