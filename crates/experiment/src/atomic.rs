@@ -2,8 +2,8 @@
 //!
 //! The order is the textbook's: write a temporary file beside the target, push its bytes to the disk, rename it
 //! over the target, push the folder's entry to the disk. A kill or a power cut at any point leaves the old file or
-//! the new one, and at worst a temporary that nobody reads. It goes when a file in its folder is replaced, or the run that it lies in
-//! is resumed.
+//! the new one, and at worst a temporary that nobody reads. On Unix it goes when a file in its folder is replaced ten minutes later or
+//! more, or the run that it lies in is resumed; elsewhere it stays.
 
 mod leftovers;
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
-use leftovers::temporary_in;
+use leftovers::{A_WHILE, remove_older, temporary_in};
 pub(crate) use leftovers::{remove_leftovers, remove_leftovers_below};
 
 /// What the names of unfinished files and folders begin with.
@@ -48,7 +48,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let replaced = fs::metadata(path).ok().filter(fs::Metadata::is_file);
     if replaced.is_some() {
         // First, for they take space. Not for every new file, of which there may be thousands in a folder.
-        remove_leftovers(folder);
+        remove_older(folder, A_WHILE);
     }
     let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;

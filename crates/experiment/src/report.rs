@@ -1,7 +1,7 @@
 //! A report as one HTML page that needs nothing else: no network, no scripts, figures inside.
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::markup::escape;
 
 const STYLE: &str = include_str!("report/style.css");
 /// What a page begins with.
-const BEGINNING: &str = "<!DOCTYPE html>";
+const BEGINNING: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"experiment\">";
 
 /// A page that is built from top to bottom.
 ///
@@ -93,7 +93,7 @@ impl Report {
     pub fn to_html(&self) -> String {
         let (title, body) = (escape(&self.title), &self.body);
         format!(
-            "{BEGINNING}\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "{BEGINNING}\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
              <h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n"
@@ -101,8 +101,12 @@ impl Report {
     }
 }
 
-/// Whether the file is a page, such as that of an earlier report, which a new one may replace.
+/// Whether the file is a report's page, which a new one may replace.
 pub fn is_page(path: &Path) -> bool {
+    // What is no file, such as a pipe, may have nothing to read for ever.
+    if !fs::metadata(path).is_ok_and(|there| there.is_file()) {
+        return false;
+    }
     let mut beginning = [0; BEGINNING.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
     read.is_ok() && beginning == *BEGINNING.as_bytes()

@@ -122,7 +122,7 @@ impl RunDirectory {
         Ok(run)
     }
 
-    /// Goes on with the run in the folder `path`. The files that a kill left unfinished there are removed.
+    /// Goes on with the run in the folder `path`. The files that a kill left unfinished there are removed, on Unix.
     ///
     /// # Errors
     /// [`RunError::NotARun`] if the folder holds none, [`RunError::InUse`] if another process is writing it,

@@ -2,17 +2,22 @@
 //!
 //! A process holds the lock of a temporary while it writes it. The system gives the lock back when the process ends, also by a
 //! kill, so a temporary whose lock is free has been left. Unlike the number of a process, a lock says so of processes in other
-//! containers too, and on other machines where the file system is shared.
+//! containers too, and on other machines where the file system is shared and its locks are. Some have locks that hold on one machine
+//! alone: in a folder that others may write to, a temporary must not have been written to for a while either.
 
 use std::fs;
 #[cfg(unix)]
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use super::{UNFINISHED, temporaries};
+
+/// Longer than a file is written without a byte of it reaching the disk.
+pub(super) const A_WHILE: Duration = Duration::from_secs(600);
 
 /// A new temporary in `folder` that is this process's until it is dropped or persisted.
 #[cfg(unix)]
@@ -35,11 +40,19 @@ pub(super) fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     temporaries().tempfile_in(folder)
 }
 
-/// Removes the files that killed processes left unfinished in `folder`. One that cannot be removed stays: nobody reads it.
-pub(crate) fn remove_leftovers(folder: &Path) {
+/// Removes the files that killed processes left unfinished in `folder`, of which `age` is how long none was written to. One that
+/// cannot be removed stays: nobody reads it.
+pub(super) fn remove_older(folder: &Path, age: Duration) {
     for entry in entries(folder).filter(|entry| is_unfinished(entry) && is_file(entry)) {
-        remove_if_left(&entry.path());
+        if is_older(&entry, age) {
+            remove_if_left(&entry.path());
+        }
     }
+}
+
+/// Those in a folder that no other process writes to.
+pub(crate) fn remove_leftovers(folder: &Path) {
+    remove_older(folder, Duration::ZERO);
 }
 
 /// As [`remove_leftovers`], in `folder` and all folders below it that are finished.
@@ -56,6 +69,12 @@ fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
 
 fn is_unfinished(entry: &fs::DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+}
+
+/// Of times to come, by the clock of another machine, nothing is known.
+fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
+    let since = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+    age.is_zero() || since().is_some_and(|since| since >= age)
 }
 
 /// Not so for a link to one.
@@ -100,10 +119,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         write_atomically(&path, b"old").unwrap();
-        fs::write(folder.path().join(".unfinished-abc"), "ne").unwrap();
+        for (name, seconds) in [(".unfinished-old", 601), (".unfinished-new", 60)] {
+            let left = File::create(folder.path().join(name)).unwrap();
+            let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
+            left.set_modified(then).unwrap();
+        }
         fs::write(folder.path().join("unfinished"), "mine").unwrap();
         write_atomically(&path, b"new").unwrap();
-        assert_eq!(names(folder.path()), ["state", "unfinished"]);
+        assert_eq!(names(folder.path()), [".unfinished-new", "state", "unfinished"]);
         assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
@@ -127,8 +150,15 @@ mod tests {
         assert!(temporary.path().exists());
         let left = temporary.into_temp_path().keep().unwrap();
         assert!(left.exists());
-        remove_leftovers(folder.path());
-        assert!(!left.exists(), "nobody has it open any more");
+        // A process that another test starts has it open, with its lock, until its own program begins.
+        for _ in 0..500 {
+            remove_leftovers(folder.path());
+            if !left.exists() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nobody has it open any more");
     }
 
     #[test]

@@ -99,10 +99,8 @@ pub fn refuse_to_lose(
         Err(_) => false,
     };
     match is_lost {
-        true => {
-            Err(anyhow!("{} is no {kind} and would be lost: name another --out", out.display()))
-                .bad_input()
-        }
+        true => Err(anyhow!("{} is no {kind} and would be lost; name another file", out.display()))
+            .bad_input(),
         false => Ok(()),
     }
 }
