@@ -144,7 +144,7 @@ impl GenerationSettings {
         ] {
             if bytes > MOST_BYTES {
                 let problem = format!(
-                    "is {value}, for which {bytes:.0e} bytes would be held at once, of at most {MOST_BYTES:.1e}: choose less"
+                    "is {value}, for which {bytes:.0e} bytes would be held at once, of at most {MOST_BYTES:.0e}: choose less"
                 );
                 return Err(GenerationError::Setting { field, problem });
             }

@@ -1,4 +1,5 @@
-//! What the core's errors say in the words of the settings: who runs `slowfast` knows none of the core's types.
+//! What the core's errors say in the words of the settings: who runs `slowfast` knows none of the core's types. Settings of a loop are
+//! named from the top of its configuration.
 
 use inner_outer::Error;
 
@@ -9,27 +10,34 @@ pub(crate) struct Remedies {
     slow: &'static str,
     /// Where what is learned fast is not.
     fast: &'static str,
+    /// Where a gradient is not that may have come through fast learning.
+    through: &'static str,
 }
+
+/// What the core calls the rates of the fast steps.
+const RATES: &str = "inner rates";
 
 /// Of trainings without fast learning: the autoencoder and the inverse dynamics.
 pub(crate) const SLOW_ALONE: Remedies =
-    Remedies { slow: "lower `rate.rate`", fast: "lower `rate.rate`" };
+    Remedies { slow: "lower `rate.rate`", fast: "lower `rate.rate`", through: "lower `rate.rate`" };
 /// Of the denoiser's trainings.
 pub(crate) const SLOW_AND_FAST: Remedies = Remedies {
     slow: "lower `slow.rate.rate`, or bound the gradient with `slow.clip`",
-    fast: "lower `second_order.fast.rate`, or bound the gradient with `second_order.fast.optimizer.clip`",
+    fast: "lower `method.second_order.fast.rate`, or bound the gradient with `method.second_order.fast.optimizer.clip`",
+    through: "lower `slow.rate.rate`, or, of a second-order loop, `method.second_order.fast.rate`",
 };
 /// Of fast learning while an episode goes on.
 pub(crate) const FAST_ALONE: Remedies = Remedies {
     slow: "lower `fast.rate`, bound the gradient with `fast.optimizer.clip`, or take a model whose training did not diverge",
     fast: "lower `fast.rate`, or bound the gradient with `fast.optimizer.clip`",
+    through: "lower `fast.rate`",
 };
 
-const HYPERGRADIENT: &str = "`second_order.hypergradient.kind`";
+const HYPERGRADIENT: &str = "`method.second_order.hypergradient.kind`";
 
 /// Why learning stopped, and what to set.
 pub(crate) fn of_learning(error: &Error, remedies: &Remedies) -> String {
-    let Remedies { slow, fast } = remedies;
+    let Remedies { slow, fast, through } = remedies;
     match error {
         Error::InTask { task, source } => {
             format!("part {task} of the batch: {}", of_learning(source, remedies))
@@ -50,9 +58,15 @@ pub(crate) fn of_learning(error: &Error, remedies: &Remedies) -> String {
         Error::NonFiniteState { path, steps } => format!(
             "what the optimiser keeps of `{path}` is not finite after the last of {steps} fast steps; {fast}"
         ),
-        Error::NonFiniteOuterLoss { loss, .. } => format!("the loss is {loss}; {slow}"),
+        Error::NonFiniteOuterLoss { loss, steps: 0 } => format!("the loss is {loss}; {slow}"),
+        Error::NonFiniteOuterLoss { loss, steps } => {
+            format!("the loss is {loss} after {steps} fast steps; {through}")
+        }
+        Error::NonFiniteMetaGradient { path } if path == RATES => {
+            "the gradient of the rates of the fast steps is not finite, though the loss is; lower `method.second_order.fast.rate`, or set `method.second_order.rates_rate.rate` to 0".to_owned()
+        }
         Error::NonFiniteMetaGradient { path } => {
-            format!("the gradient of `{path}` is not finite, though the loss is; {slow}")
+            format!("the gradient of `{path}` is not finite, though the loss is; {through}")
         }
         _ => of_hypergradient(error),
     }
@@ -62,22 +76,22 @@ pub(crate) fn of_learning(error: &Error, remedies: &Remedies) -> String {
 fn of_hypergradient(error: &Error) -> String {
     match error {
         Error::NoRatesGradient { .. } => format!(
-            "nothing gives the rates of the fast steps a gradient; set `second_order.rates_rate.rate` to 0, or choose \"unrolled\" as {HYPERGRADIENT}"
+            "nothing gives the rates of the fast steps a gradient; set `method.second_order.rates_rate.rate` to 0, or choose \"unrolled\" as {HYPERGRADIENT}"
         ),
         Error::NoGradient { path } | Error::FirstOrderCannotReach { path } => format!(
-            "{HYPERGRADIENT} gives `{path}` no gradient; choose \"unrolled\", or set `second_order.learn_start` to false if that is a part of the adapters"
+            "{HYPERGRADIENT} gives `{path}` no gradient; choose \"unrolled\", or set `method.second_order.learn_start` to false if that is a part of the adapters"
         ),
         Error::ImplicitRestsElsewhere { .. } => format!(
-            "{HYPERGRADIENT} is \"implicit\", but with `second_order.fast.optimizer.rule` = \"adamw\" fast learning does not come to rest where its gradient is zero; choose another of either"
+            "{HYPERGRADIENT} is \"implicit\", but with `method.second_order.fast.optimizer.rule` = \"adamw\" fast learning does not come to rest where its gradient is zero; choose another of either"
         ),
         Error::ImplicitGradientIsZero => {
             format!("the implicit gradient is zero; choose \"unrolled\" as {HYPERGRADIENT}")
         }
         Error::LinearSolver { solver, iteration, reason, .. } => format!(
-            "the {solver} solver stopped at iteration {iteration}: {reason}; raise `damping` or lower `step` in `second_order.hypergradient.solver`, take more `second_order.fast.steps`, or choose \"unrolled\" as {HYPERGRADIENT}"
+            "the {solver} solver stopped at iteration {iteration}: {reason}; raise `damping` or lower `step` in `method.second_order.hypergradient.solver`, take more `method.second_order.fast.steps`, or choose \"unrolled\" as {HYPERGRADIENT}"
         ),
         Error::NotTwiceDifferentiable { operation, .. } => format!(
-            "the curvature of {operation} is not known; choose \"forward-over-reverse\" as `second_order.hypergradient.curvature`"
+            "the curvature of {operation} is not known; choose \"forward-over-reverse\" as `method.second_order.hypergradient.curvature`"
         ),
         Error::RatesMismatch { found, needed } => format!(
             "the learned rates of the fast steps are for {found}, but {needed} are needed; take the model as its loop left it"
@@ -148,7 +162,8 @@ mod tests {
             path: path(),
         };
         let steep = told(&inner(3));
-        assert!(steep.contains("`second_order.fast.optimizer.clip`") && steep.contains("3.000e9"));
+        let clip = "`method.second_order.fast.optimizer.clip`";
+        assert!(steep.contains(clip) && steep.contains("3.000e9"), "{steep}");
         assert!(told(&inner(0)).contains("`slow.rate.rate`"));
         let of_fast = of_learning(&inner(3), &FAST_ALONE);
         assert!(of_fast.ends_with("or bound the gradient with `fast.optimizer.clip`"), "{of_fast}");
@@ -156,7 +171,14 @@ mod tests {
             Error::NonFiniteEnd { path: path(), steps: 2 },
             Error::NonFiniteState { path: path(), steps: 2 },
         ] {
-            assert!(told(&error).contains("`second_order.fast.rate`"));
+            assert!(told(&error).contains("`method.second_order.fast.rate`"));
+        }
+        for error in [
+            Error::NonFiniteOuterLoss { loss: f64::INFINITY, steps: 3 },
+            Error::NonFiniteMetaGradient { path: path() },
+            Error::NonFiniteMetaGradient { path: RATES.to_owned() },
+        ] {
+            assert!(told(&error).contains("`method.second_order.fast.rate`"), "{error}");
         }
         let outer = Error::NonFiniteOuterLoss { loss: f64::INFINITY, steps: 0 };
         assert!(of_learning(&outer, &SLOW_ALONE).ends_with("inf; lower `rate.rate`"));
@@ -165,7 +187,6 @@ mod tests {
         let reason = "the curvature along the search direction is -1.000e0".to_owned();
         let (solver, remedy) = ("conjugate gradient", "raise `ConjugateGradient::damping`");
         for error in [
-            Error::NonFiniteMetaGradient { path: path() },
             Error::NoRatesGradient { learns_more: true },
             Error::NoGradient { path: path() },
             Error::FirstOrderCannotReach { path: path() },

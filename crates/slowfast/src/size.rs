@@ -9,8 +9,9 @@ pub(crate) const MOST: usize = 1_000_000;
 pub(crate) const MOST_LAYERS: usize = 1000;
 /// Parameters that a network may have: 40 GB in single precision.
 pub(crate) const MOST_PARAMETERS: f64 = 1e10;
-/// Bytes that may be held at once for one setting: more than a GPU has.
-pub(crate) const MOST_BYTES: f64 = 1.6e11;
+/// Bytes that may be counted for one setting: several times what usual machines have, for a count may be several times what is held
+/// at once.
+pub(crate) const MOST_BYTES: f64 = 1e12;
 /// Bytes of a number in single precision.
 pub(crate) const NUMBER: f64 = 4.0;
 
@@ -29,7 +30,7 @@ pub enum SizeError {
     },
     /// A number of things that are too large for so many.
     #[error(
-        "`{setting}` is {found}, for which about {bytes:.0e} bytes would be held at once, but must be at most {most} here, for which {MOST_BYTES:.1e} are enough; lower it"
+        "`{setting}` is {found}, for which about {bytes:.0e} bytes would be held at once, but must be at most {most} here, for which {MOST_BYTES:.0e} are enough; lower it"
     )]
     Bytes {
         /// The setting.
@@ -40,6 +41,16 @@ pub enum SizeError {
         bytes: f64,
         /// How many may be held.
         most: usize,
+    },
+    /// One thing that is too large.
+    #[error(
+        "one of `{setting}` alone would take about {each:.0e} bytes, and {MOST_BYTES:.0e} may be held; make what it is of smaller, such as a network, a window or a number of steps"
+    )]
+    One {
+        /// The setting.
+        setting: &'static str,
+        /// What one would take.
+        each: f64,
     },
     /// Settings that are too large together.
     #[error("{what} {found:.1e} {unit}, of which there may be {most:.1e}; lower {settings}")]
@@ -72,8 +83,10 @@ pub(crate) fn fits(setting: &'static str, found: usize, each: f64) -> Result<(),
         true => Ok(()),
         false => {
             // A float beyond the range of an integer becomes the nearest.
-            let most = (MOST_BYTES / each).floor() as usize;
-            Err(SizeError::Bytes { setting, found, bytes, most })
+            match (MOST_BYTES / each).floor() as usize {
+                0 => Err(SizeError::One { setting, each }),
+                most => Err(SizeError::Bytes { setting, found, bytes, most }),
+            }
         }
     }
 }
@@ -110,12 +123,15 @@ mod tests {
         at_most(MOST, &[("batch", MOST)]).unwrap();
         let told = at_most(MOST, &[("graphs", 1), ("batch", MOST + 1)]).unwrap_err().to_string();
         assert_eq!(told, "`batch` is 1000001, but must be at most 1000000; lower it");
-        fits("batch", 16, 1e10).unwrap();
-        let told = fits("batch", usize::MAX, 1e10).unwrap_err().to_string();
-        for words in ["`batch` is 18446744073709551615", "at most 16 here", "1.6e11"] {
+        fits("batch", 16, 6e10).unwrap();
+        let told = fits("batch", usize::MAX, 6e10).unwrap_err().to_string();
+        for words in ["`batch` is 18446744073709551615", "at most 16 here", "1e12"] {
             assert!(told.contains(words), "{told}");
         }
-        assert!(fits("batch", 1, f64::INFINITY).is_err());
+        for each in [2e12, f64::INFINITY] {
+            let told = fits("batch", 1, each).unwrap_err().to_string();
+            assert!(told.starts_with("one of `batch` alone") && told.contains("a number of steps"));
+        }
         fits("batch", usize::MAX, 0.0).unwrap();
         let settings = || listed(&[("width", 7), ("layers", 8)]);
         let what = ("the network would have", 3e10, "parameters");

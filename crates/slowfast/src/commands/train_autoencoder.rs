@@ -305,7 +305,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("clips");
         clips(&data);
-        let config = AutoencoderRun { data, batch: 1_000_000, ..AutoencoderRun::default() };
+        let autoencoder = AutoencoderConfig { hidden: 512, ..AutoencoderConfig::default() };
+        let config = AutoencoderRun { data, autoencoder, batch: 1_000_000, ..Default::default() };
         let refused = AutoencoderTraining::<Flex>::new(config).err();
         let Some(Failure::BadInput(cause)) = refused else { panic!("a million frames at once") };
         assert!(cause.to_string().contains("`batch` is 1000000, for which"), "{cause}");

@@ -102,7 +102,7 @@ fn settings_out_of_range_are_refused_by_name() {
         }),
         ("`episodes_per_shard` is 10000, for which", |settings| {
             (settings.episodes_per_shard, settings.episodes) = (10_000, 10_000);
-            settings.world.size = 512
+            (settings.actions, settings.world.size) = (1000, 512)
         }),
         ("divides 16", |settings| settings.frames_per_action = 3),
     ] {

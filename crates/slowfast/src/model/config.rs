@@ -161,15 +161,34 @@ impl DenoiserConfig {
     /// The settings that make it large.
     fn sizes(&self) -> String {
         let network = match &self.network {
-            DenoiserChoice::Transformer(TransformerConfig { width, layers, .. }) => {
-                listed(&[("network.width", *width), ("network.layers", *layers)])
+            DenoiserChoice::Transformer(TransformerConfig {
+                width, layers, heads, patch, ..
+            }) => {
+                let numbers = [
+                    ("network.width", *width),
+                    ("network.layers", *layers),
+                    ("network.heads", *heads),
+                ];
+                // Larger patches are fewer tokens.
+                format!("{}, raise `network.patch` = {patch}", listed(&numbers))
             }
-            DenoiserChoice::Unet(UnetConfig { widths, .. }) => {
-                format!("`network.widths` = {widths:?}")
+            DenoiserChoice::Unet(UnetConfig { widths, heads, .. }) => {
+                format!(
+                    "`network.widths` = {widths:?}, or {}",
+                    listed(&[("network.heads", *heads)])
+                )
             }
         };
-        let rest = listed(&[("frames", self.frames), ("word_width", self.word_width)]);
-        format!("{network}, or {rest}")
+        let LatentShape { channels, height, width } = self.latent;
+        let rest = listed(&[
+            ("frames", self.frames),
+            ("words", self.words),
+            ("word_width", self.word_width),
+            ("latent.channels", channels),
+            ("latent.height", height),
+            ("latent.width", width),
+        ]);
+        format!("{network}, or lower {rest}")
     }
 }
 

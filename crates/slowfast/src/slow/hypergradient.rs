@@ -11,7 +11,8 @@ use crate::diffusion::DiffusionError;
 use crate::model::{Denoiser, DenoiserConfig};
 use crate::size::{NUMBER, fits};
 
-/// What a fast step keeps for the way back: the adapters, their gradient, and what the optimiser knows of them.
+/// What a fast step keeps for the way back at most: the adapters, their gradient, and what the optimiser knows of them. Only unrolling
+/// without checkpoints keeps all of it.
 const COPIES_OF_ADAPTERS: f64 = 4.0;
 
 impl SecondOrderConfig {
@@ -54,7 +55,7 @@ impl SecondOrderConfig {
         }
     }
 
-    /// Bytes that a lesson holds at once, about.
+    /// Bytes that a lesson holds at once, at most.
     ///
     /// # Errors
     /// [`SlowError::TooLarge`] for a setting that no machine has room for, and adapters that do not fit the denoiser.

@@ -1,12 +1,12 @@
 //! `slowfast data inspect`: what is in a folder of clips, whether it is whole, and a picture of it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use experiment::atomic::write_atomically;
-use experiment::cli::{Failure, OrFailure, print_line, require_not_among};
+use experiment::cli::{Failure, OrFailure, print_line, refuse_to_lose, require_not_among};
 
 use super::contact_sheet;
 use super::summary::Summary;
@@ -58,6 +58,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { folder, sheet, rows, split, quick, json } = arguments;
     if let Some(path) = &sheet {
         require_not_among(path, &[&folder], is_picture)?;
+        refuse_to_lose(path, "picture", is_picture)?;
     }
     let clips = ClipSet::open(&folder).bad_input()?;
     if !quick {
@@ -92,7 +93,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// Whether a file is a picture, as earlier sheets are and no part of clips is.
 fn is_picture(path: &Path) -> bool {
     let mut begin = [0; PNG.len()];
-    File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == PNG
+    // What is no file, such as a pipe, may have nothing to read for ever.
+    fs::metadata(path).is_ok_and(|there| there.is_file())
+        && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
+        && begin == PNG
 }
 
 /// Up to `rows` episodes, spread evenly over those of a split.
@@ -107,8 +111,6 @@ fn spread(clips: &ClipSet, split: Option<Split>, rows: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use experiment::interrupt::Interrupt;
 
     use super::*;
@@ -166,6 +168,12 @@ mod tests {
             assert!(cause.to_string().contains(file), "{cause}");
             assert_eq!(fs::read(&path).unwrap(), before);
         }
+        let elsewhere = tempfile::tempdir().unwrap();
+        let notes = elsewhere.path().join("notes.md");
+        fs::write(&notes, "mine").unwrap();
+        let refused = run(arguments(folder.path(), &notes));
+        assert!(matches!(refused, Err(Failure::BadInput(_))), "{refused:?}");
+        assert_eq!(fs::read(&notes).unwrap(), b"mine");
         let within = folder.path().join("sheet.png");
         run(arguments(folder.path(), &within)).unwrap();
         run(arguments(folder.path(), &within)).unwrap();

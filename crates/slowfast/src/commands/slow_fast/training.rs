@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::anyhow;
 use burn::tensor::Device;
 use burn::tensor::backend::Backend;
 use experiment::checkpoint::Checkpoint;
@@ -26,7 +27,7 @@ use crate::diffusion::{Clip, Diffusion};
 use crate::latents::LatentEpisodes;
 use crate::memory::FastConfig;
 use crate::slow::{
-    LoopConfig, Recall, SecondOrderConfig, SlowTrainer, TrainedDenoiser, TrainerState,
+    LoopConfig, Recall, SecondOrderConfig, SlowError, SlowTrainer, TrainedDenoiser, TrainerState,
     slow_fast_pass,
 };
 use crate::video_model::VideoModel;
@@ -146,7 +147,13 @@ impl<B: Backend> LoopTraining<B> {
         let episodes: Vec<Vec<Clip<B>>> =
             self.drawn().iter().map(|recall| recall.chunks.clone()).collect();
         let seed = self.trainer.seed().child("passes").index(self.steps_taken());
-        slow_fast_pass(&mut self.trainer, &world, &episodes, &config, &seed).failed()
+        match slow_fast_pass(&mut self.trainer, &world, &episodes, &config, &seed) {
+            // Fast learning names its settings from its own section on.
+            Err(error @ SlowError::Memory(_)) => {
+                Err(anyhow!(error).context("in `method`")).failed()
+            }
+            passed => passed.failed(),
+        }
     }
 
     fn second_order_step(&mut self, config: &SecondOrderConfig) -> Result<MetaStep, Failure> {
