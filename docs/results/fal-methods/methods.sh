@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every loss, term against drift and server that no other table has, against FAT on the digits, three seeds; and FAT and SFAT under every
-# other way to divide images. Runs that are finished are not run again, and those that were interrupted go on.
+# other way to divide images. 69 runs of half a minute to a minute on one core; those that are finished are not run again, and those that were interrupted go on.
 # Leaves RUNS/accuracies.json and prints the tables.
 #   docs/results/fal-methods/methods.sh FAL RUNS, such as
 #   docs/results/fal-methods/methods.sh target/release/fal runs/methods
@@ -46,6 +46,8 @@ for seed in ${SEEDS:-0 1 2}; do
     for division in 'shards|{ kind = "shards", per_client = 2 }' 'own-classes|{ kind = "own-classes" }' 'quantity|{ kind = "quantity", alpha = 0.5, minimum = 10 }'; do
         name=${division%%|*}
         train "$name-fat" "clients.partition=${division#*|}"
+        # SFAT begins with a uniform mean, too.
+        train "$name-fat-uniform" "clients.partition=${division#*|}" "$uniform"
         train "$name-sfat" "clients.partition=${division#*|}" "$sfat"
     done
 done
