@@ -184,16 +184,17 @@ impl<B: Backend> Experiment<B> {
             return Err(cause).bad_input();
         }
         let until = until.unwrap_or(rounds).min(rounds);
-        let progress = Progress::resumed(until, "rounds", self.federation.rounds());
+        // As lines of their own: what progress shows gives way to the next that it is told.
         let told = [self.config.shortfall(), self.config.other_threat()];
-        told.into_iter().flatten().for_each(|note| progress.message(note));
+        told.into_iter().flatten().for_each(print_note);
+        let progress = Progress::resumed(until, "rounds", self.federation.rounds());
         let mut told_of = BTreeSet::new();
         while self.federation.rounds() < until {
             let report = self.federation.round().failed()?;
             let glance = self.glance(report.round)?;
             log_round(&mut metrics, &report, glance)?;
             if let Some(note) = first_set_aside(&mut told_of, &report) {
-                progress.message(note);
+                print_note(note);
             }
             if !report.is_used {
                 let (round, found) = (report.round, report.participants);
