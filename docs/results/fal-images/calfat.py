@@ -23,6 +23,7 @@ METHODS = table.METHODS | {
     "fal-1-continued": "FAL, K = 1, through all images in turn",
     "fat-equal-steps": "FAT, as many steps each",
     "fat-no-momentum": "the same, rate 0.09, no momentum",
+    "fat-continued": "the same, through all images in turn",
 }
 PARTITIONS = {"iid": "equal shares", "dirichlet": "Dirichlet(0.1)"}
 PASSES = 150

@@ -8,7 +8,8 @@
 # so that it is judged there only; the ten steps on Fashion-MNIST reach 0.1, so that they are judged there too.
 # METHODS=fat-equal-steps is FAT whose clients take as many local steps as each other in a round, as those of FAL do;
 # fat-no-momentum is that with the rate of FAL, K = 1, and no momentum, which has no time to build up there.
-# METHODS=fal-1-continued is FAL, K = 1, whose rounds do not draw a batch anew but take the next of a pass, as FAT does.
+# METHODS=fal-1-continued is FAL, K = 1, and fat-continued is fat-no-momentum, whose rounds do not begin a new order of a client's images but
+# take the next batches of a pass: these two differ by how often there is a mean, and by nothing else.
 # METHODS=calfat-scaled is CalFAT whose adversary climbs the scores that the client's loss sees, ten times as large as in its authors' code.
 set -euo pipefail
 fal=$1
@@ -26,7 +27,7 @@ settings() { # METHOD PARTITION
     local round=1 rate=0.01 config=$1
     case $1 in
     fat-equal-steps) config=fat ;;
-    fat-no-momentum) config=fat rate=0.09 ;;
+    fat-no-momentum | fat-continued) config=fat rate=0.09 ;;
     calfat-scaled) config=calfat ;;
     fal-1-steps) round=$steps rate=0.09 ;;
     fal-1-continued) config=fal-1-steps round=$steps rate=0.09 ;;
@@ -39,12 +40,14 @@ settings() { # METHOD PARTITION
         --set evaluation.every=$((5 * round)) --set evaluation.radius=0.3 --set "clients.partition.kind=$2")
     case $1 in
     fat-*) arguments+=(--set "client.work={ kind = 'steps', count = $steps }") ;;
-    fal-1-continued) arguments+=(--set client.order=continued) ;;
     calfat-scaled) arguments+=(--set loss.scaled=both --set loss.absent=1e-7) ;;
     esac
-    if [ "$1" = fat-no-momentum ]; then
-        arguments+=(--set client.momentum=0)
-    fi
+    case $1 in
+    fat-no-momentum | fat-continued) arguments+=(--set client.momentum=0) ;;
+    esac
+    case $1 in
+    *-continued) arguments+=(--set client.order=continued) ;;
+    esac
     if [ "$1" != plain ]; then
         local ascent=10
         if [ "$set" = mnist ]; then
